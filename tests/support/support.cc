@@ -1,0 +1,144 @@
+#include "tests/support/support.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cinttypes>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+namespace acre_test {
+namespace {
+
+// The lines of the area at `address` in a maps-like file, its header first.
+std::string area_text(const char *file, const void *address)
+{
+    std::ifstream in(file);
+    std::string line;
+    std::string text;
+    bool inside = false;
+    while (std::getline(in, line)) {
+        uintptr_t start = 0;
+        uintptr_t end = 0;
+        if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " ", &start, &end) == 2 && line.find('-') < 17) {
+            uintptr_t at = reinterpret_cast<uintptr_t>(address);
+            inside = start <= at && at < end;
+        }
+        if (inside)
+            text += line + "\n";
+    }
+    return text;
+}
+
+size_t kilobytes(std::istream &in, const std::string &key)
+{
+    std::string line;
+    while (std::getline(in, line)) {
+        if (line.compare(0, key.size() + 1, key + ":") == 0)
+            return std::strtoull(line.c_str() + key.size() + 1, nullptr, 10) * 1024;
+    }
+    return 0;
+}
+
+}  // namespace
+
+size_t area_count()
+{
+    std::ifstream in("/proc/self/maps");
+    std::string line;
+    size_t count = 0;
+    while (std::getline(in, line))
+        count += line.find("[vsyscall]") == std::string::npos;
+    return count;
+}
+
+std::string vm_flags(const void *address)
+{
+    std::string text = area_text("/proc/self/smaps", address);
+    size_t at = text.find("VmFlags:");
+    return at == std::string::npos ? "" : text.substr(at + 8, text.find('\n', at) - at - 8) + " ";
+}
+
+bool has_vm_flag(const void *address, const char *flag)
+{
+    return vm_flags(address).find(std::string(" ") + flag + " ") != std::string::npos;
+}
+
+size_t smaps_bytes(const void *address, const char *key)
+{
+    std::istringstream in(area_text("/proc/self/smaps", address));
+    return kilobytes(in, key);
+}
+
+size_t status_bytes(const char *key)
+{
+    std::ifstream in("/proc/self/status");
+    return kilobytes(in, key);
+}
+
+std::string permissions(const void *address)
+{
+    std::string text = area_text("/proc/self/maps", address);
+    return text.empty() ? "" : text.substr(text.find(' ') + 1, 4);
+}
+
+Ended in_child(const std::function<int()> &body)
+{
+    std::fflush(nullptr);
+    pid_t child = fork();
+    if (child == 0) {
+        struct rlimit none = {0, 0};
+        setrlimit(RLIMIT_CORE, &none);
+        // A fault must kill, also where a sanitizer or a test framework would catch it.
+        for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT})
+            std::signal(signal, SIG_DFL);
+        _exit(body());
+    }
+    int status = 0;
+    if (child < 0 || waitpid(child, &status, 0) != child)
+        return {false, -1};
+    if (WIFEXITED(status))
+        return {true, WEXITSTATUS(status)};
+    return {false, WTERMSIG(status)};
+}
+
+int signal_of_read(const void *address)
+{
+    Ended ended = in_child([=] { return *static_cast<const volatile char *>(address) & 0; });
+    return ended.exited ? 0 : ended.code;
+}
+
+int signal_of_write(void *address)
+{
+    Ended ended = in_child([=] {
+        *static_cast<volatile char *>(address) = 1;
+        return 0;
+    });
+    return ended.exited ? 0 : ended.code;
+}
+
+bool readable(const void *address)
+{
+    int ends[2];
+    if (pipe(ends) != 0)
+        return false;
+    bool ok = write(ends[1], address, 1) == 1;
+    close(ends[0]);
+    close(ends[1]);
+    return ok;
+}
+
+bool emulated()
+{
+    // VmFlags come from the kernel itself; emulators do not write them.
+    int here = 0;
+    return vm_flags(&here).empty();
+}
+
+}  // namespace acre_test

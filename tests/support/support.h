@@ -1,0 +1,46 @@
+// tests/support/support.h - the kernel as a witness: what smaps, maps and a child's death say.
+#ifndef ACRE_TESTS_SUPPORT_SUPPORT_H_
+#define ACRE_TESTS_SUPPORT_SUPPORT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace acre_test {
+
+/// Memory areas of this process by /proc/self/maps.
+size_t area_count();
+
+/// VmFlags of the area at `address`, as " rd wr mr …  "; empty when nothing is mapped there.
+std::string vm_flags(const void *address);
+/// Whether the area at `address` carries the two-letter flag.
+bool has_vm_flag(const void *address, const char *flag);
+/// A "Key:   n kB" line of the area at `address`, in bytes; 0 when there is none.
+size_t smaps_bytes(const void *address, const char *key);
+/// The same of /proc/self/status (VmRSS, VmPTE, VmLck, …), in bytes.
+size_t status_bytes(const char *key);
+/// The permission column of /proc/self/maps at `address` ("rw-p"); empty in a hole.
+std::string permissions(const void *address);
+
+/// How a child ended.
+struct Ended {
+    bool exited;  ///< by itself, else by a signal
+    int code;     ///< exit status or signal
+};
+/// Runs `body` in a forked child, without core files; its return value is the exit status.
+Ended in_child(const std::function<int()> &body);
+
+/// The signal that reading (writing) one byte at `address` dies of, in a child; 0 = none.
+int signal_of_read(const void *address);
+int signal_of_write(void *address);
+
+/// Whether a system call can read the byte at `address` (write(2) to a pipe); raises no signal.
+bool readable(const void *address);
+
+/// True under valgrind, qemu-user and the like, where accounting and flags are not the kernel's own.
+bool emulated();
+
+}  // namespace acre_test
+
+#endif  // ACRE_TESTS_SUPPORT_SUPPORT_H_
