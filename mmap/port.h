@@ -52,6 +52,8 @@
 #define port_view_query acre_port_view_query
 #define port_area_count acre_port_area_count
 
+ACRE_EXTERN_C_BEGIN
+
 // ---- facts ------------------------------------------------------------------------------------------------------------
 
 size_t port_page_size(void);
@@ -123,30 +125,23 @@ acre_process port_process_id(void);
 /// The area at `address` in this process, path and name NULL.  Maps nothing, async-signal-safe where area.h says so.
 acre_status port_area_at(uintptr_t address, acre_area *out);
 
-/// A view's state, at the start of a mapping of PORT_VIEW_SIZE bytes that area.c makes and unmaps.
-typedef struct port_view {
-    acre_process owner;    // area.c's: the process that opened the view; 0 in a child whose copy was wiped
-    uintptr_t last_end;    // area.c's: end of the last area that next gave
-    acre_process process;  // whose areas; 0 = this one
-    int file;              // open descriptor
-    int seeked;            // next goes by query from `position` on
-    uintptr_t position;
-    size_t begin, end;     // text not parsed yet, offsets in `bytes`
-    int at_end;            // the text has ended
-    char bytes[1];         // the rest of the mapping
-} port_view;
+/// The port's part of a view, in PORT_VIEW_SIZE zeroed bytes that area.c provides.
+typedef struct port_view port_view;
 
-/// Paths of up to 4096 bytes, each written as four characters in the system's text, plus room for two plain ones.
-enum { PORT_VIEW_SIZE = 32 * 1024 };
+/// Room for the port's state, a path, and two lines of the system's text with paths of 4096 bytes written as four characters each.
+enum { PORT_VIEW_SIZE = 48 * 1024 - 64 };
 
-acre_status port_view_open(port_view *view, acre_process process);
-void port_view_close(int file);
-/// As acre_areas_next, but areas may overlap those before when the map changed meanwhile.
+/// `*handle` is what port_view_close closes, without a look at the view.
+acre_status port_view_open(port_view *view, acre_process process, uintptr_t handle[2]);
+void port_view_close(const uintptr_t handle[2]);
+/// As acre_areas_next, but an area may begin below the end of the one before when the map changed meanwhile.
 acre_status port_view_next(port_view *view, acre_area *out);
 acre_status port_view_seek(port_view *view, uintptr_t address);
 acre_status port_view_query(port_view *view, uintptr_t address, acre_area *out);
 
 /// Areas of this process; maps nothing.
 acre_status port_area_count(uint64_t *out);
+
+ACRE_EXTERN_C_END
 
 #endif  // ACRE_MMAP_PORT_H_

@@ -1,0 +1,129 @@
+// Areas: views and what holds for them on every system.
+//
+// A view's state lies in a mapping of its own, which the kernel empties in the child of a fork: a child that goes on with its
+// parent's view, whose descriptors tell of the parent, finds its owner gone.
+#include "acre/area.h"
+
+#include "mmap/port.h"
+
+typedef struct view {
+    acre_process owner;  // the process that opened it; 0 in a child
+    uintptr_t last_end;  // where the last area given by next ended
+    _Alignas(64) char port[PORT_VIEW_SIZE];
+} view;
+
+// Words of acre_areas.private_.
+enum { STATE, SIZE, HANDLE, HANDLE_END = HANDLE + 2 };
+
+static port_view *
+port_of(view *state)
+{
+    return (port_view *)(void *)state->port;
+}
+
+static acre_status
+state_of(acre_areas *areas, view **state)
+{
+    view *found = (view *)areas->private_[STATE];
+    if (found == NULL)
+        return ACRE_BAD_STATE;
+    if (found->owner == 0)
+        return ACRE_STALE;
+    if (!port_can(ACRE_CAN_WIPE_ON_FORK) && found->owner != port_process_id())
+        return ACRE_STALE;
+    *state = found;
+    return ACRE_OK;
+}
+
+acre_status
+acre_area_at(const void *address, acre_area *out)
+{
+    return port_area_at((uintptr_t)address, out);
+}
+
+acre_status
+acre_areas_open(acre_process process, acre_areas *out)
+{
+    acre_mmap_opts opts = {.flags = port_can(ACRE_CAN_WIPE_ON_FORK) ? ACRE_MAP_WIPE_ON_FORK : 0};
+    acre_mmap map;
+    acre_status status = acre_mmap_anon(sizeof(view), ACRE_READ_WRITE, &opts, &map);
+    if (status != ACRE_OK)
+        return status == ACRE_TOO_MANY_AREAS ? -ENOMEM : status;
+
+    view *state = map.base;
+    acre_areas areas = {{0}};
+    status = port_view_open(port_of(state), process, &areas.private_[HANDLE]);
+    if (status != ACRE_OK) {
+        (void)port_unmap(&map);
+        return status;
+    }
+    state->owner = port_process_id();
+    areas.private_[STATE] = (uintptr_t)state;
+    areas.private_[SIZE] = map.size;
+    *out = areas;
+    return ACRE_OK;
+}
+
+acre_status
+acre_areas_next(acre_areas *areas, acre_area *out)
+{
+    view *state;
+    acre_status status = state_of(areas, &state);
+    if (status != ACRE_OK)
+        return status;
+
+    // Not a snapshot: what was mapped or moved meanwhile may come again in part.
+    acre_area area;
+    do {
+        status = port_view_next(port_of(state), &area);
+        if (status != 1)
+            return status;
+    } while (area.end <= state->last_end);
+    if (area.start < state->last_end) {
+        if (area.flags & ACRE_AREA_FILE)
+            area.file_offset += state->last_end - area.start;
+        if (area.allocation_base == area.start)
+            area.allocation_base = state->last_end;
+        area.start = state->last_end;
+    }
+    state->last_end = area.end;
+    *out = area;
+    return 1;
+}
+
+acre_status
+acre_areas_seek(acre_areas *areas, uintptr_t address)
+{
+    view *state;
+    acre_status status = state_of(areas, &state);
+    if (status == ACRE_OK)
+        status = port_view_seek(port_of(state), address);
+    if (status == ACRE_OK)
+        state->last_end = 0;
+    return status;
+}
+
+acre_status
+acre_areas_query(acre_areas *areas, uintptr_t address, acre_area *out)
+{
+    view *state;
+    acre_status status = state_of(areas, &state);
+    return status == ACRE_OK ? port_view_query(port_of(state), address, out) : status;
+}
+
+void
+acre_areas_close(acre_areas *areas)
+{
+    if (areas->private_[STATE] == 0)
+        return;
+    port_view_close(&areas->private_[HANDLE]);
+    acre_mmap map = {.base = (void *)areas->private_[STATE], .size = areas->private_[SIZE]};
+    (void)port_unmap(&map);
+    *areas = (acre_areas){{0}};
+}
+
+acre_status
+acre_area_count(uint64_t *out)
+{
+    return port_area_count(out);
+}

@@ -1,0 +1,56 @@
+// mmap/check.h - arguments, checked the same way by every call.
+#ifndef ACRE_MMAP_CHECK_H_
+#define ACRE_MMAP_CHECK_H_
+
+#include "acre/mmap.h"
+#include "mmap/port.h"
+
+// Rounds up to a multiple of a power of two; 0 when that does not fit the address space.
+static inline size_t
+round_up(size_t size, size_t multiple)
+{
+    size_t largest = (SIZE_MAX / 2) & ~(multiple - 1);
+    return size > largest ? 0 : (size + multiple - 1) & ~(multiple - 1);
+}
+
+static inline int
+is_power_of_two(size_t value)
+{
+    return value != 0 && (value & (value - 1)) == 0;
+}
+
+static inline uint32_t
+with_implied_read(uint32_t access)
+{
+    return access & ACRE_WRITE ? access | ACRE_READ : access;
+}
+
+// The bits of an access, and writable and executable at once only where `flags` allow it.
+static inline acre_status
+check_access(uint32_t access, uint32_t flags)
+{
+    if (access & ~(uint32_t)ACRE_READ_WRITE_EXEC)
+        return ACRE_BAD_OPTION;
+    if (access & ACRE_WRITE && access & ACRE_EXEC && (flags & ACRE_MAP_JIT) == 0)
+        return ACRE_UNSAFE_FLAG_NEEDED;
+    return ACRE_OK;
+}
+
+// A range of any bytes inside the map.
+static inline acre_status
+check_bytes(const acre_mmap *map, size_t offset, size_t length)
+{
+    return offset <= map->size && length <= map->size - offset ? ACRE_OK : ACRE_BAD_RANGE;
+}
+
+// A range of whole pages inside the map.
+static inline acre_status
+check_pages(const acre_mmap *map, size_t offset, size_t length)
+{
+    size_t page = map->page_size != 0 ? map->page_size : port_page_size();
+    if ((offset | length) & (page - 1))
+        return ACRE_BAD_OFFSET;
+    return check_bytes(map, offset, length);
+}
+
+#endif  // ACRE_MMAP_CHECK_H_

@@ -1,0 +1,86 @@
+// Splitting and merging: bookkeeping, since the kernel tracks pages one by one.
+#include "acre/mmap.h"
+
+#include "mmap/check.h"
+
+enum {
+    // Granted wishes: they may differ between two maps that become one, which then has those that both had.
+    WISHES = ACRE_MAP_POPULATE | ACRE_MAP_HUGE_TRANSPARENT | ACRE_GOT_NODE | ACRE_GOT_NAME,
+    // What holds for the whole when it holds for a part.
+    OF_ANY_PART = ACRE_MAP_DROPPABLE | ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS
+};
+
+static acre_status
+check_whole(const acre_mmap *map)
+{
+    if (map->flags & ACRE_IS_SEALED)
+        return ACRE_SEALED;
+    return map->flags & (ACRE_IS_RING | ACRE_IS_TWIN) ? ACRE_BAD_STATE : ACRE_OK;
+}
+
+acre_status
+acre_mmap_split(acre_mmap *map, size_t at, acre_mmap *tail)
+{
+    acre_status status = check_pages(map, at, 0);
+    if (status != ACRE_OK)
+        return status;
+    if (at == 0 || at >= map->size)
+        return ACRE_BAD_RANGE;
+    status = check_whole(map);
+    if (status != ACRE_OK)
+        return status;
+
+    *tail = *map;
+    tail->base = (char *)map->base + at;
+    tail->size = map->size - at;
+    tail->offset = map->offset + at;
+    map->size = at;
+    return ACRE_OK;
+}
+
+acre_status
+acre_mmap_merge(acre_mmap *map, acre_mmap *next)
+{
+    if (map->size == 0 || next->size == 0 || (uintptr_t)map->base + map->size != (uintptr_t)next->base)
+        return ACRE_NOT_ADJACENT;
+    if ((map->flags | next->flags) & ACRE_IS_SEALED)
+        return ACRE_SEALED;
+    acre_status status = check_whole(map);
+    if (status == ACRE_OK)
+        status = check_whole(next);
+    if (status != ACRE_OK)
+        return status;
+    uint32_t differing = (map->flags ^ next->flags) & ~(uint32_t)(WISHES | OF_ANY_PART);
+    if (map->access != next->access || map->page_size != next->page_size || differing != 0)
+        return ACRE_ATTRIBUTE_MISMATCH;
+    if (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE) && (status = port_continues(map, next)) != ACRE_OK)
+        return status;
+
+    uint32_t wishes = map->flags & next->flags & WISHES;
+    map->flags = (map->flags & ~(uint32_t)WISHES) | wishes | (next->flags & OF_ANY_PART);
+    map->size += next->size;
+    *next = (acre_mmap){0};
+    return ACRE_OK;
+}
+
+acre_status
+acre_mmap_resize(acre_mmap *map, size_t size, uint32_t how)
+{
+    size_t page = map->page_size != 0 ? map->page_size : port_page_size();
+    if (round_up(size, page) == 0)
+        return ACRE_BAD_SIZE;
+    if (how > ACRE_RESIZE_MAY_MOVE)
+        return ACRE_BAD_OPTION;
+    if (map->size == 0)
+        return ACRE_BAD_STATE;
+    acre_status status = check_whole(map);
+    return status == ACRE_OK ? -ENOTSUP : status;
+}
+
+acre_status
+acre_mmap_seal(acre_mmap *map)
+{
+    if (map->size == 0)
+        return ACRE_BAD_STATE;
+    return map->flags & ACRE_IS_SEALED ? ACRE_OK : -ENOTSUP;
+}

@@ -1,0 +1,17 @@
+// Instruction caches.
+#include "acre/icache.h"
+
+#include "mmap/port.h"
+
+void
+acre_icache_flush(void *start, size_t length)
+{
+    if (length != 0)
+        port_icache_flush(start, length);
+}
+
+void
+acre_jit_write(int allowed)
+{
+    port_jit_write(allowed);
+}

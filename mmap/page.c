@@ -1,0 +1,38 @@
+// Page sizes, capabilities and limits: what the port found out.
+#include "acre/page.h"
+
+#include "mmap/port.h"
+
+size_t
+acre_page_size(void)
+{
+    return port_page_size();
+}
+
+size_t
+acre_allocation_granularity(void)
+{
+    return port_granularity();
+}
+
+int
+acre_page_sizes(size_t *sizes, size_t capacity)
+{
+    return port_page_sizes(sizes, capacity);
+}
+
+int
+acre_can(acre_capability what)
+{
+    return (unsigned)what < ACRE_CAPABILITY_COUNT ? port_can(what) : 0;
+}
+
+acre_status
+acre_system_read(acre_system *out)
+{
+    acre_system system = {0};
+    acre_status status = port_system_read(&system);
+    if (status == ACRE_OK)
+        *out = system;
+    return status;
+}

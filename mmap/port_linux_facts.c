@@ -1,0 +1,422 @@
+// Linux: page sizes, capabilities, limits.
+//
+// Capabilities are probed by effect: emulators and sandboxes answer 0 to calls that they do not carry out (qemu-user to any
+// madvise at all), and distributions carry features to older versions.
+#include "mmap/port_linux.h"
+
+#include <linux/mman.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+// ---- small files ------------------------------------------------------------------------------------------------------
+
+ssize_t
+linux_read_file(const char *path, char *text, size_t capacity)
+{
+    int file = sys_open(path, O_RDONLY);
+    if (file < 0)
+        return file;
+
+    size_t length = 0;
+    ssize_t got;
+    while (length < capacity - 1 && (got = sys_read(file, text + length, capacity - 1 - length)) != 0) {
+        if (got < 0) {
+            sys_close(file);
+            return got;
+        }
+        length += (size_t)got;
+    }
+    sys_close(file);
+    text[length] = 0;
+    return (ssize_t)length;
+}
+
+// Reads digits from *text on; what does not fit is UINT64_MAX.
+static uint64_t
+take_number(const char **text)
+{
+    uint64_t value = 0;
+    for (; **text >= '0' && **text <= '9'; ++*text) {
+        unsigned digit = (unsigned)(**text - '0');
+        value = value > (UINT64_MAX - digit) / 10 ? UINT64_MAX : value * 10 + digit;
+    }
+    return value;
+}
+
+uint64_t
+linux_read_number(const char *path)
+{
+    char text[32];
+    if (linux_read_file(path, text, sizeof text) <= 0)
+        return 0;
+    const char *at = text;
+    return take_number(&at);
+}
+
+// The number behind "key:" at the start of a line of `text`; 0 when there is none.
+static uint64_t
+number_of_key(const char *text, const char *key)
+{
+    size_t length = strlen(key);
+    for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, key, length) != 0 || line[length] != ':')
+            continue;
+        line += length + 1;
+        line += strspn(line, " \t");
+        return take_number(&line);
+    }
+    return 0;
+}
+
+// ---- page sizes -------------------------------------------------------------------------------------------------------
+
+size_t
+port_page_size(void)
+{
+    static _Atomic size_t known;
+    size_t size = atomic_load_explicit(&known, memory_order_relaxed);
+    if (size == 0) {
+        size = (size_t)sysconf(_SC_PAGESIZE);
+        atomic_store_explicit(&known, size, memory_order_relaxed);
+    }
+    return size;
+}
+
+size_t
+port_granularity(void)
+{
+    return port_page_size();
+}
+
+// Puts `size` into ascending order among the first `count` of `sizes`; the largest fall out beyond `capacity`.
+static void
+insert_size(size_t *sizes, size_t capacity, size_t count, size_t size)
+{
+    size_t at = count < capacity ? count : capacity;
+    while (at > 0 && sizes[at - 1] > size) {
+        if (at < capacity)
+            sizes[at] = sizes[at - 1];
+        at--;
+    }
+    if (at < capacity)
+        sizes[at] = size;
+}
+
+int
+port_page_sizes(size_t *sizes, size_t capacity)
+{
+    insert_size(sizes, capacity, 0, port_page_size());
+    int count = 1;
+
+    // opendir allocates; the call beneath it does not.
+    int folder = sys_open("/sys/kernel/mm/hugepages", O_RDONLY | O_DIRECTORY);
+    if (folder < 0)
+        return count;
+    _Alignas(8) char entries[1024];
+    int saved = errno;
+    long got;
+    while ((got = syscall(SYS_getdents64, folder, entries, sizeof entries)) > 0) {
+        for (long at = 0; at < got;) {
+            // struct linux_dirent64: inode and offset (8 bytes each), length of the record (2), type (1), name.
+            unsigned short length;
+            memcpy(&length, entries + at + 16, sizeof length);
+            const char *name = entries + at + 19;
+            at += length;
+            if (strncmp(name, "hugepages-", 10) != 0)
+                continue;
+            name += 10;
+            uint64_t size = take_number(&name) * 1024;
+            if (size > port_page_size() && size <= SIZE_MAX / 2)
+                insert_size(sizes, capacity, (size_t)count++, (size_t)size);
+        }
+    }
+    errno = saved;
+    sys_close(folder);
+    return count;
+}
+
+size_t
+linux_smallest_huge_size(void)
+{
+    static _Atomic size_t known = 1;
+    size_t size = atomic_load_explicit(&known, memory_order_relaxed);
+    if (size == 1) {
+        size_t sizes[2];
+        size = port_page_sizes(sizes, 2) >= 2 ? sizes[1] : 0;
+        atomic_store_explicit(&known, size, memory_order_relaxed);
+    }
+    return size;
+}
+
+// ---- capabilities -----------------------------------------------------------------------------------------------------
+
+// A page to try things on; NULL when there is none to be had now.
+static void *
+scratch_page(int protection)
+{
+    void *page;
+    acre_status status =
+        sys_mmap(NULL, port_page_size(), protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &page);
+    return status == ACRE_OK ? page : NULL;
+}
+
+// A probe answers 1, 0, or -1: not to be found out now.
+typedef int (*probe)(void);
+
+static int
+always(void)
+{
+    return 1;
+}
+
+// Whether the advice is taken, by a system that refuses advice that does not exist.
+static int
+takes_advice(int advice)
+{
+    void *page = scratch_page(PROT_READ | PROT_WRITE);
+    if (page == NULL)
+        return -1;
+    int honest = sys_madvise(page, port_page_size(), 0x7fff) == -EINVAL;
+    acre_status status = sys_madvise(page, port_page_size(), advice);
+    if (sys_munmap(page, port_page_size()) != ACRE_OK || status == -EAGAIN || status == -ENOMEM)
+        return -1;
+    return honest && status == ACRE_OK;
+}
+
+static int
+probe_exclude_from_dumps(void)
+{
+    return takes_advice(MADV_DONTDUMP);
+}
+
+static int
+probe_wipe_on_fork(void)
+{
+    return takes_advice(MADV_WIPEONFORK);
+}
+
+static int
+probe_guard_markers(void)
+{
+    void *page = scratch_page(PROT_READ | PROT_WRITE);
+    if (page == NULL)
+        return -1;
+    // The call reads a set of signals to block: of none, unless the marker keeps it from reading.
+    int saved = errno;
+    int guarded = sys_madvise(page, port_page_size(), LINUX_MADV_GUARD_INSTALL) == ACRE_OK &&
+                  syscall(SYS_rt_sigprocmask, SIG_BLOCK, page, NULL, _NSIG / 8) == -1 && errno == EFAULT;
+    errno = saved;
+    return sys_munmap(page, port_page_size()) == ACRE_OK ? guarded : -1;
+}
+
+static int
+probe_jit(void)
+{
+    int saved = errno;
+    void *page = scratch_page(PROT_READ | PROT_WRITE | PROT_EXEC);
+    if (page == NULL) {
+        void *plain = scratch_page(PROT_READ);
+        errno = saved;
+        return plain != NULL && sys_munmap(plain, port_page_size()) == ACRE_OK ? 0 : -1;
+    }
+    return sys_munmap(page, port_page_size()) == ACRE_OK ? 1 : -1;
+}
+
+static int
+probe_query(void)
+{
+    acre_area area;
+    acre_status status = linux_query_self((uintptr_t)&area, &area);
+    return status == -EMFILE || status == -ENFILE ? -1 : status == ACRE_OK;
+}
+
+static int
+probe_count_resident(void)
+{
+    int file = sys_open("/proc/self/pagemap", O_RDONLY);
+    if (file < 0)
+        return file == -EMFILE || file == -ENFILE ? -1 : 0;
+    // A page that was just written is present.
+    volatile char here = 1;
+    uint64_t entry = 0;
+    int saved = errno;
+    ssize_t got = pread(file, &entry, sizeof entry,
+                        (off_t)((uintptr_t)&here / port_page_size() * sizeof entry));
+    errno = saved;
+    sys_close(file);
+    return got == (ssize_t)sizeof entry && entry >> 63 == 1;
+}
+
+static int
+probe_transparent_huge_pages(void)
+{
+    char mode[64];
+    return linux_read_file("/sys/kernel/mm/transparent_hugepage/enabled", mode, sizeof mode) > 0 &&
+           strstr(mode, "[never]") == NULL;
+}
+
+// What this version of acre can demand; without a probe it cannot.
+static const probe probes[ACRE_CAPABILITY_COUNT] = {
+    [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_exclude_from_dumps,
+    [ACRE_CAN_GUARD_WITH_MARKERS] = probe_guard_markers,
+    [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = probe_transparent_huge_pages,
+    [ACRE_CAN_FIX_ADDRESS] = always,
+    [ACRE_CAN_REPLACE] = always,
+    [ACRE_CAN_WIPE_ON_FORK] = probe_wipe_on_fork,
+    [ACRE_CAN_JIT] = probe_jit,
+    [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = probe_query,
+    [ACRE_CAN_COUNT_RESIDENT_EXACTLY] = probe_count_resident,
+};
+
+static _Atomic uint32_t known_capabilities;
+static _Atomic uint32_t present_capabilities;
+static _Atomic uint32_t pretended_missing;
+
+int
+port_can(acre_capability what)
+{
+    uint32_t bit = (uint32_t)1 << what;
+    if (atomic_load_explicit(&pretended_missing, memory_order_relaxed) & bit)
+        return 0;
+    if ((atomic_load_explicit(&known_capabilities, memory_order_acquire) & bit) == 0) {
+        int found = probes[what] == NULL ? 0 : probes[what]();
+        if (found < 0)
+            return 0;
+        if (found)
+            atomic_fetch_or_explicit(&present_capabilities, bit, memory_order_relaxed);
+        atomic_fetch_or_explicit(&known_capabilities, bit, memory_order_release);
+    }
+    return (atomic_load_explicit(&present_capabilities, memory_order_relaxed) & bit) != 0;
+}
+
+void
+port_pretend_without(acre_capability what)
+{
+    atomic_fetch_or(&pretended_missing, (uint32_t)1 << what);
+}
+
+void
+port_pretend_nothing(void)
+{
+    atomic_store(&pretended_missing, 0);
+}
+
+// ---- limits -----------------------------------------------------------------------------------------------------------
+
+// Lowers *limit to the number in the file, if it holds one ("max" is none).
+static void
+lower_to_file(const char *path, uint64_t *limit)
+{
+    uint64_t value = linux_read_number(path);
+    // Version 1 writes "none" as the largest multiple of a page below 2^63.
+    if (value != 0 && value < (uint64_t)INT64_MAX / 65536 * 65536 && (*limit == 0 || value < *limit))
+        *limit = value;
+}
+
+// Lowers *limit to those of the control group `group` (0-terminated, begins with '/') and its parents.
+static void
+lower_to_group(const char *root, const char *file, char *group, uint64_t *limit)
+{
+    char path[768];
+    size_t root_length = strlen(root);
+    size_t file_length = strlen(file);
+    for (size_t length = strlen(group);; length--) {
+        if (length == 0 || group[length] == '/' || group[length] == 0) {
+            if (root_length + length + file_length + 1 <= sizeof path) {
+                memcpy(path, root, root_length);
+                memcpy(path + root_length, group, length);
+                memcpy(path + root_length + length, file, file_length + 1);
+                lower_to_file(path, limit);
+            }
+        }
+        if (length == 0)
+            return;
+    }
+}
+
+static uint64_t
+memory_limit(void)
+{
+    char text[2048];
+    uint64_t limit = 0;
+    if (linux_read_file("/proc/self/cgroup", text, sizeof text) <= 0)
+        return 0;
+    // Lines are "id:controllers:path"; version 2 has id 0 and no controllers.
+    for (char *line = text; line != NULL && *line != 0;) {
+        char *next = strchr(line, '\n');
+        if (next != NULL)
+            *next++ = 0;
+        char *group = strchr(line, '/');
+        char *colon = strchr(line, ':');
+        if (group != NULL && colon != NULL) {
+            if (strncmp(line, "0::", 3) == 0)
+                lower_to_group("/sys/fs/cgroup", "/memory.max", group, &limit);
+            else if (strstr(colon, "memory") != NULL && strstr(colon, "memory") < group)
+                lower_to_group("/sys/fs/cgroup/memory", "/memory.limit_in_bytes", group, &limit);
+        }
+        line = next;
+    }
+    return limit;
+}
+
+// The kernel puts these bytes at the very top of the user's addresses.
+static uint64_t
+address_bits(void)
+{
+    uintptr_t top = (uintptr_t)getauxval(AT_RANDOM);
+    uint64_t bits = 0;
+    for (; top != 0; top >>= 1)
+        bits++;
+    return bits;
+}
+
+acre_status
+port_system_read(acre_system *out)
+{
+    char text[4096];
+    ssize_t got = linux_read_file("/proc/meminfo", text, sizeof text);
+    if (got < 0)
+        return (acre_status)got;
+
+    out->physical_memory = number_of_key(text, "MemTotal") * 1024;
+    out->committed = number_of_key(text, "Committed_AS") * 1024;
+    out->explicit_huge_free = number_of_key(text, "HugePages_Free");
+    uint64_t commit_limit = number_of_key(text, "CommitLimit") * 1024;
+
+    out->overcommit_mode = (uint32_t)linux_read_number("/proc/sys/vm/overcommit_memory");
+    out->commit_limit = out->overcommit_mode == 2 ? commit_limit : 0;
+    out->area_limit = linux_read_number("/proc/sys/vm/max_map_count");
+    out->memory_limit = memory_limit();
+    out->address_bits = address_bits();
+
+    struct rlimit lock;
+    int saved = errno;
+    if (getrlimit(RLIMIT_MEMLOCK, &lock) == 0)
+        out->lock_limit = lock.rlim_cur == RLIM_INFINITY ? UINT64_MAX : lock.rlim_cur;
+    errno = saved;
+
+    out->transparent_huge_size =
+        linux_read_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
+    if (linux_read_file("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text) > 0)
+        out->transparent_huge_mode = strstr(text, "[always]") != NULL    ? 2
+                                     : strstr(text, "[madvise]") != NULL ? 1
+                                                                         : 0;
+    return ACRE_OK;
+}
+
+acre_status
+linux_out_of_memory(void)
+{
+    // The kernel keeps a few areas of distance where a call cuts one in three or moves one.
+    uint64_t count;
+    uint64_t limit = linux_read_number("/proc/sys/vm/max_map_count");
+    if (limit != 0 && port_area_count(&count) == ACRE_OK && count + 3 >= limit)
+        return ACRE_TOO_MANY_AREAS;
+    return -ENOMEM;
+}

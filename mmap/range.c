@@ -1,0 +1,241 @@
+// Calls on a range of a map: access, contents, residency.
+//
+// Each refuses in the order range, option, state; a length of 0 is checked and then does nothing.
+#include "acre/mmap.h"
+
+#include "mmap/check.h"
+
+static void *
+at(const acre_mmap *map, size_t offset)
+{
+    return (char *)map->base + offset;
+}
+
+// Reservations and private anonymous maps, not adopted ones unless as a reservation.
+static acre_status
+check_committable(const acre_mmap *map)
+{
+    enum {
+        NEVER = ACRE_MAP_SHARED | ACRE_IS_FILE | ACRE_IS_RING | ACRE_IS_TWIN | ACRE_IS_CLONE
+    };
+    if (map->flags & ACRE_IS_SEALED)
+        return ACRE_SEALED;
+    if (map->flags & NEVER || (map->flags & (ACRE_IS_ADOPTED | ACRE_IS_RESERVATION)) == ACRE_IS_ADOPTED)
+        return ACRE_BAD_STATE;
+    return ACRE_OK;
+}
+
+// What destroys contents is still allowed on a sealed map that is writable.
+static acre_status
+check_destroyable(const acre_mmap *map)
+{
+    return map->flags & ACRE_IS_SEALED && (map->access & ACRE_WRITE) == 0 ? ACRE_SEALED : ACRE_OK;
+}
+
+// ---- access -----------------------------------------------------------------------------------------------------------
+
+static acre_status
+commit(acre_mmap *map, size_t offset, size_t length, uint32_t access)
+{
+    acre_status status = check_committable(map);
+    if (status != ACRE_OK || length == 0)
+        return status;
+    status = port_commit(map, at(map, offset), length, access);
+    if (status == ACRE_OK && access & ACRE_EXEC)
+        port_icache_flush(at(map, offset), length);
+    return status;
+}
+
+acre_status
+acre_mmap_commit(acre_mmap *map, size_t offset, size_t length)
+{
+    acre_status status = check_pages(map, offset, length);
+    if (status != ACRE_OK)
+        return status;
+    if (map->access == ACRE_NONE && map->size != 0 && (map->flags & ACRE_IS_SEALED) == 0)
+        return ACRE_BAD_STATE;
+    return commit(map, offset, length, map->access);
+}
+
+acre_status
+acre_mmap_commit_as(acre_mmap *map, size_t offset, size_t length, uint32_t access)
+{
+    acre_status status = check_pages(map, offset, length);
+    if (status == ACRE_OK)
+        status = access == ACRE_NONE ? ACRE_BAD_OPTION : check_access(access, map->flags);
+    return status == ACRE_OK ? commit(map, offset, length, with_implied_read(access)) : status;
+}
+
+acre_status
+acre_mmap_decommit(acre_mmap *map, size_t offset, size_t length)
+{
+    acre_status status = check_pages(map, offset, length);
+    if (status == ACRE_OK)
+        status = check_committable(map);
+    if (status != ACRE_OK || length == 0)
+        return status;
+    return port_decommit(map, at(map, offset), length);
+}
+
+acre_status
+acre_mmap_protect(acre_mmap *map, size_t offset, size_t length, uint32_t access)
+{
+    acre_status status = check_pages(map, offset, length);
+    if (status == ACRE_OK)
+        status = check_access(access, map->flags);
+    if (status != ACRE_OK)
+        return status;
+    if (map->flags & ACRE_IS_SEALED)
+        return ACRE_SEALED;
+    if (length == 0)
+        return ACRE_OK;
+
+    access = with_implied_read(access);
+    status = port_protect(map, at(map, offset), length, access);
+    if (status != ACRE_OK)
+        return status;
+    if (access & ACRE_EXEC)
+        port_icache_flush(at(map, offset), length);
+    if (length == map->size)
+        map->access = access;
+    return ACRE_OK;
+}
+
+// ---- contents ---------------------------------------------------------------------------------------------------------
+
+acre_status
+acre_mmap_discard(acre_mmap *map, size_t offset, size_t length, uint32_t when)
+{
+    acre_status status = check_pages(map, offset, length);
+    if (status != ACRE_OK)
+        return status;
+    if (when > ACRE_DISCARD_LAZY)
+        return ACRE_BAD_OPTION;
+    status = check_destroyable(map);
+    if (status != ACRE_OK)
+        return status;
+    if ((map->flags & (ACRE_IS_FILE | ACRE_MAP_SHARED)) == (ACRE_IS_FILE | ACRE_MAP_SHARED))
+        return ACRE_BAD_STATE;
+    return length == 0 ? ACRE_OK : port_discard(map, at(map, offset), length, when);
+}
+
+acre_status
+acre_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done)
+{
+    if (done != NULL)
+        *done = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (((uintptr_t)ranges[i].base | ranges[i].length) & (port_page_size() - 1))
+            return ACRE_BAD_OFFSET;
+    }
+    if (when > ACRE_DISCARD_LAZY)
+        return ACRE_BAD_OPTION;
+    return count == 0 ? ACRE_OK : -ENOTSUP;
+}
+
+acre_status
+acre_mmap_guard(acre_mmap *map, size_t offset, size_t length)
+{
+    acre_status status = check_pages(map, offset, length);
+    if (status == ACRE_OK)
+        status = check_destroyable(map);
+    if (status != ACRE_OK)
+        return status;
+    if (map->flags & (ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE))
+        return ACRE_BAD_STATE;
+    if (length == 0)
+        return ACRE_OK;
+
+    uint32_t kind;
+    status = port_guard(map, at(map, offset), length, &kind);
+    if (status == ACRE_OK)
+        map->flags |= kind;
+    return status;
+}
+
+acre_status
+acre_mmap_unguard(acre_mmap *map, size_t offset, size_t length)
+{
+    acre_status status = check_pages(map, offset, length);
+    if (status == ACRE_OK)
+        status = check_destroyable(map);
+    if (status != ACRE_OK)
+        return status;
+    if (map->flags & (ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE))
+        return ACRE_BAD_STATE;
+    return length == 0 ? ACRE_OK : port_unguard(map, at(map, offset), length);
+}
+
+// ---- residency --------------------------------------------------------------------------------------------------------
+
+acre_status
+acre_mmap_resident(const acre_mmap *map, size_t offset, size_t length, size_t *bytes)
+{
+    acre_status status = check_bytes(map, offset, length);
+    if (status != ACRE_OK)
+        return status;
+    if (length == 0) {
+        *bytes = 0;
+        return ACRE_OK;
+    }
+    size_t page = port_page_size();
+    size_t first = offset & ~(page - 1);
+    size_t end = round_up(offset + length, page);
+    return port_resident(at(map, first), end - first, bytes);
+}
+
+// What this version does not do, once its arguments have been found right.
+
+static acre_status
+not_yet(const acre_mmap *map, size_t offset, size_t length)
+{
+    acre_status status = check_bytes(map, offset, length);
+    return status == ACRE_OK && length != 0 ? -ENOTSUP : status;
+}
+
+acre_status
+acre_mmap_populate(acre_mmap *map, size_t offset, size_t length)
+{
+    return not_yet(map, offset, length);
+}
+
+acre_status
+acre_mmap_lock(acre_mmap *map, size_t offset, size_t length)
+{
+    return not_yet(map, offset, length);
+}
+
+acre_status
+acre_mmap_lock_on_fault(acre_mmap *map, size_t offset, size_t length)
+{
+    return not_yet(map, offset, length);
+}
+
+acre_status
+acre_mmap_unlock(acre_mmap *map, size_t offset, size_t length)
+{
+    return not_yet(map, offset, length);
+}
+
+acre_status
+acre_mmap_flush(acre_mmap *map, size_t offset, size_t length, uint32_t how)
+{
+    acre_status status = check_bytes(map, offset, length);
+    if (status != ACRE_OK)
+        return status;
+    if (how > ACRE_FLUSH_ASYNC)
+        return ACRE_BAD_OPTION;
+    int has_file = (map->flags & (ACRE_IS_FILE | ACRE_MAP_SHARED)) == (ACRE_IS_FILE | ACRE_MAP_SHARED);
+    return length != 0 && has_file ? -ENOTSUP : ACRE_OK;
+}
+
+acre_status
+acre_mmap_advise(acre_mmap *map, size_t offset, size_t length, acre_advice advice)
+{
+    acre_status status = check_pages(map, offset, length);
+    if (status != ACRE_OK)
+        return status;
+    if ((unsigned)advice > ACRE_ADVISE_KEEP_ON_FORK)
+        return ACRE_BAD_OPTION;
+    return length == 0 ? ACRE_OK : -ENOTSUP;
+}
