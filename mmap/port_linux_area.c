@@ -274,18 +274,21 @@ take_line(window *text, char **line, size_t *length)
     return status;
 }
 
+static unsigned
+digit_of(char character)
+{
+    if (character >= '0' && character <= '9')
+        return (unsigned)(character - '0');
+    return character >= 'a' && character <= 'f' ? (unsigned)(character - 'a' + 10) : 16;
+}
+
 // Reads a number to `base` from *at on and steps over the byte behind it.
 static uint64_t
 take_field(const char **at, unsigned base)
 {
     uint64_t value = 0;
-    for (;; ++*at) {
-        unsigned digit = (unsigned char)**at;
-        digit -= digit >= 'a' ? 'a' - 10u : '0';
-        if (digit >= base)
-            break;
-        value = value * base + digit;
-    }
+    while (digit_of(**at) < base)
+        value = value * base + digit_of(*(*at)++);
     if (**at != 0)
         ++*at;
     return value;

@@ -1,0 +1,629 @@
+// Areas: what a view and a query tell is what the kernel's own text says, whichever way it is read.
+#include "acre/area.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cinttypes>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include "mmap/port.h"
+#include "tests/mmap/maps.h"
+
+using namespace acre_test;
+
+namespace {
+
+// A view that closes with its scope.
+struct View : acre_areas {
+    explicit View(acre_process process = 0) : acre_areas()
+    {
+        EXPECT_OK(acre_areas_open(process, this));
+    }
+    View(const View &) = delete;
+    View &operator=(const View &) = delete;
+    ~View()
+    {
+        acre_areas_close(this);
+    }
+};
+
+std::string text_of(const char *text)
+{
+    return text != nullptr ? text : "(none)";
+}
+
+// Everything but what only one of two moments would show.
+std::string shown(const acre_area &area)
+{
+    std::ostringstream out;
+    out << std::hex << area.start << "-" << area.end << " " << area.access << " flags " << area.flags << " offset "
+        << area.file_offset << " device " << area.device << " inode " << area.inode << " page " << area.page_size
+        << " base " << area.allocation_base << " path " << text_of(area.path) << " name " << text_of(area.name);
+    return out.str();
+}
+
+// Each test runs by ioctl and by text.
+class Areas : public testing::TestWithParam<bool>
+{
+  protected:
+    void SetUp() override
+    {
+        if (!GetParam())
+            port_pretend_without(ACRE_CAN_QUERY_IN_CONSTANT_TIME);
+        else if (!acre_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME))
+            GTEST_SKIP() << "this kernel has no PROCMAP_QUERY (Linux 6.11)";
+    }
+    void TearDown() override
+    {
+        port_pretend_nothing();
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(, Areas, testing::Bool(),
+                         [](const auto &parameter) { return parameter.param ? "ioctl" : "text"; });
+
+std::vector<std::string> all_of(acre_areas *view)
+{
+    std::vector<std::string> lines;
+    acre_area area;
+    acre_status status;
+    while ((status = acre_areas_next(view, &area)) == 1)
+        lines.push_back(shown(area));
+    EXPECT_OK(status);
+    return lines;
+}
+
+TEST_P(Areas, are_the_lines_of_the_kernels_text)
+{
+    View view;
+    std::ifstream maps("/proc/self/maps");
+    std::stringstream text;
+    text << maps.rdbuf();
+
+    acre_area area = {};
+    uintptr_t last_end = 0;
+    std::string line;
+    while (std::getline(text, line)) {
+        if (line.find("[vsyscall]") != std::string::npos)
+            continue;
+        uintptr_t start, end;
+        uint64_t offset, inode;
+        unsigned major, minor;
+        char access[5];
+        ASSERT_EQ(7, std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %4s %" SCNx64 " %x:%x %" SCNu64, &start, &end,
+                                 access, &offset, &major, &minor, &inode));
+        if (line.find("[heap]") != std::string::npos || line.find("[stack]") != std::string::npos) {
+            ASSERT_EQ(1, acre_areas_next(&view, &area));  // these grow meanwhile
+            last_end = area.end;
+            continue;
+        }
+        ASSERT_EQ(1, acre_areas_next(&view, &area)) << line;
+        EXPECT_EQ(start, area.start) << line;
+        EXPECT_EQ(end, area.end) << line;
+        EXPECT_LE(last_end, area.start);
+        last_end = area.end;
+        EXPECT_EQ(area.start, area.allocation_base);
+        EXPECT_EQ(inode, area.inode) << line;
+        EXPECT_EQ(inode != 0 ? offset : 0, area.file_offset) << line;
+        EXPECT_EQ(static_cast<uint64_t>(major) << 32 | minor, area.device) << line;
+        EXPECT_EQ(access[0] == 'r', (area.access & ACRE_READ) != 0) << line;
+        EXPECT_EQ(access[1] == 'w', (area.access & ACRE_WRITE) != 0) << line;
+        EXPECT_EQ(access[2] == 'x', (area.access & ACRE_EXEC) != 0) << line;
+        EXPECT_EQ(access[3] == 's', (area.flags & ACRE_AREA_SHARED) != 0) << line;
+        size_t slash = line.find('/');
+        if (slash != std::string::npos && line.find('[') == std::string::npos) {
+            EXPECT_EQ(line.substr(slash), text_of(area.path));
+        }
+    }
+    EXPECT_EQ(0, acre_areas_next(&view, &area));
+    EXPECT_EQ(0, acre_areas_next(&view, &area));
+}
+
+TEST_P(Areas, say_the_same_by_next_and_by_query_and_after_seek)
+{
+    View view;
+    View queried;
+    View sought;
+    acre_area area, other;
+    ASSERT_OK(acre_areas_seek(&sought, 0));
+    while (acre_areas_next(&view, &area) == 1) {
+        std::string line = shown(area);
+        if (area.flags & (ACRE_AREA_HEAP | ACRE_AREA_STACK)) {
+            ASSERT_EQ(1, acre_areas_next(&sought, &other));
+            continue;
+        }
+        ASSERT_EQ(1, acre_areas_next(&sought, &other));
+        EXPECT_EQ(line, shown(other));
+        for (uintptr_t address : {area.start, area.end - 1, area.start + (area.end - area.start) / 2}) {
+            ASSERT_OK(acre_areas_query(&queried, address, &other));
+            EXPECT_EQ(line, shown(other));
+            ASSERT_OK(acre_area_at(reinterpret_cast<void *>(address), &other));
+            EXPECT_EQ(nullptr, other.path);
+            EXPECT_EQ(nullptr, other.name);
+            other.path = area.path;
+            other.name = area.name;
+            EXPECT_EQ(line, shown(other));
+        }
+    }
+    EXPECT_EQ(0, acre_areas_next(&sought, &other));
+}
+
+TEST(AreaWays, ioctl_and_text_agree_on_the_whole_map)
+{
+    if (!acre_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME))
+        GTEST_SKIP() << "this kernel has no PROCMAP_QUERY (Linux 6.11)";
+    File file(std::string(3 * page(), 'f'), " with spaces, \\backslashes\\ and\nnewlines");
+    Map mapped, shared;
+    ASSERT_OK(acre_mmap_file(file.descriptor, page(), page(), ACRE_READ, nullptr, &mapped));
+    acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
+    ASSERT_OK(acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &shared));
+
+    std::vector<std::string> ways[2];
+    ways[0].reserve(500);
+    ways[1].reserve(500);
+    View stepping;
+    ASSERT_OK(acre_areas_seek(&stepping, 1));  // by ioctl alone
+    port_pretend_without(ACRE_CAN_QUERY_IN_CONSTANT_TIME);
+    View reading;
+    port_pretend_nothing();
+    // Strings are made while both read; the program's own heap is left out.
+    acre_area area;
+    while (acre_areas_next(&stepping, &area) == 1) {
+        if ((area.flags & (ACRE_AREA_HEAP | ACRE_AREA_STACK)) == 0)
+            ways[0].push_back(shown(area));
+    }
+    while (acre_areas_next(&reading, &area) == 1) {
+        if ((area.flags & (ACRE_AREA_HEAP | ACRE_AREA_STACK)) == 0)
+            ways[1].push_back(shown(area));
+    }
+    EXPECT_EQ(ways[0], ways[1]);
+    EXPECT_GT(ways[0].size(), 10u);
+}
+
+TEST_P(Areas, of_every_kind_are_recognized)
+{
+    Map anonymous, reserved, shared;
+    ASSERT_OK(acre_mmap_anon(page(), ACRE_READ, nullptr, &anonymous));
+    ASSERT_OK(acre_mmap_reserve(page(), ACRE_READ, nullptr, &reserved));
+    acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
+    ASSERT_OK(acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &shared));
+    int memory = static_cast<int>(syscall(SYS_memfd_create, "some name", MFD_CLOEXEC));
+    ASSERT_GE(memory, 0);
+    ASSERT_EQ(0, ftruncate(memory, static_cast<off_t>(page())));
+    Map named;
+    ASSERT_OK(acre_mmap_file(memory, 0, page(), ACRE_READ, nullptr, &named));
+    close(memory);
+
+    View view;
+    acre_area area;
+    auto look = [&](const void *address) {
+        EXPECT_OK(acre_areas_query(&view, reinterpret_cast<uintptr_t>(address), &area));
+        return area.flags;
+    };
+    EXPECT_EQ(0u, look(anonymous.base));
+    EXPECT_EQ(static_cast<uint32_t>(ACRE_AREA_RESERVED), look(reserved.base));
+    EXPECT_EQ(static_cast<uint32_t>(ACRE_AREA_SHARED), look(shared.base));
+    EXPECT_EQ("(none)", text_of(area.path));
+    EXPECT_EQ("(none)", text_of(area.name));
+    EXPECT_EQ(0u, look(named.base));
+    EXPECT_EQ("some name", text_of(area.name));
+    EXPECT_EQ("(none)", text_of(area.path));
+    EXPECT_EQ(page(), area.page_size);
+
+    // The first thread's stack, the program break, and the kernel's page of functions.
+    bool stack = false, heap = false, vdso = false;
+    acre_areas *views = &view;
+    while (acre_areas_next(views, &area) == 1) {
+        stack |= area.flags & ACRE_AREA_STACK && text_of(area.name) == "stack";
+        heap |= area.flags & ACRE_AREA_HEAP && text_of(area.name) == "heap";
+        vdso |= area.flags & ACRE_AREA_SYSTEM && text_of(area.name) == "vdso";
+    }
+    EXPECT_TRUE(stack);
+    EXPECT_TRUE(vdso);
+    std::ifstream maps("/proc/self/maps");
+    std::stringstream text;
+    text << maps.rdbuf();
+    EXPECT_EQ(text.str().find("[heap]") != std::string::npos, heap);
+}
+
+TEST_P(Areas, paths_are_raw_and_undecorated)
+{
+    const char *names[] = {
+        " with spaces ",      "with\nnewline",       "back\\slash", "octal\\012look-alike",
+        "really (deleted)", "\xc3\xa4\xff bytes", "[brackets]",  "tab\tand\rreturn",
+    };
+    for (const char *name : names) {
+        File file("x", name);
+        Map map;
+        ASSERT_OK(acre_mmap_file(file.descriptor, 0, 1, ACRE_READ, nullptr, &map));
+        View view;
+        acre_area area;
+        ASSERT_OK(acre_areas_query(&view, reinterpret_cast<uintptr_t>(map.base), &area));
+        EXPECT_EQ(file.path, text_of(area.path));
+        EXPECT_EQ(static_cast<uint32_t>(ACRE_AREA_FILE), area.flags) << name;
+
+        std::string by_next = "(none)";
+        while (acre_areas_next(&view, &area) == 1) {
+            if (area.start == reinterpret_cast<uintptr_t>(map.base))
+                by_next = text_of(area.path);
+        }
+        EXPECT_EQ(file.path, by_next);
+
+        struct stat status;
+        ASSERT_EQ(0, fstat(file.descriptor, &status));
+        ASSERT_OK(acre_area_at(map.base, &area));
+        EXPECT_EQ(static_cast<uint64_t>(status.st_ino), area.inode);
+
+        // With the file gone the name is still its own.
+        ASSERT_EQ(0, unlink(file.path.c_str()));
+        ASSERT_OK(acre_areas_query(&view, reinterpret_cast<uintptr_t>(map.base), &area));
+        EXPECT_EQ(static_cast<uint32_t>(ACRE_AREA_FILE | ACRE_AREA_DELETED), area.flags) << name;
+        if (std::string(name).find("012") == std::string::npos || GetParam()) {
+            EXPECT_EQ(file.path, text_of(area.path));
+        }
+    }
+}
+
+TEST_P(Areas, very_long_paths_are_whole)
+{
+    // 240 newlines a folder, four characters each in the text: far more than small buffers hold.
+    const char *top = std::getenv("TEST_TMPDIR");
+    ASSERT_EQ(0, chdir(top != nullptr ? top : "/tmp"));
+    std::string folder(240, '\n');
+    std::string path = top != nullptr ? top : "/tmp";
+    std::vector<std::string> made;
+    while (path.size() + folder.size() + 10 < 4096 - 8) {
+        ASSERT_EQ(0, mkdir(folder.c_str(), 0700));
+        ASSERT_EQ(0, chdir(folder.c_str()));
+        path += "/" + folder;
+        made.push_back(folder);
+    }
+    int file = open("file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ASSERT_GE(file, 0);
+    ASSERT_EQ(1, write(file, "x", 1));
+    {
+        Map map;
+        ASSERT_OK(acre_mmap_file(file, 0, 1, ACRE_READ, nullptr, &map));
+        View view;
+        acre_area area;
+        ASSERT_OK(acre_areas_query(&view, reinterpret_cast<uintptr_t>(map.base), &area));
+        EXPECT_EQ(path + "/file", text_of(area.path));
+        std::string by_next;
+        while (acre_areas_next(&view, &area) == 1) {
+            if (area.start == reinterpret_cast<uintptr_t>(map.base))
+                by_next = text_of(area.path);
+        }
+        EXPECT_EQ(path + "/file", by_next);
+        ASSERT_OK(acre_area_at(map.base, &area));
+        EXPECT_EQ(static_cast<uint32_t>(ACRE_AREA_FILE), area.flags);
+    }
+    close(file);
+    unlink("file");
+    for (size_t i = 0; i < made.size(); i++) {
+        ASSERT_EQ(0, chdir(".."));
+        rmdir(folder.c_str());
+    }
+}
+
+TEST_P(Areas, holes_are_not_mapped)
+{
+    Map map;
+    ASSERT_OK(acre_mmap_anon(5 * page(), ACRE_READ_WRITE, nullptr, &map));
+    acre_mmap middle = {}, tail = {};
+    ASSERT_OK(acre_mmap_split(&map, 2 * page(), &middle));
+    ASSERT_OK(acre_mmap_split(&middle, page(), &tail));
+    uintptr_t hole = reinterpret_cast<uintptr_t>(middle.base);
+    ASSERT_OK(acre_mmap_unmap(&middle));
+
+    View view;
+    acre_area area = {};
+    EXPECT_STATUS(ACRE_NOT_MAPPED, acre_areas_query(&view, hole, &area));
+    EXPECT_STATUS(ACRE_NOT_MAPPED, acre_areas_query(&view, hole + page() - 1, &area));
+    EXPECT_STATUS(ACRE_NOT_MAPPED, acre_area_at(reinterpret_cast<void *>(hole), &area));
+    EXPECT_STATUS(ACRE_NOT_MAPPED, acre_area_at(nullptr, &area));
+    EXPECT_STATUS(ACRE_NOT_MAPPED, acre_areas_query(&view, UINTPTR_MAX, &area));
+    EXPECT_EQ(0u, area.end);
+    ASSERT_OK(acre_areas_query(&view, hole - 1, &area));
+    EXPECT_EQ(hole, area.end);
+
+    // From a hole on, the next area is the one above.
+    ASSERT_OK(acre_areas_seek(&view, hole));
+    ASSERT_EQ(1, acre_areas_next(&view, &area));
+    EXPECT_EQ(hole + page(), area.start);
+    // From inside an area on, that area.
+    ASSERT_OK(acre_areas_seek(&view, hole - 1));
+    ASSERT_EQ(1, acre_areas_next(&view, &area));
+    EXPECT_EQ(hole, area.end);
+    ASSERT_EQ(1, acre_areas_next(&view, &area));
+    EXPECT_EQ(hole + page(), area.start);
+    ASSERT_OK(acre_areas_seek(&view, UINTPTR_MAX));
+    EXPECT_EQ(0, acre_areas_next(&view, &area));
+    ASSERT_OK(acre_areas_seek(&view, 0));
+    EXPECT_EQ(1, acre_areas_next(&view, &area));
+    ASSERT_OK(acre_mmap_unmap(&tail));
+}
+
+TEST_P(Areas, a_query_does_not_disturb_next)
+{
+    View alone;
+    std::vector<std::string> expected = all_of(&alone);
+    View view;
+    acre_area area, other;
+    size_t i = 0;
+    for (; acre_areas_next(&view, &area) == 1; i++) {
+        std::string line = shown(area);
+        ASSERT_OK(acre_areas_query(&view, reinterpret_cast<uintptr_t>(&expected), &other));
+        ASSERT_LT(i, expected.size() + 3);
+    }
+    EXPECT_GT(i, 5u);
+}
+
+TEST_P(Areas, closing_leaves_nothing_behind)
+{
+    {
+        View warm;
+    }
+    size_t areas = area_count();
+    int descriptor = dup(0);
+    close(descriptor);
+    for (int i = 0; i < 100; i++)
+        View view;
+    EXPECT_EQ(areas, area_count());
+    int after = dup(0);
+    close(after);
+    EXPECT_EQ(descriptor, after);
+
+    acre_areas closed = {};
+    acre_area area;
+    acre_areas_close(&closed);
+    EXPECT_STATUS(ACRE_BAD_STATE, acre_areas_next(&closed, &area));
+    EXPECT_STATUS(ACRE_BAD_STATE, acre_areas_seek(&closed, 0));
+    EXPECT_STATUS(ACRE_BAD_STATE, acre_areas_query(&closed, 0, &area));
+}
+
+TEST(AreaCount, is_the_number_of_the_texts_lines)
+{
+    uint64_t count = 0;
+    ASSERT_OK(acre_area_count(&count));
+    EXPECT_EQ(area_count(), count);
+    Map map;
+    ASSERT_OK(acre_mmap_anon(101 * page(), ACRE_READ_WRITE, nullptr, &map));
+    for (size_t i = 1; i < 101; i += 2)
+        ASSERT_OK(acre_mmap_protect(&map, i * page(), page(), ACRE_READ));
+    uint64_t more = 0;
+    ASSERT_OK(acre_area_count(&more));
+    EXPECT_EQ(area_count(), more);
+    EXPECT_GE(more, count + 100);
+}
+
+// ---- forks and other processes ----------------------------------------------------------------------------------------
+
+class StaleViews : public testing::TestWithParam<bool>
+{
+  protected:
+    void SetUp() override
+    {
+        if (!GetParam())
+            port_pretend_without(ACRE_CAN_WIPE_ON_FORK);
+    }
+    void TearDown() override
+    {
+        port_pretend_nothing();
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(, StaleViews, testing::Bool(),
+                         [](const auto &parameter) { return parameter.param ? "wiped" : "by_process_id"; });
+
+TEST_P(StaleViews, are_told_in_the_child_of_a_fork)
+{
+    View view;
+    acre_area area;
+    ASSERT_EQ(1, acre_areas_next(&view, &area));
+    Ended ended = in_child([&] {
+        int wrong = 0;
+        wrong += acre_areas_next(&view, &area) != ACRE_STALE;
+        wrong += acre_areas_seek(&view, 0) != ACRE_STALE;
+        wrong += acre_areas_query(&view, 0, &area) != ACRE_STALE;
+        acre_areas_close(&view);
+        wrong += acre_areas_next(&view, &area) != ACRE_BAD_STATE;
+        return wrong;
+    });
+    EXPECT_EQ(0, ended.code);
+    EXPECT_EQ(1, acre_areas_next(&view, &area));
+}
+
+// A child that maps a page, tells its address, and then waits for a word: to exit, or to exec.
+class Child
+{
+  public:
+    Child()
+    {
+        int down[2], up[2];
+        EXPECT_EQ(0, pipe2(down, O_CLOEXEC));
+        EXPECT_EQ(0, pipe2(up, O_CLOEXEC));
+        process = fork();
+        if (process == 0) {
+            close(down[1]);
+            close(up[0]);
+            acre_mmap map = {};
+            char word = 0;
+            bool ok = acre_mmap_anon(page(), ACRE_READ_WRITE, nullptr, &map) == ACRE_OK &&
+                      write(up[1], &map.base, sizeof map.base) == sizeof map.base && read(down[0], &word, 1) == 1;
+            if (ok && word == 'x') {
+                dup2(down[0], 0);  // cat waits for the end of its input
+                execl("/bin/cat", "cat", static_cast<char *>(nullptr));
+            }
+            _exit(0);
+        }
+        close(down[0]);
+        to = down[1];
+        from = up[0];
+        EXPECT_EQ(static_cast<ssize_t>(sizeof address), read(from, &address, sizeof address));
+        close(up[1]);
+    }
+    Child(const Child &) = delete;
+    Child &operator=(const Child &) = delete;
+    ~Child()
+    {
+        end();
+        close(from);
+    }
+    // The end of `from` tells that the child has closed it: by exec, or by its end.
+    void say(char word)
+    {
+        EXPECT_EQ(1, write(to, &word, 1));
+        char nothing;
+        EXPECT_EQ(0, read(from, &nothing, 1));
+    }
+    void end()
+    {
+        if (to != -1) {
+            close(to);
+            EXPECT_EQ(process, waitpid(process, nullptr, 0));
+            to = -1;
+        }
+    }
+    pid_t process;
+    uintptr_t address = 0;
+
+  private:
+    int to, from;
+};
+
+TEST_P(Areas, of_a_child_are_its_own)
+{
+    Child child;
+    View view(child.process);
+    acre_area area;
+    ASSERT_OK(acre_areas_query(&view, child.address, &area));
+    EXPECT_EQ(static_cast<uint32_t>(ACRE_READ_WRITE), area.access);
+    EXPECT_STATUS(ACRE_OK, acre_areas_seek(&view, child.address));
+    ASSERT_EQ(1, acre_areas_next(&view, &area));
+    EXPECT_LE(area.start, child.address);
+    EXPECT_GT(area.end, child.address);
+}
+
+TEST_P(Areas, a_process_that_ended_is_told_and_never_looks_like_the_end)
+{
+    Child child;
+    View view(child.process);
+    View queried(child.process);
+    acre_area area;
+    ASSERT_EQ(1, acre_areas_next(&view, &area));
+    child.say('e');
+    child.end();
+    acre_status status;
+    while ((status = acre_areas_next(&view, &area)) == 1) {
+    }
+    EXPECT_STATUS(-ESRCH, status);
+    EXPECT_STATUS(-ESRCH, acre_areas_query(&queried, child.address, &area));
+    EXPECT_STATUS(-ESRCH, acre_areas_seek(&queried, 0));
+    acre_areas untouched = {};
+    EXPECT_STATUS(-ESRCH, acre_areas_open(child.process, &untouched));
+    EXPECT_EQ(0u, untouched.private_[0]);
+}
+
+TEST_P(Areas, a_process_that_became_another_program_is_told)
+{
+    Child child;
+    View view(child.process);
+    View queried(child.process);
+    acre_area area;
+    ASSERT_EQ(1, acre_areas_next(&view, &area));
+    child.say('x');
+    acre_status status;
+    while ((status = acre_areas_next(&view, &area)) == 1) {
+    }
+    EXPECT_STATUS(-ESRCH, status);
+    EXPECT_STATUS(-ESRCH, acre_areas_query(&queried, child.address, &area));
+    View fresh(child.process);
+    EXPECT_EQ(1, acre_areas_next(&fresh, &area));
+}
+
+TEST_P(Areas, a_process_that_may_not_be_read_is_refused)
+{
+    if (getuid() != 0)
+        GTEST_SKIP() << "another user's processes are needed, or the right to give rights up";
+    // Without capabilities, a process that may not be dumped is for nobody, not even its child.
+    ASSERT_EQ(0, prctl(PR_SET_DUMPABLE, 0));
+    Ended ended = in_child([] {
+        struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+        struct __user_cap_data_struct none[2] = {};
+        if (syscall(SYS_capset, &header, none) != 0)
+            return 77;
+        acre_areas view = {};
+        size_t areas = area_count();
+        acre_status status = acre_areas_open(getppid(), &view);
+        return (status == -EACCES || status == -EPERM) && area_count() == areas ? 0 : 1;
+    });
+    ASSERT_EQ(0, prctl(PR_SET_DUMPABLE, 1));
+    EXPECT_TRUE(ended.exited);
+    EXPECT_EQ(0, ended.code);
+}
+
+TEST_P(Areas, there_is_no_such_process)
+{
+    acre_areas untouched = {};
+    size_t areas = area_count();
+    EXPECT_STATUS(-ESRCH, acre_areas_open(-1, &untouched));
+    EXPECT_STATUS(-ESRCH, acre_areas_open(0x7fffffff, &untouched));
+    EXPECT_EQ(areas, area_count());
+    EXPECT_EQ(0u, untouched.private_[0]);
+}
+
+TEST_P(Areas, device_minors_above_255)
+{
+    // Each mount of a tmpfs takes the next free number.
+    Ended ended = in_child([] {
+        char folder[] = "mounts.XXXXXX";
+        if (mkdtemp(folder) == nullptr)
+            return 1;
+        if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+            return 77;
+        int mounted = 0;
+        while (mounted < 300 && mount("none", folder, "tmpfs", 0, "size=64k") == 0)
+            mounted++;
+        if (mounted < 300)
+            return 77;
+        std::string path = std::string(folder) + "/file";
+        int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        struct stat status;
+        acre_mmap map = {};
+        acre_area area;
+        if (file < 0 || write(file, "x", 1) != 1 || fstat(file, &status) != 0)
+            return 2;
+        unsigned minor = static_cast<unsigned>((status.st_dev & 0xff) | ((status.st_dev >> 12) & 0xffffff00));
+        if (minor <= 255)
+            return 3;
+        if (acre_mmap_file(file, 0, 1, ACRE_READ, nullptr, &map) != ACRE_OK ||
+            acre_area_at(map.base, &area) != ACRE_OK)
+            return 4;
+        acre_areas view;
+        if (acre_areas_open(0, &view) != ACRE_OK)
+            return 5;
+        bool seen = false;
+        acre_area each;
+        while (acre_areas_next(&view, &each) == 1)
+            seen |= each.start == area.start && (each.device & 0xffffffff) == minor;
+        return seen && (area.device & 0xffffffff) == minor ? 0 : 6;
+    });
+    if (ended.code == 77)
+        GTEST_SKIP() << "file systems cannot be mounted here";
+    EXPECT_EQ(0, ended.code);
+}
+
+}  // namespace

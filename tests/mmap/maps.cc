@@ -1,0 +1,40 @@
+#include "tests/mmap/maps.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+namespace acre_test {
+namespace {
+
+std::string fresh_path(const std::string &name)
+{
+    const char *folder = std::getenv("TEST_TMPDIR");
+    return std::string(folder != nullptr ? folder : "/tmp") + "/" + std::to_string(getpid()) + name;
+}
+
+}  // namespace
+
+File::File(const std::string &text, const std::string &name)
+    : path(fresh_path(name)), descriptor(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600))
+{
+    EXPECT_GE(descriptor, 0);
+    EXPECT_EQ(static_cast<ssize_t>(text.size()), write(descriptor, text.data(), text.size()));
+}
+
+File::~File()
+{
+    close(descriptor);
+    unlink(path.c_str());
+}
+
+std::string File::content() const
+{
+    std::ifstream in(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+}
+
+}  // namespace acre_test

@@ -1,0 +1,89 @@
+// tests/mmap/maps.h - what the tests of //mmap share.
+#ifndef ACRE_TESTS_MMAP_MAPS_H_
+#define ACRE_TESTS_MMAP_MAPS_H_
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "acre/mmap.h"
+#include "acre/page.h"
+#include "tests/support/support.h"
+
+namespace acre_test {
+
+inline std::string name_of(acre_status status)
+{
+    return acre_status_name(status);
+}
+
+#define EXPECT_STATUS(expected, call) \
+    EXPECT_EQ(acre_test::name_of(expected), acre_test::name_of(call))
+#define ASSERT_STATUS(expected, call) \
+    ASSERT_EQ(acre_test::name_of(expected), acre_test::name_of(call))
+#define ASSERT_OK(call) ASSERT_STATUS(ACRE_OK, call)
+#define EXPECT_OK(call) EXPECT_STATUS(ACRE_OK, call)
+
+inline char *bytes(const acre_mmap &map, size_t offset = 0)
+{
+    return static_cast<char *>(map.base) + offset;
+}
+
+inline size_t page()
+{
+    return acre_page_size();
+}
+
+inline bool same(const acre_mmap &a, const acre_mmap &b)
+{
+    return std::memcmp(&a, &b, sizeof a) == 0;
+}
+
+/// A map that ends with its scope.
+struct Map : acre_mmap {
+    Map() : acre_mmap() {}
+    Map(const Map &) = delete;
+    Map &operator=(const Map &) = delete;
+    ~Map()
+    {
+        EXPECT_STATUS(ACRE_OK, acre_mmap_unmap(this));
+    }
+};
+
+inline acre_mmap_opts flags(uint32_t value)
+{
+    acre_mmap_opts opts = {};
+    opts.flags = value;
+    return opts;
+}
+
+/// The call is refused with `expected`, and neither the handle nor the areas change.
+template <class Call>
+void expect_refused(acre_status expected, const acre_mmap &map, Call call)
+{
+    acre_mmap before = map;
+    size_t areas = area_count();
+    EXPECT_STATUS(expected, call());
+    EXPECT_TRUE(same(before, map));
+    EXPECT_EQ(areas, area_count());
+}
+
+/// A file in the test's folder, removed with its scope.
+class File
+{
+  public:
+    explicit File(const std::string &content, const std::string &name = "file");
+    ~File();
+    File(const File &) = delete;
+    File &operator=(const File &) = delete;
+
+    const std::string path;
+    int descriptor;
+    std::string content() const;
+};
+
+}  // namespace acre_test
+
+#endif  // ACRE_TESTS_MMAP_MAPS_H_
