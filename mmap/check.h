@@ -5,6 +5,9 @@
 #include "acre/mmap.h"
 #include "mmap/port.h"
 
+// In acre_mmap.private_[0]: pages of the map may differ from its own access.  Without it the access of every page is known.
+enum { MIXED = 1 };
+
 // Rounds up to a multiple of a power of two; 0 when that does not fit the address space.
 static inline size_t
 round_up(size_t size, size_t multiple)

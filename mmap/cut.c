@@ -58,6 +58,7 @@ acre_mmap_merge(acre_mmap *map, acre_mmap *next)
 
     uint32_t wishes = map->flags & next->flags & WISHES;
     map->flags = (map->flags & ~(uint32_t)WISHES) | wishes | (next->flags & OF_ANY_PART);
+    map->private_[0] |= next->private_[0];
     map->size += next->size;
     *next = (acre_mmap){0};
     return ACRE_OK;

@@ -120,6 +120,7 @@ create(const port_request *from, const acre_mmap_opts *opts, uint32_t taken, acr
         .page_size = request.page_size,
         .offset = request.offset,
         .access = request.access,
+        .private_ = {request.flags & ACRE_IS_RESERVATION ? MIXED : 0},
     };
     status = port_map(&request, &map);
     if (status == ACRE_OK)
@@ -235,6 +236,7 @@ acre_mmap_adopt(void *base, size_t size, size_t page_size, uint32_t access, uint
         .base = base,
         .size = size,
         .page_size = page,
+        .private_ = {MIXED},
         .access = with_implied_read(access),
         .flags = flags | ACRE_IS_ADOPTED,
     };

@@ -97,7 +97,8 @@ acre_status port_protect(acre_mmap *map, void *start, size_t length, uint32_t ac
 
 /// `*kind` is the ACRE_HAS_*_GUARDS that the range got.
 acre_status port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind);
-acre_status port_unguard(acre_mmap *map, void *start, size_t length);
+/// `access` is given to the range besides; ACRE_NONE: it has the right one.
+acre_status port_unguard(acre_mmap *map, void *start, size_t length, uint32_t access);
 acre_status port_discard(acre_mmap *map, void *start, size_t length, uint32_t when);
 
 /// `start` and `length` are whole base pages.

@@ -296,11 +296,11 @@ port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
 }
 
 acre_status
-port_unguard(acre_mmap *map, void *start, size_t length)
+port_unguard(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     // Access first: when it is refused, all is still guarded.
-    if (map->access != ACRE_NONE) {
-        acre_status status = port_protect(map, start, length, map->access);
+    if (access != ACRE_NONE) {
+        acre_status status = port_protect(map, start, length, access);
         if (status != ACRE_OK)
             return status;
     }

@@ -274,23 +274,21 @@ take_line(window *text, char **line, size_t *length)
     return status;
 }
 
-static unsigned
-digit_of(char character)
-{
-    if (character >= '0' && character <= '9')
-        return (unsigned)(character - '0');
-    return character >= 'a' && character <= 'f' ? (unsigned)(character - 'a' + 10) : 16;
-}
-
-// Reads a number to `base` from *at on and steps over the byte behind it.
-static uint64_t
+// Reads a number to `base` (10, or 16 in small letters) from *at on and steps over the byte behind it.
+static inline uint64_t
 take_field(const char **at, unsigned base)
 {
+    const char *from = *at;
     uint64_t value = 0;
-    while (digit_of(**at) < base)
-        value = value * base + digit_of(*(*at)++);
-    if (**at != 0)
-        ++*at;
+    for (;; from++) {
+        unsigned digit = (unsigned)(unsigned char)*from - '0';
+        if (digit > 9)
+            digit = digit >= 'a' - '0' ? digit - ('a' - '0') + 10 : base;
+        if (digit >= base)
+            break;
+        value = value * base + digit;
+    }
+    *at = from + (*from != 0);
     return value;
 }
 
@@ -299,7 +297,7 @@ take_field(const char **at, unsigned base)
 static int
 has_escape(const raw_area *raw)
 {
-    return strstr(raw->text, "\\012") != NULL;
+    return raw->text_length != 0 && strstr(raw->text, "\\012") != NULL;
 }
 
 static void
@@ -336,7 +334,8 @@ parse(char *line, size_t length, raw_area *raw)
     result.major = (uint32_t)take_field(&at, 16);
     result.minor = (uint32_t)take_field(&at, 16);
     result.inode = take_field(&at, 10);
-    at += strspn(at, " ");
+    while (*at == ' ')
+        at++;
     result.text = line + (at - line);
     result.text_length = length - (size_t)(at - line);
     *raw = result;
@@ -345,7 +344,7 @@ parse(char *line, size_t length, raw_area *raw)
 static int
 is_vsyscall(const raw_area *raw)
 {
-    return strcmp(raw->text, "[vsyscall]") == 0;
+    return raw->text[0] == '[' && strcmp(raw->text, "[vsyscall]") == 0;
 }
 
 // The next area: 1, 0 at the end, or a failure.  Its text is as the kernel wrote it; empty when it did not fit.

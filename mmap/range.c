@@ -34,16 +34,36 @@ check_destroyable(const acre_mmap *map)
 
 // ---- access -----------------------------------------------------------------------------------------------------------
 
+// What commit and protect have in common: gives the range its access and keeps account of whether the map is of one access.
+static acre_status
+give(acre_mmap *map, size_t offset, size_t length, uint32_t access, int committing)
+{
+    void *start = at(map, offset);
+    int uniform = (map->private_[0] & MIXED) == 0;
+    acre_status status = committing ? port_commit(map, start, length, access)
+                                    : port_protect(map, start, length, access);
+    if (status != ACRE_OK) {
+        // A part may have been done, of a map whose parts are areas of their own.
+        if (uniform)
+            (void)port_protect(map, start, length, map->access);
+        return status;
+    }
+    if (access & ACRE_EXEC)
+        port_icache_flush(start, length);
+    if (length == map->size && (!committing || access == map->access)) {
+        map->access = access;
+        map->private_[0] &= ~(uintptr_t)MIXED;
+    } else if (access != map->access) {
+        map->private_[0] |= MIXED;
+    }
+    return ACRE_OK;
+}
+
 static acre_status
 commit(acre_mmap *map, size_t offset, size_t length, uint32_t access)
 {
     acre_status status = check_committable(map);
-    if (status != ACRE_OK || length == 0)
-        return status;
-    status = port_commit(map, at(map, offset), length, access);
-    if (status == ACRE_OK && access & ACRE_EXEC)
-        port_icache_flush(at(map, offset), length);
-    return status;
+    return status != ACRE_OK || length == 0 ? status : give(map, offset, length, access, 1);
 }
 
 acre_status
@@ -74,7 +94,10 @@ acre_mmap_decommit(acre_mmap *map, size_t offset, size_t length)
         status = check_committable(map);
     if (status != ACRE_OK || length == 0)
         return status;
-    return port_decommit(map, at(map, offset), length);
+    status = port_decommit(map, at(map, offset), length);
+    if (status == ACRE_OK)
+        map->private_[0] |= MIXED;
+    return status;
 }
 
 acre_status
@@ -87,18 +110,7 @@ acre_mmap_protect(acre_mmap *map, size_t offset, size_t length, uint32_t access)
         return status;
     if (map->flags & ACRE_IS_SEALED)
         return ACRE_SEALED;
-    if (length == 0)
-        return ACRE_OK;
-
-    access = with_implied_read(access);
-    status = port_protect(map, at(map, offset), length, access);
-    if (status != ACRE_OK)
-        return status;
-    if (access & ACRE_EXEC)
-        port_icache_flush(at(map, offset), length);
-    if (length == map->size)
-        map->access = access;
-    return ACRE_OK;
+    return length == 0 ? ACRE_OK : give(map, offset, length, with_implied_read(access), 0);
 }
 
 // ---- contents ---------------------------------------------------------------------------------------------------------
@@ -163,7 +175,10 @@ acre_mmap_unguard(acre_mmap *map, size_t offset, size_t length)
         return status;
     if (map->flags & (ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE))
         return ACRE_BAD_STATE;
-    return length == 0 ? ACRE_OK : port_unguard(map, at(map, offset), length);
+    if (length == 0)
+        return ACRE_OK;
+    int known = (map->private_[0] & MIXED) == 0 && (map->flags & ACRE_HAS_PAGE_GUARDS) == 0;
+    return port_unguard(map, at(map, offset), length, known ? ACRE_NONE : map->access);
 }
 
 // ---- residency --------------------------------------------------------------------------------------------------------

@@ -1,0 +1,123 @@
+// main() of every benchmark: runs all peers of each question in random interleaving, several times over, and closes with a table of
+// ratios between the fastest runs.
+//
+// A benchmark is named "question/peer"; the peer "acre" is compared with all others of its question.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace {
+
+struct Question {
+    std::string name;
+    std::vector<std::pair<std::string, double>> fastest;  // peer, nanoseconds an item
+};
+
+class Report : public benchmark::BenchmarkReporter
+{
+  public:
+    bool ReportContext(const Context &) override
+    {
+        return true;
+    }
+
+    void ReportRuns(const std::vector<Run> &runs) override
+    {
+        for (const Run &run : runs) {
+            if (run.error_occurred)
+                std::printf("%s: %s\n", run.benchmark_name().c_str(), run.error_message.c_str());
+            else if (run.run_type == Run::RT_Iteration)
+                note(run);
+        }
+    }
+
+    void Finalize() override
+    {
+        std::printf("\n%-44s %-22s %12s %12s %9s\n", "question", "peer", "peer ns", "acre ns", "ratio");
+        for (const Question &question : questions_)
+            print(question);
+    }
+
+  private:
+    // Where a benchmark counts items, the time of one.
+    static double nanoseconds(const Run &run)
+    {
+        auto rate = run.counters.find("items_per_second");
+        if (rate != run.counters.end())
+            return 1e9 / rate->second.value;
+        return run.real_accumulated_time / static_cast<double>(run.iterations) * 1e9;
+    }
+
+    void note(const Run &run)
+    {
+        std::string name = run.run_name.function_name;
+        size_t slash = name.rfind('/');
+        if (slash == std::string::npos)
+            return;
+        Question *question = find(name.substr(0, slash));
+        std::string peer = name.substr(slash + 1);
+        for (auto &entry : question->fastest) {
+            if (entry.first == peer) {
+                entry.second = std::min(entry.second, nanoseconds(run));
+                return;
+            }
+        }
+        question->fastest.emplace_back(peer, nanoseconds(run));
+    }
+
+    Question *find(const std::string &name)
+    {
+        for (Question &question : questions_) {
+            if (question.name == name)
+                return &question;
+        }
+        questions_.push_back({name, {}});
+        return &questions_.back();
+    }
+
+    static void print(const Question &question)
+    {
+        double ours = 0;
+        for (const auto &entry : question.fastest) {
+            if (entry.first == "acre")
+                ours = entry.second;
+        }
+        for (const auto &entry : question.fastest) {
+            if (entry.first == "acre" && question.fastest.size() > 1)
+                continue;
+            std::printf("%-44s %-22s %12.2f %12.2f %8.2fx\n", question.name.c_str(), entry.first.c_str(),
+                        entry.second, ours, ours > 0 ? entry.second / ours : 0.0);
+        }
+    }
+
+    std::vector<Question> questions_;
+};
+
+}  // namespace
+
+int main(int argc, char **argv)
+{
+    // Given first, so that the command line's own go before.
+    std::string defaults[] = {
+        "--benchmark_enable_random_interleaving=true",
+        "--benchmark_repetitions=9",
+        "--benchmark_min_time=0.02",
+    };
+    std::vector<char *> arguments = {argv[0]};
+    for (std::string &option : defaults)
+        arguments.push_back(&option[0]);
+    arguments.insert(arguments.end(), argv + 1, argv + argc);
+    int count = static_cast<int>(arguments.size());
+    arguments.push_back(nullptr);
+
+    benchmark::Initialize(&count, arguments.data());
+    if (benchmark::ReportUnrecognizedArguments(count, arguments.data()))
+        return 2;
+    Report report;
+    benchmark::RunSpecifiedBenchmarks(&report);
+    return 0;
+}

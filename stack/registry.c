@@ -1,0 +1,392 @@
+// Which single stack an address lies in: a radix table of pages over records.
+//
+// 1. A record says all about one stack.  Its generation is odd while the stack lives.  Who makes it
+//    even owns the record until it is odd again, so a stack is removed once.
+// 2. The table's entry for a page is the index of a record, no more than a hint: the record's own
+//    bounds decide.  So an entry is written when a stack is added and never cleared; one that is
+//    out of date leads to a record that is free, or lies elsewhere.
+// 3. A reader loads the entry, the generation, the fields, and the generation again.  Fields are
+//    stored with release and loaded with acquire, so whoever saw a field of the next stack also
+//    sees that the generation moved on.  No reader repeats anything: when the generation moved, the
+//    stack that was asked about is gone.
+// 4. Tables and records are mapped when first needed, published by one compare-and-swap (the loser
+//    unmaps its own), and stay for the life of the process: a signal handler may be reading them.
+// 5. Free records form a stack of indices.  Its head carries a tag that grows with every change,
+//    against the head that came back while somebody slept.
+// 6. No lock anywhere, so none can be held by a thread that a fork leaves behind.
+#include "stack/registry.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "acre/page.h"
+
+enum {
+    LEAF_SHIFT = 18,  // a leaf: 1 MiB of entries for 1 GiB of 4 KiB pages
+    LEAF_ENTRIES = 1 << LEAF_SHIFT,
+    CHUNK_SHIFT = 12,
+    CHUNK_RECORDS = 1 << CHUNK_SHIFT,
+    CHUNKS = 1 << 12,
+    // Where the system does not tell.
+    COMMON_ADDRESS_BITS = sizeof(void *) == 8 ? 48 : 32
+};
+
+typedef struct record {
+    _Atomic uintptr_t start;  // [start, end): the guard, the usable bytes, the header
+    _Atomic uintptr_t end;
+    _Atomic uintptr_t base;
+    _Atomic uintptr_t size;
+    _Atomic uintptr_t header;
+    _Atomic uintptr_t tag;
+    _Atomic uint32_t guard_kind;
+    _Atomic uint32_t process;  // the only one that has the stack; 0 = children have it, too
+    _Atomic uint32_t generation;
+    _Atomic uint32_t next_free;  // an index
+    acre_mmap map;               // for the record's owner alone
+} record;
+
+// find touches one cache line.
+_Static_assert(sizeof(void *) != 8 || offsetof(record, map) == 64, "a record fills two lines");
+_Static_assert(sizeof(void *) != 8 || sizeof(record) == 128, "a record fills two lines");
+
+typedef struct leaf {
+    _Atomic uint32_t entry[LEAF_ENTRIES];
+} leaf;
+
+typedef struct top {
+    size_t count;
+    uint32_t page_shift;
+    _Atomic(void *) leaf[];
+} top;
+
+static _Atomic(void *) table;           // a top
+static _Atomic(void *) chunks[CHUNKS];  // of records
+static _Atomic uint32_t record_count = 1;
+static _Atomic uint64_t free_records;  // a tag in the high half, an index in the low one
+
+// The number of this process among its ancestors lies in memory that a child finds empty.
+static _Atomic(void *) process_word;
+static _Atomic uint32_t process_count;
+
+// ---- memory that is never unmapped --------------------------------------------------------------
+
+static acre_status
+map_zeroed(size_t size, uint32_t flags, acre_mmap *out)
+{
+    acre_mmap_opts opts = {.flags = flags};
+    return acre_mmap_anon(size, ACRE_READ_WRITE, &opts, out);
+}
+
+// Makes `*place` point to `map`, unless another thread was first.
+static acre_status
+publish(_Atomic(void *) *place, acre_mmap *map)
+{
+    void *none = NULL;
+    if (atomic_compare_exchange_strong_explicit(place, &none, map->base, memory_order_acq_rel,
+                                                memory_order_acquire))
+        return ACRE_OK;
+    return acre_mmap_unmap(map);
+}
+
+// Makes `*place` point to `size` zeroed bytes.
+static acre_status
+provide(_Atomic(void *) *place, size_t size, uint32_t flags)
+{
+    if (atomic_load_explicit(place, memory_order_acquire) != NULL)
+        return ACRE_OK;
+
+    acre_mmap map;
+    acre_status status = map_zeroed(size, flags, &map);
+    return status == ACRE_OK ? publish(place, &map) : status;
+}
+
+// Most of a table is never touched, and a huge page would make all of it resident.
+static const uint32_t TABLE_FLAGS = ACRE_MAP_NO_RESERVE | ACRE_MAP_NO_HUGE;
+
+static uint32_t
+page_shift(void)
+{
+    uint32_t shift = 0;
+    while ((size_t)1 << shift < acre_page_size())
+        shift++;
+    return shift;
+}
+
+static acre_status
+provide_table(void)
+{
+    if (atomic_load_explicit(&table, memory_order_acquire) != NULL)
+        return ACRE_OK;
+
+    acre_system system;
+    acre_status status = acre_system_read(&system);
+    if (status != ACRE_OK)
+        return status;
+    uint32_t bits = system.address_bits != 0 ? (uint32_t)system.address_bits : COMMON_ADDRESS_BITS;
+    uint32_t shift = page_shift();
+    size_t count = bits > shift + LEAF_SHIFT ? (size_t)1 << (bits - shift - LEAF_SHIFT) : 1;
+
+    acre_mmap map;
+    status = map_zeroed(sizeof(top) + count * sizeof(_Atomic(void *)), TABLE_FLAGS, &map);
+    if (status != ACRE_OK)
+        return status;
+    top *fresh = map.base;
+    fresh->count = count;
+    fresh->page_shift = shift;
+    return publish(&table, &map);
+}
+
+// ---- entries ------------------------------------------------------------------------------------
+
+// Leaves for every page of [start, end), so that set_entries cannot fail.
+static acre_status
+provide_leaves(uintptr_t start, uintptr_t end)
+{
+    acre_status status = provide_table();
+    if (status != ACRE_OK)
+        return status;
+
+    top *t = atomic_load_explicit(&table, memory_order_acquire);
+    uintptr_t first = start >> t->page_shift >> LEAF_SHIFT;
+    uintptr_t last = (end - 1) >> t->page_shift >> LEAF_SHIFT;
+    if (last >= t->count)
+        return -ENOMEM;
+    for (uintptr_t i = first; i <= last; i++) {
+        status = provide(&t->leaf[i], sizeof(leaf), TABLE_FLAGS);
+        if (status != ACRE_OK)
+            return status;
+    }
+    return ACRE_OK;
+}
+
+static void
+set_entries(uintptr_t start, uintptr_t end, uint32_t index)
+{
+    top *t = atomic_load_explicit(&table, memory_order_acquire);
+    for (uintptr_t page = start >> t->page_shift; page <= (end - 1) >> t->page_shift; page++) {
+        leaf *l = atomic_load_explicit(&t->leaf[page >> LEAF_SHIFT], memory_order_acquire);
+        atomic_store_explicit(&l->entry[page % LEAF_ENTRIES], index, memory_order_release);
+    }
+}
+
+// The index of a record; 0 when no stack ever lay there.
+static uint32_t
+entry_at(uintptr_t address)
+{
+    top *t = atomic_load_explicit(&table, memory_order_acquire);
+    if (t == NULL)
+        return 0;
+    uintptr_t page = address >> t->page_shift;
+    if (page >> LEAF_SHIFT >= t->count)
+        return 0;
+    leaf *l = atomic_load_explicit(&t->leaf[page >> LEAF_SHIFT], memory_order_acquire);
+    return l == NULL ? 0
+                     : atomic_load_explicit(&l->entry[page % LEAF_ENTRIES], memory_order_acquire);
+}
+
+// ---- records ------------------------------------------------------------------------------------
+
+static record *
+record_at(uint32_t index)
+{
+    record *chunk = atomic_load_explicit(&chunks[index >> CHUNK_SHIFT], memory_order_acquire);
+    return &chunk[index % CHUNK_RECORDS];
+}
+
+static int
+pop_free(uint32_t *index)
+{
+    uint64_t head = atomic_load_explicit(&free_records, memory_order_acquire);
+    while ((uint32_t)head != 0) {
+        // The record may be taken meanwhile, and then has no successor to speak of: the tag tells.
+        uint64_t next =
+            atomic_load_explicit(&record_at((uint32_t)head)->next_free, memory_order_relaxed);
+        uint64_t tag = (head >> 32) + 1;
+        if (atomic_compare_exchange_weak_explicit(&free_records, &head, tag << 32 | next,
+                                                  memory_order_acq_rel, memory_order_acquire)) {
+            *index = (uint32_t)head;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void
+push_free(uint32_t index)
+{
+    uint64_t head = atomic_load_explicit(&free_records, memory_order_relaxed);
+    uint64_t tag;
+    do {
+        atomic_store_explicit(&record_at(index)->next_free, (uint32_t)head, memory_order_relaxed);
+        tag = (head >> 32) + 1;
+    } while (!atomic_compare_exchange_weak_explicit(&free_records, &head, tag << 32 | index,
+                                                    memory_order_acq_rel, memory_order_relaxed));
+}
+
+// A record of even generation that is the caller's.
+static acre_status
+take_record(uint32_t *index)
+{
+    if (pop_free(index))
+        return ACRE_OK;
+
+    uint32_t fresh = atomic_load_explicit(&record_count, memory_order_relaxed);
+    do {
+        if (fresh >= (uint32_t)CHUNKS * CHUNK_RECORDS)
+            return ACRE_FULL;
+        acre_status status =
+            provide(&chunks[fresh >> CHUNK_SHIFT], CHUNK_RECORDS * sizeof(record), TABLE_FLAGS);
+        if (status != ACRE_OK)
+            return status;
+    } while (!atomic_compare_exchange_weak_explicit(&record_count, &fresh, fresh + 1,
+                                                    memory_order_acq_rel, memory_order_relaxed));
+    *index = fresh;
+    return ACRE_OK;
+}
+
+// ---- processes ----------------------------------------------------------------------------------
+
+// A number that neither an ancestor nor a child of this process has; 0 where no memory is emptied
+// in children, and nobody can tell.
+static acre_status
+number_process(uint32_t *number)
+{
+    *number = 0;
+    if (!acre_can(ACRE_CAN_WIPE_ON_FORK))
+        return ACRE_OK;
+    acre_status status = provide(&process_word, sizeof(uint32_t), ACRE_MAP_WIPE_ON_FORK);
+    if (status != ACRE_OK)
+        return status;
+
+    _Atomic uint32_t *word = atomic_load_explicit(&process_word, memory_order_acquire);
+    if (atomic_load_explicit(word, memory_order_relaxed) == 0) {
+        uint32_t none = 0;
+        uint32_t next = atomic_fetch_add_explicit(&process_count, 1, memory_order_relaxed) + 1;
+        // Whichever thread wins: both count as this process.
+        (void)atomic_compare_exchange_strong_explicit(word, &none, next, memory_order_relaxed,
+                                                      memory_order_relaxed);
+    }
+    *number = atomic_load_explicit(word, memory_order_relaxed);
+    return ACRE_OK;
+}
+
+// Whether a stack with this number is mapped in the process that asks.
+static int
+is_present(uint32_t number)
+{
+    if (number == 0)
+        return 1;
+    _Atomic uint32_t *word = atomic_load_explicit(&process_word, memory_order_acquire);
+    return atomic_load_explicit(word, memory_order_relaxed) == number;
+}
+
+// ---- what the stack calls use -------------------------------------------------------------------
+
+acre_status
+registry_add(const acre_mmap *map, const acre_stack_info *stack, registry_key *key)
+{
+    uintptr_t start = (uintptr_t)map->base;
+    uintptr_t end = start + map->size;
+    uint32_t process = 0;
+    acre_status status = provide_leaves(start, end);
+    if (status == ACRE_OK && map->flags & ACRE_MAP_DONT_FORK)
+        status = number_process(&process);
+    if (status != ACRE_OK)
+        return status;
+    uint32_t index;
+    status = take_record(&index);
+    if (status != ACRE_OK)
+        return status;
+
+    record *r = record_at(index);
+    r->map = *map;
+    atomic_store_explicit(&r->start, start, memory_order_release);
+    atomic_store_explicit(&r->end, end, memory_order_release);
+    atomic_store_explicit(&r->base, (uintptr_t)stack->base, memory_order_release);
+    atomic_store_explicit(&r->size, stack->size, memory_order_release);
+    atomic_store_explicit(&r->header, (uintptr_t)stack->header, memory_order_release);
+    atomic_store_explicit(&r->tag, stack->tag, memory_order_release);
+    atomic_store_explicit(&r->guard_kind, stack->guard_kind, memory_order_release);
+    atomic_store_explicit(&r->process, process, memory_order_release);
+    set_entries(start, end, index);
+
+    key->index = index;
+    key->base = (uintptr_t)stack->base;
+    key->generation = atomic_load_explicit(&r->generation, memory_order_relaxed) + 1;
+    atomic_store_explicit(&r->generation, key->generation, memory_order_release);
+    return ACRE_OK;
+}
+
+acre_status
+registry_get(const registry_key *key, acre_stack_info *out)
+{
+    if (key->index == 0 || key->index >= atomic_load_explicit(&record_count, memory_order_acquire))
+        return ACRE_NOT_OURS;
+    acre_stack_info info;
+    acre_status status = registry_find(key->base, &info);
+    // Asked last: a stack that went away while it was looked for is out of date, not foreign.
+    record *r = record_at((uint32_t)key->index);
+    if (atomic_load_explicit(&r->generation, memory_order_acquire) != key->generation)
+        return ACRE_STALE;
+    if (status != ACRE_OK)
+        return status;
+    if ((uintptr_t)info.base != key->base || info.generation != key->generation)
+        return ACRE_NOT_OURS;
+    *out = info;
+    return ACRE_OK;
+}
+
+acre_status
+registry_remove(const registry_key *key)
+{
+    acre_stack_info info;
+    acre_status status = registry_get(key, &info);
+    if (status != ACRE_OK)
+        return status;
+
+    // Before the addresses are free for others: whoever asks about them then must not hear of this
+    // stack.
+    record *r = record_at((uint32_t)key->index);
+    uint32_t live = key->generation;
+    if (!atomic_compare_exchange_strong_explicit(&r->generation, &live, live + 1,
+                                                 memory_order_acq_rel, memory_order_relaxed))
+        return ACRE_STALE;
+    status = acre_mmap_unmap(&r->map);
+    if (status != ACRE_OK) {
+        atomic_store_explicit(&r->generation, live, memory_order_release);
+        return status;
+    }
+    push_free((uint32_t)key->index);
+    return ACRE_OK;
+}
+
+acre_status
+registry_find(uintptr_t address, acre_stack_info *out)
+{
+    uint32_t index = entry_at(address);
+    if (index == 0)
+        return ACRE_NOT_OURS;
+
+    record *r = record_at(index);
+    uint32_t generation = atomic_load_explicit(&r->generation, memory_order_acquire);
+    uintptr_t start = atomic_load_explicit(&r->start, memory_order_acquire);
+    uintptr_t end = atomic_load_explicit(&r->end, memory_order_acquire);
+    uintptr_t base = atomic_load_explicit(&r->base, memory_order_acquire);
+    uint32_t process = atomic_load_explicit(&r->process, memory_order_acquire);
+    acre_stack_info info = {
+        .base = (void *)base,
+        .size = atomic_load_explicit(&r->size, memory_order_acquire),
+        .header = (void *)atomic_load_explicit(&r->header, memory_order_acquire),
+        .tag = atomic_load_explicit(&r->tag, memory_order_acquire),
+        .where = address < base ? ACRE_STACK_GUARD : ACRE_STACK_USABLE,
+        .generation = generation,
+        .guard_kind = atomic_load_explicit(&r->guard_kind, memory_order_acquire),
+    };
+    if (generation % 2 == 0 ||
+        atomic_load_explicit(&r->generation, memory_order_relaxed) != generation)
+        return ACRE_NOT_OURS;
+    if (address < start || address >= end || !is_present(process))
+        return ACRE_NOT_OURS;
+    *out = info;
+    return ACRE_OK;
+}

@@ -1,0 +1,50 @@
+// stack/registry.h - which single stack an address lies in.
+//
+// Calls may be made by any thread at once; registry_find also from a signal handler.  What a call
+// needs for itself it maps once and never unmaps.  In the symbol table every name carries the
+// library's prefix.
+#ifndef ACRE_STACK_REGISTRY_H_
+#define ACRE_STACK_REGISTRY_H_
+
+#include <stdint.h>
+
+#include "acre/mmap.h"
+#include "acre/stack.h"
+#include "acre/status.h"
+
+#define registry_add acre_stack_registry_add
+#define registry_get acre_stack_registry_get
+#define registry_remove acre_stack_registry_remove
+#define registry_find acre_stack_registry_find
+
+ACRE_EXTERN_C_BEGIN
+
+/// Which record a stack has, and which use of it is meant.
+typedef struct registry_key {
+    uintptr_t index;      // of the record; 0 is nobody's
+    uintptr_t base;       // of the stack's usable bytes
+    uint32_t generation;  // odd
+} registry_key;
+
+/// From here on every byte of `map` is answered for with `stack`, whose generation is set.  The
+/// registry keeps the map.
+///
+/// @return ACRE_OK; ACRE_FULL when there are too many stacks; what mapping the tables failed with:
+///         nothing was added then
+acre_status registry_add(const acre_mmap *map, const acre_stack_info *stack, registry_key *key);
+
+/// @return ACRE_OK; ACRE_STALE when that use is over; ACRE_NOT_OURS when no stack of this process
+///         ever had that key
+acre_status registry_get(const registry_key *key, acre_stack_info *out);
+
+/// Unmaps the stack, and answers for it no more.
+///
+/// @return as registry_get, or what unmapping failed with: nothing has changed then
+acre_status registry_remove(const registry_key *key);
+
+/// As acre_stack_find, for single stacks.
+acre_status registry_find(uintptr_t address, acre_stack_info *out);
+
+ACRE_EXTERN_C_END
+
+#endif  // ACRE_STACK_REGISTRY_H_

@@ -1,0 +1,216 @@
+// One guarded stack: a mapping cut into guard, usable bytes and header, and an entry in the
+// registry.
+//
+//   map->base         base                                   base + size = header        end of the
+//   map | guard           | usable, grows down                   | header, a multiple of 64  |
+//
+// Whatever rounding up to pages adds goes to the usable bytes.
+#include "acre/stack.h"
+
+#include "acre/mmap.h"
+#include "acre/page.h"
+#include "mmap/port.h"
+#include "stack/registry.h"
+
+_Static_assert(sizeof(acre_stack) == (sizeof(void *) == 8 ? 48 : 28), "programs rely on it");
+_Static_assert(sizeof(acre_stack_opts) == (sizeof(void *) == 8 ? 64 : 52), "programs rely on it");
+_Static_assert(sizeof(acre_stack_info) == (sizeof(void *) == 8 ? 56 : 36), "programs rely on it");
+
+// What a function with a large frame is sure to touch on its way down, and more
+// (-fstack-clash-protection).
+#if defined(__aarch64__) || defined(_M_ARM64)
+static const size_t DEFAULT_GUARD = 64 * 1024;
+#else
+static const size_t DEFAULT_GUARD = 16 * 1024;
+#endif
+
+static const size_t HEADER_ALIGNMENT = 64;
+static const uint32_t KNOWN_FLAGS = ACRE_STACK_NO_DUMP | ACRE_STACK_LOCKED | ACRE_STACK_DONT_FORK;
+
+typedef struct layout {
+    size_t guard;  // all in bytes
+    size_t header;
+    size_t total;
+} layout;
+
+// `unit` is a power of two.
+static int
+round_up(size_t value, size_t unit, size_t *out)
+{
+    if (value > SIZE_MAX - (unit - 1))
+        return 0;
+    *out = (value + unit - 1) & ~(unit - 1);
+    return 1;
+}
+
+static int
+add(size_t a, size_t b, size_t *out)
+{
+    *out = a + b;
+    return *out >= a;
+}
+
+static acre_status
+lay_out(size_t size, const acre_stack_opts *opts, layout *out)
+{
+    size_t page = acre_page_size();
+    size_t guard = opts->guard_size != 0 ? opts->guard_size : DEFAULT_GUARD;
+    size_t sum;
+    if (!round_up(guard, page, &out->guard) ||
+        !round_up(opts->header_size, HEADER_ALIGNMENT, &out->header) ||
+        !add(out->guard, out->header, &sum) || !add(sum, size, &sum) ||
+        !round_up(sum, page, &out->total))
+        return ACRE_BAD_SIZE;
+
+    // Stacks lie side by side: at an even number of pages their tops would share a part of the
+    // TLB's sets.
+    if (out->total / page % 2 == 0 && !add(out->total, page, &out->total))
+        return ACRE_BAD_SIZE;
+    return ACRE_OK;
+}
+
+static acre_status
+check_options(const acre_stack_opts *opts)
+{
+    uint32_t wrong = opts->flags & ~KNOWN_FLAGS;
+    for (size_t i = 0; i < sizeof(opts->reserved) / sizeof(opts->reserved[0]); i++)
+        wrong |= opts->reserved[i];
+    return wrong == 0 ? ACRE_OK : ACRE_BAD_OPTION;
+}
+
+// `status`, the reason to give `map` up; or why it could not be given back.
+static acre_status
+unmap_after(acre_status status, acre_mmap *map)
+{
+    acre_status undone = acre_mmap_unmap(map);
+    return undone == ACRE_OK ? status : undone;
+}
+
+static acre_status
+map_stack(const layout *plan, uint32_t flags, acre_mmap *out)
+{
+    acre_mmap_opts opts = {.flags = ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK | ACRE_MAP_NO_HUGE};
+    if (flags & ACRE_STACK_NO_DUMP)
+        opts.flags |= ACRE_MAP_NO_DUMP;
+    if (flags & ACRE_STACK_DONT_FORK)
+        opts.flags |= ACRE_MAP_DONT_FORK;
+    acre_mmap map;
+    acre_status status = acre_mmap_anon(plan->total, ACRE_READ_WRITE, &opts, &map);
+    if (status != ACRE_OK)
+        return status;
+
+    status = acre_mmap_guard(&map, 0, plan->guard);
+    // Locked pages take no markers, and a guard has no pages to lock: so only now, and only what
+    // lies above it.
+    if (status == ACRE_OK && flags & ACRE_STACK_LOCKED)
+        status = acre_mmap_lock(&map, plan->guard, plan->total - plan->guard);
+    if (status != ACRE_OK)
+        return unmap_after(status, &map);
+    *out = map;
+    return ACRE_OK;
+}
+
+static acre_stack_info
+describe(const layout *plan, const acre_mmap *map, uintptr_t tag)
+{
+    acre_stack_info info = {0};
+    info.base = (char *)map->base + plan->guard;
+    info.size = plan->total - plan->guard - plan->header;
+    info.header = plan->header != 0 ? (char *)info.base + info.size : NULL;
+    info.tag = tag;
+    info.guard_kind = map->flags & ACRE_HAS_MARKER_GUARDS ? ACRE_GUARD_MARKER : ACRE_GUARD_PAGES;
+    return info;
+}
+
+acre_status
+acre_stack_create(size_t size, const acre_stack_opts *opts, acre_stack *out)
+{
+    static const acre_stack_opts defaults = {0};
+    if (opts == NULL)
+        opts = &defaults;
+    if (size == 0)
+        return ACRE_BAD_SIZE;
+    layout plan;
+    acre_status status = lay_out(size, opts, &plan);
+    if (status == ACRE_OK)
+        status = check_options(opts);
+    if (status != ACRE_OK)
+        return status;
+
+    acre_mmap map;
+    status = map_stack(&plan, opts->flags, &map);
+    if (status != ACRE_OK)
+        return status;
+    acre_stack_info info = describe(&plan, &map, opts->tag);
+    registry_key key;
+    status = registry_add(&map, &info, &key);
+    if (status != ACRE_OK)
+        return unmap_after(status, &map);
+
+    *out = (acre_stack){
+        .base = info.base,
+        .size = info.size,
+        .header = info.header,
+        .guard_kind = info.guard_kind,
+        .generation = key.generation,
+        .private_ = {key.index, 0},
+    };
+    return ACRE_OK;
+}
+
+// Only a stack of its own has a zero second word.
+static acre_status
+key_of(const acre_stack *stack, registry_key *out)
+{
+    if (stack->generation % 2 == 0)
+        return ACRE_STALE;
+    if (stack->private_[1] != 0)
+        return ACRE_NOT_OURS;
+    out->index = stack->private_[0];
+    out->base = (uintptr_t)stack->base;
+    out->generation = stack->generation;
+    return ACRE_OK;
+}
+
+acre_status
+acre_stack_destroy(acre_stack *stack)
+{
+    registry_key key;
+    acre_status status = key_of(stack, &key);
+    if (status == ACRE_OK)
+        status = registry_remove(&key);
+    if (status != ACRE_OK)
+        return status;
+
+    *stack = (acre_stack){0};
+    return ACRE_OK;
+}
+
+acre_status
+acre_stack_used(const acre_stack *stack, size_t *bytes)
+{
+    registry_key key;
+    acre_stack_info info;
+    acre_status status = key_of(stack, &key);
+    if (status == ACRE_OK)
+        status = registry_get(&key, &info);
+    if (status != ACRE_OK)
+        return status;
+
+    // The top may lie inside a page that it shares with the header.
+    size_t page = acre_page_size();
+    const char *limit = (const char *)info.base + info.size;
+    size_t length = (info.size + page - 1) & ~(page - 1);
+    const void *lowest;
+    status = port_lowest_touched(info.base, length, &lowest);
+    if (status != ACRE_OK)
+        return status;
+    *bytes = (const char *)lowest < limit ? (size_t)(limit - (const char *)lowest) : 0;
+    return ACRE_OK;
+}
+
+acre_status
+acre_stack_find(const void *address, acre_stack_info *out)
+{
+    return registry_find((uintptr_t)address, out);
+}

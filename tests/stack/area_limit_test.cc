@@ -1,0 +1,131 @@
+// At the process's limit of memory areas: what fails changes nothing, and works later.
+#include <sys/mman.h>
+
+#include <cstring>
+
+#include "acre/page.h"
+#include "acre/stack.h"
+#include "gtest/gtest.h"
+#include "mmap/port.h"
+#include "tests/support/support.h"
+
+namespace {
+
+#define STEP(number, condition) \
+    do {                        \
+        if (!(condition))       \
+            return number;      \
+    } while (0)
+
+// Cuts one mapping into areas of a page each until the system refuses.
+class Filler {
+  public:
+    bool fill(size_t limit)
+    {
+        page_ = acre_page_size();
+        size_ = (limit + 16) * page_;
+        base_ = static_cast<char *>(
+            mmap(nullptr, size_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+        if (base_ == MAP_FAILED)
+            return false;
+        for (size_t at = page_; at + page_ < size_; at += 2 * page_) {
+            if (mprotect(base_ + at, page_, PROT_READ) != 0)
+                return true;
+        }
+        return false;
+    }
+
+    bool empty()
+    {
+        return mprotect(base_, size_, PROT_NONE) == 0 && munmap(base_, size_) == 0;
+    }
+
+  private:
+    char *base_ = nullptr;
+    size_t size_ = 0;
+    size_t page_ = 0;
+};
+
+bool is_ours(const acre_stack &stack)
+{
+    acre_stack_info info;
+    return acre_stack_find(stack.base, &info) == ACRE_OK && info.generation == stack.generation;
+}
+
+// By effect: sanitizers reserve terabytes for their shadow.
+bool sanitized()
+{
+    return acre_test::status_bytes("VmSize") / 1024 / 1024 > 1024 * 1024;
+}
+
+class AreaLimit : public testing::Test {
+  protected:
+    void SetUp() override
+    {
+        acre_system system;
+        ASSERT_EQ(acre_system_read(&system), ACRE_OK);
+        limit_ = static_cast<size_t>(system.area_limit);
+        if (limit_ == 0 || limit_ > 300000)
+            GTEST_SKIP() << "no limit of memory areas, or one too high to reach: " << limit_;
+        if (sanitized())
+            GTEST_SKIP() << "a sanitizer cannot do without memory areas of its own";
+    }
+    void TearDown() override
+    {
+        port_pretend_nothing();
+    }
+    size_t limit_ = 0;
+};
+
+TEST_F(AreaLimit, DestroyInTheMiddleOfAnAreaFailsAndLeavesTheStack)
+{
+    if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
+        GTEST_SKIP() << "without markers no stack lies in the middle of an area";
+    acre_test::Ended ended = acre_test::in_child([this] {
+        acre_stack stacks[5];
+        for (acre_stack &stack : stacks)
+            STEP(1, acre_stack_create(65536, nullptr, &stack) == ACRE_OK);
+        Filler filler;
+        STEP(2, filler.fill(limit_));
+
+        acre_stack &middle = stacks[2];
+        const acre_stack before = middle;
+        STEP(3, acre_stack_destroy(&middle) == ACRE_TOO_MANY_AREAS);
+        STEP(4, std::memcmp(&middle, &before, sizeof(middle)) == 0);
+        STEP(5, is_ours(middle));
+        static_cast<char *>(middle.base)[0] = 1;
+
+        STEP(6, filler.empty());
+        STEP(7, acre_stack_destroy(&middle) == ACRE_OK);
+        STEP(8, !is_ours(before));
+        return 0;
+    });
+    EXPECT_TRUE(ended.exited);
+    EXPECT_EQ(ended.code, 0);
+}
+
+TEST_F(AreaLimit, WithoutAnAreaForTheGuardThereIsNoStack)
+{
+    acre_test::Ended ended = acre_test::in_child([this] {
+        port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+        acre_stack stack;
+        STEP(1, acre_stack_create(65536, nullptr, &stack) == ACRE_OK);
+        STEP(2, acre_stack_destroy(&stack) == ACRE_OK);
+        Filler filler;
+        STEP(3, filler.fill(limit_));
+
+        std::memset(&stack, 0x5a, sizeof(stack));
+        const acre_stack before = stack;
+        acre_status status = acre_stack_create(65536, nullptr, &stack);
+        STEP(4, status == ACRE_TOO_MANY_AREAS || status == -ENOMEM);
+        STEP(5, std::memcmp(&stack, &before, sizeof(stack)) == 0);
+
+        STEP(6, filler.empty());
+        STEP(7, acre_stack_create(65536, nullptr, &stack) == ACRE_OK);
+        return 0;
+    });
+    EXPECT_TRUE(ended.exited);
+    EXPECT_EQ(ended.code, 0);
+}
+
+}  // namespace

@@ -1,0 +1,119 @@
+// What a stack is asked to be, as the kernel has it.
+#include <cstdint>
+#include <string>
+
+#include "acre/page.h"
+#include "acre/stack.h"
+#include "gtest/gtest.h"
+#include "tests/support/support.h"
+
+namespace {
+
+class Flags : public testing::Test {
+  protected:
+    void SetUp() override
+    {
+        if (acre_test::emulated())
+            GTEST_SKIP() << "the emulator shows no VmFlags";
+    }
+
+    void TearDown() override
+    {
+        if (stack_.base != nullptr) {
+            EXPECT_EQ(acre_stack_destroy(&stack_), ACRE_OK);
+        }
+    }
+
+    acre_status create(uint32_t flags)
+    {
+        acre_stack_opts opts = {};
+        opts.flags = flags;
+        opts.header_size = 64;
+        return acre_stack_create(256 * 1024, &opts, &stack_);
+    }
+
+    // Of the lowest byte, the top, the header and the guard alike.
+    bool everywhere(const char *flag) const
+    {
+        const char *base = static_cast<const char *>(stack_.base);
+        return acre_test::has_vm_flag(base, flag) && acre_test::has_vm_flag(base - 1, flag) &&
+               acre_test::has_vm_flag(base + stack_.size - 1, flag) &&
+               acre_test::has_vm_flag(stack_.header, flag);
+    }
+
+    bool anywhere(const char *flag) const
+    {
+        const char *base = static_cast<const char *>(stack_.base);
+        return acre_test::has_vm_flag(base, flag) || acre_test::has_vm_flag(base - 1, flag);
+    }
+
+    acre_stack stack_ = {};
+};
+
+TEST_F(Flags, NoneAskedForNoneSet)
+{
+    ASSERT_EQ(create(0), ACRE_OK);
+    EXPECT_FALSE(anywhere("dd"));
+    EXPECT_FALSE(anywhere("dc"));
+    EXPECT_FALSE(anywhere("lo"));
+    EXPECT_FALSE(anywhere("gd"));
+}
+
+TEST_F(Flags, NeverHugePages)
+{
+    acre_system system;
+    ASSERT_EQ(acre_system_read(&system), ACRE_OK);
+    if (system.transparent_huge_size == 0)
+        GTEST_SKIP() << "this kernel has no transparent huge pages";
+    ASSERT_EQ(create(0), ACRE_OK);
+    EXPECT_TRUE(everywhere("nh"));
+}
+
+TEST_F(Flags, NotAccounted)
+{
+    acre_system system;
+    ASSERT_EQ(acre_system_read(&system), ACRE_OK);
+    if (system.overcommit_mode == 2)
+        GTEST_SKIP() << "under overcommit mode 2 everything is accounted";
+    ASSERT_EQ(create(0), ACRE_OK);
+    EXPECT_FALSE(anywhere("ac"));
+}
+
+TEST_F(Flags, NoDump)
+{
+    ASSERT_EQ(create(ACRE_STACK_NO_DUMP), ACRE_OK);
+    EXPECT_TRUE(everywhere("dd"));
+    EXPECT_FALSE(anywhere("dc"));
+}
+
+TEST_F(Flags, DontFork)
+{
+    ASSERT_EQ(create(ACRE_STACK_DONT_FORK), ACRE_OK);
+    EXPECT_TRUE(everywhere("dc"));
+    EXPECT_FALSE(anywhere("dd"));
+}
+
+TEST_F(Flags, Both)
+{
+    ASSERT_EQ(create(ACRE_STACK_NO_DUMP | ACRE_STACK_DONT_FORK), ACRE_OK);
+    EXPECT_TRUE(everywhere("dd"));
+    EXPECT_TRUE(everywhere("dc"));
+}
+
+TEST_F(Flags, LockedIsMetOrRefused)
+{
+    size_t before = acre_test::area_count();
+    acre_status status = create(ACRE_STACK_LOCKED);
+    if (status != ACRE_OK) {
+        EXPECT_TRUE(acre_status_unsupported(status)) << acre_status_name(status);
+        EXPECT_EQ(stack_.base, nullptr);
+        EXPECT_EQ(acre_test::area_count(), before);
+        return;
+    }
+    const char *base = static_cast<const char *>(stack_.base);
+    EXPECT_TRUE(acre_test::has_vm_flag(base, "lo"));
+    EXPECT_TRUE(acre_test::has_vm_flag(base + stack_.size - 1, "lo"));
+    EXPECT_FALSE(acre_test::readable(base - 1));
+}
+
+}  // namespace

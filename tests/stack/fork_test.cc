@@ -1,0 +1,156 @@
+// Stacks in the children of a fork.
+#include <sys/mman.h>
+
+#include <atomic>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "acre/page.h"
+#include "acre/stack.h"
+#include "gtest/gtest.h"
+#include "tests/support/support.h"
+
+namespace {
+
+// The number of the first step that failed, for a child's exit status.
+#define STEP(number, condition) \
+    do {                        \
+        if (!(condition))       \
+            return number;      \
+    } while (0)
+
+char *bytes(const acre_stack &stack)
+{
+    return static_cast<char *>(stack.base);
+}
+
+bool is_ours(const void *address, const acre_stack &stack)
+{
+    acre_stack_info info;
+    return acre_stack_find(address, &info) == ACRE_OK && info.base == stack.base &&
+           info.generation == stack.generation;
+}
+
+bool is_nobodys(const void *address)
+{
+    acre_stack_info info;
+    return acre_stack_find(address, &info) == ACRE_NOT_OURS;
+}
+
+void expect_success(const acre_test::Ended &ended)
+{
+    EXPECT_TRUE(ended.exited);
+    EXPECT_EQ(ended.code, 0);
+}
+
+TEST(Fork, ChildFindsUsesAndDestroysItsCopies)
+{
+    acre_stack stack;
+    ASSERT_EQ(acre_stack_create(65536, nullptr, &stack), ACRE_OK);
+    bytes(stack)[0] = 5;
+
+    expect_success(acre_test::in_child([stack]() mutable {
+        acre_stack before = stack;
+        STEP(1, is_ours(bytes(stack), stack) && is_ours(bytes(stack) - 1, stack));
+        STEP(2, bytes(stack)[0] == 5);
+        STEP(3, !acre_test::readable(bytes(stack) - 1));
+        bytes(stack)[0] = 6;
+        STEP(4, acre_stack_destroy(&stack) == ACRE_OK);
+        STEP(5, is_nobodys(before.base) && !acre_test::readable(before.base));
+        STEP(6, acre_stack_destroy(&before) == ACRE_STALE);
+        acre_stack own;
+        STEP(7, acre_stack_create(65536, nullptr, &own) == ACRE_OK);
+        STEP(8, is_ours(own.base, own) && acre_stack_destroy(&own) == ACRE_OK);
+        return 0;
+    }));
+
+    // The parent's is another.
+    EXPECT_TRUE(is_ours(bytes(stack), stack));
+    EXPECT_EQ(bytes(stack)[0], 5);
+    EXPECT_EQ(acre_stack_destroy(&stack), ACRE_OK);
+}
+
+// Also what is mapped at its address later stays as it is.
+int use_absent(acre_stack stack)
+{
+    const acre_stack before = stack;
+    size_t used = 9;
+    STEP(1, !acre_test::readable(stack.base));
+    STEP(2, is_nobodys(bytes(stack)) && is_nobodys(bytes(stack) - 1));
+    void *other = mmap(stack.base, stack.size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    STEP(3, other == stack.base);
+    STEP(4, is_nobodys(other));
+    STEP(5, acre_stack_used(&stack, &used) == ACRE_NOT_OURS && used == 9);
+    STEP(6, acre_stack_destroy(&stack) == ACRE_NOT_OURS);
+    STEP(7, std::memcmp(&stack, &before, sizeof(stack)) == 0 && acre_test::readable(other));
+    return 0;
+}
+
+int use_own()
+{
+    acre_stack_opts opts = {};
+    opts.flags = ACRE_STACK_DONT_FORK;
+    acre_stack own;
+    STEP(11, acre_stack_create(65536, &opts, &own) == ACRE_OK);
+    STEP(12, is_ours(own.base, own));
+    acre_test::Ended ended = acre_test::in_child([&] { return use_absent(own); });
+    STEP(13, ended.exited && ended.code == 0);
+    STEP(14, acre_stack_destroy(&own) == ACRE_OK);
+    return 0;
+}
+
+TEST(Fork, DontForkStacksAreNobodysInTheChild)
+{
+    if (!acre_can(ACRE_CAN_WIPE_ON_FORK))
+        GTEST_SKIP() << "without memory that a fork wipes, the child cannot tell";
+    acre_stack_opts opts = {};
+    opts.flags = ACRE_STACK_DONT_FORK;
+    acre_stack stack;
+    ASSERT_EQ(acre_stack_create(65536, &opts, &stack), ACRE_OK);
+    expect_success(acre_test::in_child([&] {
+        int failed = use_absent(stack);
+        return failed != 0 ? failed : use_own();
+    }));
+    // Having stacks of its own does not give the child the parent's.
+    expect_success(acre_test::in_child([&] {
+        int failed = use_own();
+        return failed != 0 ? failed : use_absent(stack);
+    }));
+    EXPECT_TRUE(is_ours(stack.base, stack));
+    EXPECT_EQ(acre_stack_destroy(&stack), ACRE_OK);
+}
+
+TEST(Fork, InTheMiddleOfOtherThreadsWorkLeavesTheChildWorking)
+{
+    std::atomic<bool> stop{false};
+    std::vector<std::thread> busy;
+    for (int i = 0; i < 2; i++) {
+        busy.emplace_back([&] {
+            while (!stop.load()) {
+                acre_stack stack;
+                if (acre_stack_create(16384, nullptr, &stack) == ACRE_OK) {
+                    EXPECT_EQ(acre_stack_destroy(&stack), ACRE_OK);
+                }
+            }
+        });
+    }
+    for (int round = 0; round < 50; round++) {
+        expect_success(acre_test::in_child([] {
+            acre_stack stacks[20];
+            for (acre_stack &stack : stacks)
+                STEP(1, acre_stack_create(16384, nullptr, &stack) == ACRE_OK);
+            for (acre_stack &stack : stacks)
+                STEP(2, is_ours(stack.base, stack));
+            for (acre_stack &stack : stacks)
+                STEP(3, acre_stack_destroy(&stack) == ACRE_OK);
+            return 0;
+        }));
+    }
+    stop = true;
+    for (std::thread &thread : busy)
+        thread.join();
+}
+
+}  // namespace

@@ -1,0 +1,197 @@
+// Threads that create, destroy and look at once; each knows what it should see of its own stacks.
+#include <atomic>
+#include <cstdint>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "acre/page.h"
+#include "acre/stack.h"
+#include "gtest/gtest.h"
+#include "tests/support/support.h"
+
+namespace {
+
+const unsigned THREADS = 4;
+const int STEPS = 3000;
+const size_t MOST = 24;
+
+// Addresses that some thread had a stack at, for the others to ask about.
+std::atomic<char *> shared[64];
+
+// A tag tells what was asked for, so that an answer made of two stacks is seen.
+uintptr_t tag_of(size_t size, unsigned thread)
+{
+    return size * THREADS + thread;
+}
+
+class Worker {
+  public:
+    explicit Worker(unsigned self) : self_(self), random_(self)
+    {
+    }
+
+    void run()
+    {
+        for (int step = 0; step < STEPS && !testing::Test::HasFailure(); step++) {
+            switch (random_() % 4) {
+            case 0:
+                if (stacks_.size() < MOST)
+                    create();
+                break;
+            case 1:
+                if (!stacks_.empty())
+                    destroy();
+                break;
+            case 2:
+                look_at_own();
+                break;
+            default:
+                look_at_others();
+                break;
+            }
+        }
+        while (!stacks_.empty())
+            destroy();
+    }
+
+  private:
+    struct Own {
+        acre_stack stack;
+        uintptr_t tag;
+    };
+
+    void create()
+    {
+        size_t size = (1 + random_() % 40) * 1000;
+        Own own = {{}, tag_of(size, self_)};
+        acre_stack_opts opts = {};
+        opts.tag = own.tag;
+        opts.header_size = random_() % 2 * 64;
+        ASSERT_EQ(acre_stack_create(size, &opts, &own.stack), ACRE_OK);
+        static_cast<char *>(own.stack.base)[own.stack.size - 1] = 1;
+        shared[random_() % 64].store(static_cast<char *>(own.stack.base) + 1);
+        stacks_.push_back(own);
+    }
+
+    void destroy()
+    {
+        size_t which = random_() % stacks_.size();
+        acre_stack gone = stacks_[which].stack;
+        uintptr_t tag = stacks_[which].tag;
+        acre_stack copy = gone;
+        ASSERT_EQ(acre_stack_destroy(&gone), ACRE_OK);
+        ASSERT_EQ(acre_stack_destroy(&copy), ACRE_STALE);
+        stacks_.erase(stacks_.begin() + static_cast<std::ptrdiff_t>(which));
+
+        // Another thread may have a stack there by now.
+        acre_stack_info info;
+        if (acre_stack_find(copy.base, &info) == ACRE_OK) {
+            ASSERT_FALSE(info.tag == tag && info.generation == copy.generation &&
+                         info.base == copy.base);
+        }
+    }
+
+    void look_at_own()
+    {
+        for (const Own &own : stacks_) {
+            char *base = static_cast<char *>(own.stack.base);
+            acre_stack_info info;
+            ASSERT_EQ(acre_stack_find(base + random_() % own.stack.size, &info), ACRE_OK);
+            ASSERT_EQ(info.base, own.stack.base);
+            ASSERT_EQ(info.size, own.stack.size);
+            ASSERT_EQ(info.header, own.stack.header);
+            ASSERT_EQ(info.tag, own.tag);
+            ASSERT_EQ(info.generation, own.stack.generation);
+            ASSERT_EQ(info.where, static_cast<uint32_t>(ACRE_STACK_USABLE));
+            ASSERT_EQ(acre_stack_find(base - 1, &info), ACRE_OK);
+            ASSERT_EQ(info.base, own.stack.base);
+            ASSERT_EQ(info.where, static_cast<uint32_t>(ACRE_STACK_GUARD));
+        }
+    }
+
+    void look_at_others()
+    {
+        const char *address = shared[random_() % 64].load();
+        acre_stack_info info;
+        acre_status status = acre_stack_find(address, &info);
+        if (status != ACRE_OK) {
+            ASSERT_EQ(status, ACRE_NOT_OURS);
+            return;
+        }
+        const char *base = static_cast<const char *>(info.base);
+        size_t asked_for = info.tag / THREADS;
+        ASSERT_GE(info.size, asked_for);
+        ASSERT_LT(info.size, asked_for + 2 * acre_page_size());
+        ASSERT_LT(address, base + info.size + 64);
+        ASSERT_EQ(info.where == ACRE_STACK_USABLE, address >= base);
+        ASSERT_EQ(info.generation % 2, 1u);
+        if (info.header != nullptr) {
+            ASSERT_EQ(info.header, base + info.size);
+        }
+    }
+
+    unsigned self_;
+    std::minstd_rand random_;
+    std::vector<Own> stacks_;
+};
+
+// 0, or 1 when a stack was not as it should be.
+int create_the_first_at_once()
+{
+    std::atomic<unsigned> waiting{THREADS};
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> threads;
+    for (unsigned i = 0; i < THREADS; i++) {
+        threads.emplace_back([&] {
+            waiting.fetch_sub(1);
+            while (waiting.load() != 0)
+                std::this_thread::yield();
+            acre_stack stack;
+            acre_stack_info info;
+            if (acre_stack_create(20000, nullptr, &stack) != ACRE_OK ||
+                acre_stack_find(stack.base, &info) != ACRE_OK || info.base != stack.base ||
+                acre_stack_destroy(&stack) != ACRE_OK)
+                wrong = 1;
+        });
+    }
+    for (std::thread &thread : threads)
+        thread.join();
+    return wrong;
+}
+
+// Runs first in this program: each child makes the tables anew.
+TEST(Threads, TheFirstStacksMayBeCreatedAtOnce)
+{
+    for (int round = 0; round < 50; round++) {
+        acre_test::Ended ended = acre_test::in_child(create_the_first_at_once);
+        ASSERT_TRUE(ended.exited);
+        ASSERT_EQ(ended.code, 0);
+    }
+}
+
+TEST(Threads, EachSeesItsOwnStacksAndNoMixedOnes)
+{
+    std::vector<std::thread> threads;
+    for (unsigned i = 0; i < THREADS; i++)
+        threads.emplace_back([i] { Worker(i).run(); });
+    for (std::thread &thread : threads)
+        thread.join();
+    for (std::atomic<char *> &address : shared) {
+        acre_stack_info info;
+        EXPECT_EQ(acre_stack_find(address.load(), &info), ACRE_NOT_OURS);
+    }
+}
+
+TEST(Threads, AStackMayBeDestroyedByAnotherThread)
+{
+    for (int i = 0; i < 200; i++) {
+        acre_stack stack;
+        std::thread([&] { ASSERT_EQ(acre_stack_create(20000, nullptr, &stack), ACRE_OK); }).join();
+        static_cast<char *>(stack.base)[0] = 1;
+        std::thread([&] { ASSERT_EQ(acre_stack_destroy(&stack), ACRE_OK); }).join();
+        EXPECT_EQ(stack.base, nullptr);
+    }
+}
+
+}  // namespace
