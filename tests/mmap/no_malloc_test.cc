@@ -1,9 +1,5 @@
 // No function of //mmap calls malloc or anything that does: this program's own malloc family aborts while one runs.
-#include <atomic>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
-#include <new>
 
 #include "acre/area.h"
 #include "acre/icache.h"
@@ -11,86 +7,7 @@
 #include "mmap/port.h"
 #include "tests/mmap/maps.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAS_MALLOC_OF_ITS_OWN
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define HAS_MALLOC_OF_ITS_OWN
-#endif
-#endif
-
-#if !defined(HAS_MALLOC_OF_ITS_OWN)
-
-namespace {
-
-std::atomic<bool> forbidden{false};
-
-// Memory for everyone else: handed out once and never taken back.
-alignas(64) char memory[size_t{64} << 20];
-std::atomic<size_t> used{0};
-
-void *allocate(size_t alignment, size_t size)
-{
-    if (forbidden)
-        abort();
-    if (alignment < 16)
-        alignment = 16;
-    // Each block remembers its size in the 16 bytes before it.
-    size_t room = (size + alignment + 31) / 16 * 16;
-    size_t at = used.fetch_add(room);
-    if (at + room > sizeof memory)
-        return nullptr;
-    size_t start = (at + 16 + alignment - 1) / alignment * alignment;
-    std::memcpy(memory + start - sizeof size, &size, sizeof size);
-    return memory + start;
-}
-
-size_t size_of(void *block)
-{
-    size_t size;
-    std::memcpy(&size, static_cast<char *>(block) - sizeof size, sizeof size);
-    return size;
-}
-
-}  // namespace
-
-extern "C" {
-void *malloc(size_t size)
-{
-    return allocate(16, size);
-}
-void free(void *)
-{
-    if (forbidden)
-        abort();
-}
-void *calloc(size_t count, size_t size)
-{
-    return size != 0 && count > SIZE_MAX / size ? nullptr : allocate(16, count * size);
-}
-void *realloc(void *block, size_t size)
-{
-    void *fresh = allocate(16, size);
-    if (block != nullptr && fresh != nullptr)
-        std::memcpy(fresh, block, size_of(block) < size ? size_of(block) : size);
-    return fresh;
-}
-void *memalign(size_t alignment, size_t size)
-{
-    return allocate(alignment, size);
-}
-void *aligned_alloc(size_t alignment, size_t size)
-{
-    return allocate(alignment, size);
-}
-int posix_memalign(void **block, size_t alignment, size_t size)
-{
-    *block = allocate(alignment, size);
-    return *block != nullptr ? 0 : ENOMEM;
-}
-}
-
-#endif
+#include "tests/support/no_malloc.h"
 
 using namespace acre_test;
 
@@ -186,30 +103,26 @@ int use_everything(const char *path)
 
 TEST(NoMalloc, is_called_by_any_function)
 {
-#if defined(HAS_MALLOC_OF_ITS_OWN)
-    GTEST_SKIP() << "the sanitizer brings a malloc of its own, which it calls itself";
-#else
+    if (!can_forbid_malloc())
+        GTEST_SKIP() << "the sanitizer brings a malloc of its own, which it calls itself";
     File file(std::string(3 * page(), 'f'));
-    forbidden = true;
+    forbid_malloc(true);
     int wrong = use_everything(file.path.c_str());
-    forbidden = false;
+    forbid_malloc(false);
     EXPECT_EQ(0, wrong);
-#endif
 }
 
 TEST(NoMalloc, would_be_caught)
 {
-#if defined(HAS_MALLOC_OF_ITS_OWN)
-    GTEST_SKIP() << "the sanitizer brings a malloc of its own, which it calls itself";
-#else
+    if (!can_forbid_malloc())
+        GTEST_SKIP() << "the sanitizer brings a malloc of its own, which it calls itself";
     Ended ended = in_child([] {
-        forbidden = true;
+        forbid_malloc(true);
         void *volatile block = std::malloc(1);
         return block == nullptr;
     });
     EXPECT_FALSE(ended.exited);
     EXPECT_EQ(SIGABRT, ended.code);
-#endif
 }
 
 }  // namespace

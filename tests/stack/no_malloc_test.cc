@@ -1,0 +1,47 @@
+// No function of //stack calls malloc or anything that does.
+#include "tests/support/no_malloc.h"
+
+#include <gtest/gtest.h>
+
+#include "acre/stack.h"
+#include "acre/stack_overflow.h"
+#include "acre/stack_pool.h"
+
+using namespace acre_test;
+
+namespace {
+
+// Answers the number of calls that did not go as they should: an assertion would allocate.
+int use_everything()
+{
+    int wrong = 0;
+    auto expect = [&](acre_status expected, acre_status status) { wrong += status != expected; };
+    acre_stack_opts opts = {};
+    opts.header_size = 100;
+    opts.flags = ACRE_STACK_DONT_FORK;
+    for (int i = 0; i < 100; i++) {
+        acre_stack stack;
+        acre_stack_info info;
+        size_t used;
+        expect(ACRE_OK, acre_stack_create(64 * 1024, i % 2 ? &opts : nullptr, &stack));
+        expect(ACRE_OK, acre_stack_find(stack.base, &info));
+        expect(ACRE_OK, acre_stack_used(&stack, &used));
+        expect(ACRE_OK, acre_stack_destroy(&stack));
+        expect(ACRE_NOT_OURS, acre_stack_find(&stack, &info));
+    }
+    acre_stack_pool *pool = nullptr;
+    wrong += acre_stack_pool_create(nullptr, &pool) == ACRE_OK && acre_stack_pool_destroy(pool) != ACRE_OK;
+    return wrong;
+}
+
+TEST(NoMalloc, is_called_by_any_function)
+{
+    if (!can_forbid_malloc())
+        GTEST_SKIP() << "the sanitizer brings a malloc of its own, which it calls itself";
+    forbid_malloc(true);
+    int wrong = use_everything();
+    forbid_malloc(false);
+    EXPECT_EQ(0, wrong);
+}
+
+}  // namespace

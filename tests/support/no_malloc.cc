@@ -1,0 +1,116 @@
+// A malloc family of the program's own, which aborts while it is forbidden.
+#include "tests/support/no_malloc.h"
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HAS_MALLOC_OF_ITS_OWN
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HAS_MALLOC_OF_ITS_OWN
+#endif
+#endif
+
+#if !defined(HAS_MALLOC_OF_ITS_OWN)
+
+namespace {
+
+std::atomic<bool> forbidden{false};
+
+// Memory for everyone else: handed out once and never taken back.
+alignas(64) char memory[size_t{64} << 20];
+std::atomic<size_t> used{0};
+
+void *allocate(size_t alignment, size_t size)
+{
+    if (forbidden)
+        abort();
+    if (alignment < 16)
+        alignment = 16;
+    // Each block remembers its size in the 16 bytes before it.
+    size_t room = (size + alignment + 31) / 16 * 16;
+    size_t at = used.fetch_add(room);
+    if (at + room > sizeof memory)
+        return nullptr;
+    size_t start = (at + 16 + alignment - 1) / alignment * alignment;
+    std::memcpy(memory + start - sizeof size, &size, sizeof size);
+    return memory + start;
+}
+
+size_t size_of(void *block)
+{
+    size_t size;
+    std::memcpy(&size, static_cast<char *>(block) - sizeof size, sizeof size);
+    return size;
+}
+
+}  // namespace
+
+extern "C" {
+void *malloc(size_t size)
+{
+    return allocate(16, size);
+}
+void free(void *)
+{
+    if (forbidden)
+        abort();
+}
+void *calloc(size_t count, size_t size)
+{
+    return size != 0 && count > SIZE_MAX / size ? nullptr : allocate(16, count * size);
+}
+void *realloc(void *block, size_t size)
+{
+    void *fresh = allocate(16, size);
+    if (block != nullptr && fresh != nullptr)
+        std::memcpy(fresh, block, size_of(block) < size ? size_of(block) : size);
+    return fresh;
+}
+void *memalign(size_t alignment, size_t size)
+{
+    return allocate(alignment, size);
+}
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    return allocate(alignment, size);
+}
+int posix_memalign(void **block, size_t alignment, size_t size)
+{
+    *block = allocate(alignment, size);
+    return *block != nullptr ? 0 : ENOMEM;
+}
+}
+
+namespace acre_test {
+
+bool can_forbid_malloc()
+{
+    return true;
+}
+
+void forbid_malloc(bool forbid)
+{
+    forbidden = forbid;
+}
+
+}  // namespace acre_test
+
+#else
+
+namespace acre_test {
+
+bool can_forbid_malloc()
+{
+    return false;
+}
+
+void forbid_malloc(bool) {}
+
+}  // namespace acre_test
+
+#endif
