@@ -8,6 +8,13 @@
 #endif
 #define _FILE_OFFSET_BITS 64
 
+// In the symbol table these carry the library's prefix, as the port's functions do.
+#define linux_out_of_memory acre_linux_out_of_memory
+#define linux_query_self acre_linux_query_self
+#define linux_read_file acre_linux_read_file
+#define linux_read_number acre_linux_read_number
+#define linux_smallest_huge_size acre_linux_smallest_huge_size
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
