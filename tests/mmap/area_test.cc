@@ -45,7 +45,6 @@ std::string text_of(const char *text)
     return text != nullptr ? text : "(none)";
 }
 
-// Everything but what only one of two moments would show.
 std::string shown(const acre_area &area)
 {
     std::ostringstream out;
@@ -53,6 +52,71 @@ std::string shown(const acre_area &area)
         << area.file_offset << " device " << area.device << " inode " << area.inode << " page " << area.page_size
         << " base " << area.allocation_base << " path " << text_of(area.path) << " name " << text_of(area.name);
     return out.str();
+}
+
+// Areas noted down in memory that is there already, so that looking at the map does not change it.
+class Notes
+{
+  public:
+    void add(const acre_area &area)
+    {
+        if (count_ == kMost)
+            return;
+        Note &note = notes_[count_++];
+        note.area = area;
+        note.area.path = copy(note.path, area.path);
+        note.area.name = copy(note.name, area.name);
+    }
+
+    // Without the areas that grow by themselves.
+    std::vector<std::string> lines() const
+    {
+        std::vector<std::string> result;
+        for (size_t i = 0; i < count_; i++) {
+            if ((notes_[i].area.flags & (ACRE_AREA_HEAP | ACRE_AREA_STACK)) == 0)
+                result.push_back(shown(notes_[i].area));
+        }
+        return result;
+    }
+
+    size_t count() const
+    {
+        return count_;
+    }
+    const acre_area &operator[](size_t i) const
+    {
+        return notes_[i].area;
+    }
+
+  private:
+    static constexpr size_t kMost = 2000;
+    struct Note {
+        acre_area area;
+        char path[600];
+        char name[100];
+    };
+
+    template <size_t Size>
+    static const char *copy(char (&to)[Size], const char *from)
+    {
+        if (from == nullptr)
+            return nullptr;
+        std::strncpy(to, from, Size - 1);
+        to[Size - 1] = 0;
+        return to;
+    }
+
+    size_t count_ = 0;
+    Note notes_[kMost] = {};
+};
+
+void note_all(acre_areas *view, Notes *notes)
+{
+    acre_area area;
+    acre_status status;
+    while ((status = acre_areas_next(view, &area)) == 1)
+        notes->add(area);
+    EXPECT_OK(status);
 }
 
 // Each test runs by ioctl and by text.
@@ -75,90 +139,95 @@ class Areas : public testing::TestWithParam<bool>
 INSTANTIATE_TEST_SUITE_P(, Areas, testing::Bool(),
                          [](const auto &parameter) { return parameter.param ? "ioctl" : "text"; });
 
-std::vector<std::string> all_of(acre_areas *view)
+// A line of /proc/self/maps.
+struct Line {
+    uintptr_t start, end;
+    uint64_t offset, inode;
+    unsigned major, minor;
+    char access[5];
+
+    explicit Line(const std::string &text)
+    {
+        EXPECT_EQ(7, std::sscanf(text.c_str(), "%" SCNxPTR "-%" SCNxPTR " %4s %" SCNx64 " %x:%x %" SCNu64, &start, &end,
+                                 access, &offset, &major, &minor, &inode));
+    }
+};
+
+void expect_same(const std::string &text, const acre_area &area)
 {
-    std::vector<std::string> lines;
-    acre_area area;
-    acre_status status;
-    while ((status = acre_areas_next(view, &area)) == 1)
-        lines.push_back(shown(area));
-    EXPECT_OK(status);
-    return lines;
+    Line line(text);
+    EXPECT_EQ(line.start, area.start) << text;
+    EXPECT_EQ(line.end, area.end) << text;
+    EXPECT_EQ(area.start, area.allocation_base);
+    EXPECT_EQ(line.inode, area.inode) << text;
+    EXPECT_EQ(line.inode != 0 ? line.offset : 0, area.file_offset) << text;
+    EXPECT_EQ(static_cast<uint64_t>(line.major) << 32 | line.minor, area.device) << text;
+    EXPECT_EQ(line.access[0] == 'r', (area.access & ACRE_READ) != 0) << text;
+    EXPECT_EQ(line.access[1] == 'w', (area.access & ACRE_WRITE) != 0) << text;
+    EXPECT_EQ(line.access[2] == 'x', (area.access & ACRE_EXEC) != 0) << text;
+    EXPECT_EQ(line.access[3] == 's', (area.flags & ACRE_AREA_SHARED) != 0) << text;
+    size_t slash = text.find('/');
+    if (slash != std::string::npos && text.find('[') == std::string::npos) {
+        EXPECT_EQ(text.substr(slash), text_of(area.path));
+    }
 }
 
 TEST_P(Areas, are_the_lines_of_the_kernels_text)
 {
+    static Notes notes;
+    static char text[1 << 20];
+    notes = Notes();
     View view;
-    std::ifstream maps("/proc/self/maps");
-    std::stringstream text;
-    text << maps.rdbuf();
+    int maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    ASSERT_GE(maps, 0);
+    size_t length = 0;
+    for (ssize_t got; (got = read(maps, text + length, sizeof text - 1 - length)) > 0;)
+        length += static_cast<size_t>(got);
+    note_all(&view, &notes);
+    close(maps);
+    text[length] = 0;
 
-    acre_area area = {};
-    uintptr_t last_end = 0;
+    std::istringstream lines(text);
     std::string line;
-    while (std::getline(text, line)) {
+    size_t i = 0;
+    for (; std::getline(lines, line); i++) {
         if (line.find("[vsyscall]") != std::string::npos)
-            continue;
-        uintptr_t start, end;
-        uint64_t offset, inode;
-        unsigned major, minor;
-        char access[5];
-        ASSERT_EQ(7, std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %4s %" SCNx64 " %x:%x %" SCNu64, &start, &end,
-                                 access, &offset, &major, &minor, &inode));
-        if (line.find("[heap]") != std::string::npos || line.find("[stack]") != std::string::npos) {
-            ASSERT_EQ(1, acre_areas_next(&view, &area));  // these grow meanwhile
-            last_end = area.end;
-            continue;
-        }
-        ASSERT_EQ(1, acre_areas_next(&view, &area)) << line;
-        EXPECT_EQ(start, area.start) << line;
-        EXPECT_EQ(end, area.end) << line;
-        EXPECT_LE(last_end, area.start);
-        last_end = area.end;
-        EXPECT_EQ(area.start, area.allocation_base);
-        EXPECT_EQ(inode, area.inode) << line;
-        EXPECT_EQ(inode != 0 ? offset : 0, area.file_offset) << line;
-        EXPECT_EQ(static_cast<uint64_t>(major) << 32 | minor, area.device) << line;
-        EXPECT_EQ(access[0] == 'r', (area.access & ACRE_READ) != 0) << line;
-        EXPECT_EQ(access[1] == 'w', (area.access & ACRE_WRITE) != 0) << line;
-        EXPECT_EQ(access[2] == 'x', (area.access & ACRE_EXEC) != 0) << line;
-        EXPECT_EQ(access[3] == 's', (area.flags & ACRE_AREA_SHARED) != 0) << line;
-        size_t slash = line.find('/');
-        if (slash != std::string::npos && line.find('[') == std::string::npos) {
-            EXPECT_EQ(line.substr(slash), text_of(area.path));
-        }
+            break;
+        ASSERT_LT(i, notes.count());
+        expect_same(line, notes[i]);
+        EXPECT_LE(i == 0 ? 0 : notes[i - 1].end, notes[i].start);
     }
+    EXPECT_EQ(i, notes.count());
+    acre_area area;
     EXPECT_EQ(0, acre_areas_next(&view, &area));
     EXPECT_EQ(0, acre_areas_next(&view, &area));
 }
 
 TEST_P(Areas, say_the_same_by_next_and_by_query_and_after_seek)
 {
-    View view;
-    View queried;
-    View sought;
-    acre_area area, other;
+    static Notes by_next, after_seek, by_query, at_once;
+    by_next = after_seek = by_query = at_once = Notes();
+    View view, queried, sought;
     ASSERT_OK(acre_areas_seek(&sought, 0));
-    while (acre_areas_next(&view, &area) == 1) {
-        std::string line = shown(area);
-        if (area.flags & (ACRE_AREA_HEAP | ACRE_AREA_STACK)) {
-            ASSERT_EQ(1, acre_areas_next(&sought, &other));
-            continue;
-        }
-        ASSERT_EQ(1, acre_areas_next(&sought, &other));
-        EXPECT_EQ(line, shown(other));
-        for (uintptr_t address : {area.start, area.end - 1, area.start + (area.end - area.start) / 2}) {
-            ASSERT_OK(acre_areas_query(&queried, address, &other));
-            EXPECT_EQ(line, shown(other));
-            ASSERT_OK(acre_area_at(reinterpret_cast<void *>(address), &other));
-            EXPECT_EQ(nullptr, other.path);
-            EXPECT_EQ(nullptr, other.name);
-            other.path = area.path;
-            other.name = area.name;
-            EXPECT_EQ(line, shown(other));
-        }
+    note_all(&view, &by_next);
+    note_all(&sought, &after_seek);
+    for (size_t i = 0; i < by_next.count(); i++) {
+        const acre_area &area = by_next[i];
+        uintptr_t addresses[] = {area.start, area.end - 1, area.start + (area.end - area.start) / 2};
+        acre_area other;
+        ASSERT_OK(acre_areas_query(&queried, addresses[i % 3], &other));
+        by_query.add(other);
+        ASSERT_OK(acre_area_at(reinterpret_cast<void *>(addresses[(i + 1) % 3]), &other));
+        EXPECT_EQ(nullptr, other.path);
+        EXPECT_EQ(nullptr, other.name);
+        other.path = area.path;
+        other.name = area.name;
+        at_once.add(other);
     }
-    EXPECT_EQ(0, acre_areas_next(&sought, &other));
+    EXPECT_EQ(by_next.lines(), after_seek.lines());
+    EXPECT_EQ(by_next.lines(), by_query.lines());
+    EXPECT_EQ(by_next.lines(), at_once.lines());
+    EXPECT_GT(by_next.count(), 10u);
 }
 
 TEST(AreaWays, ioctl_and_text_agree_on_the_whole_map)
@@ -171,26 +240,16 @@ TEST(AreaWays, ioctl_and_text_agree_on_the_whole_map)
     acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
     ASSERT_OK(acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &shared));
 
-    std::vector<std::string> ways[2];
-    ways[0].reserve(500);
-    ways[1].reserve(500);
+    static Notes by_ioctl, by_text;
     View stepping;
     ASSERT_OK(acre_areas_seek(&stepping, 1));  // by ioctl alone
     port_pretend_without(ACRE_CAN_QUERY_IN_CONSTANT_TIME);
     View reading;
     port_pretend_nothing();
-    // Strings are made while both read; the program's own heap is left out.
-    acre_area area;
-    while (acre_areas_next(&stepping, &area) == 1) {
-        if ((area.flags & (ACRE_AREA_HEAP | ACRE_AREA_STACK)) == 0)
-            ways[0].push_back(shown(area));
-    }
-    while (acre_areas_next(&reading, &area) == 1) {
-        if ((area.flags & (ACRE_AREA_HEAP | ACRE_AREA_STACK)) == 0)
-            ways[1].push_back(shown(area));
-    }
-    EXPECT_EQ(ways[0], ways[1]);
-    EXPECT_GT(ways[0].size(), 10u);
+    note_all(&stepping, &by_ioctl);
+    note_all(&reading, &by_text);
+    EXPECT_EQ(by_ioctl.lines(), by_text.lines());
+    EXPECT_GT(by_ioctl.count(), 10u);
 }
 
 TEST_P(Areas, of_every_kind_are_recognized)
@@ -358,17 +417,17 @@ TEST_P(Areas, holes_are_not_mapped)
 
 TEST_P(Areas, a_query_does_not_disturb_next)
 {
-    View alone;
-    std::vector<std::string> expected = all_of(&alone);
-    View view;
+    static Notes alone, disturbed;
+    alone = disturbed = Notes();
+    View view, queried;
+    note_all(&view, &alone);
     acre_area area, other;
-    size_t i = 0;
-    for (; acre_areas_next(&view, &area) == 1; i++) {
-        std::string line = shown(area);
-        ASSERT_OK(acre_areas_query(&view, reinterpret_cast<uintptr_t>(&expected), &other));
-        ASSERT_LT(i, expected.size() + 3);
+    while (acre_areas_next(&queried, &area) == 1) {
+        disturbed.add(area);
+        ASSERT_OK(acre_areas_query(&queried, reinterpret_cast<uintptr_t>(&alone), &other));
     }
-    EXPECT_GT(i, 5u);
+    EXPECT_EQ(alone.lines(), disturbed.lines());
+    EXPECT_GT(alone.count(), 5u);
 }
 
 TEST_P(Areas, closing_leaves_nothing_behind)
