@@ -42,10 +42,20 @@ def _builtin_rules_impl(rctx):
         package = file.rpartition("/")[0]
         rctx.file(package + "/BUILD", "exports_files(glob([\"*.bzl\"]))\n")
         rctx.file(file, "".join(["%s = native.%s\n" % (rule, rule) for rule in rules]))
+    for file, provider in rctx.attr.providers.items():
+        package = file.rpartition("/")[0]
+
+        # Two files: within one, the name would mean the new variable, not what is built in.
+        rctx.file(package + "/BUILD", "exports_files(glob([\"*.bzl\"]))\n")
+        rctx.file(package + "/builtin.bzl", "builtin = %s\n" % provider)
+        rctx.file(file, "load(\":builtin.bzl\", \"builtin\")\n%s = builtin\n" % provider)
 
 _builtin_rules = repository_rule(
     implementation = _builtin_rules_impl,
-    attrs = {"files": attr.string_list_dict(mandatory = True)},
+    attrs = {
+        "files": attr.string_list_dict(mandatory = True),
+        "providers": attr.string_dict(),
+    },
 )
 
 def _no_coverage_tools_impl(rctx):
@@ -65,7 +75,11 @@ _no_coverage_tools = repository_rule(
 def builtin_rules():
     """Defines what is not defined yet; call it before anything else that defines these repositories."""
     if not native.existing_rule("rules_cc"):
-        _builtin_rules(name = "rules_cc", files = {"cc/defs.bzl": _CC})
+        _builtin_rules(
+            name = "rules_cc",
+            files = {"cc/defs.bzl": _CC},
+            providers = {"cc/common/cc_info.bzl": "CcInfo"},
+        )
     if not native.existing_rule("rules_java"):
         _builtin_rules(name = "rules_java", files = {"java/defs.bzl": _JAVA})
     if not native.existing_rule("rules_shell"):
