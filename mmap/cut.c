@@ -1,4 +1,4 @@
-// Splitting and merging: bookkeeping, since the kernel tracks pages one by one.
+// Splitting and merging, which is bookkeeping, since the kernel tracks pages one by one; resizing and sealing.
 #include "acre/mmap.h"
 
 #include "mmap/check.h"
@@ -75,7 +75,14 @@ acre_mmap_resize(acre_mmap *map, size_t size, uint32_t how)
     if (map->size == 0)
         return ACRE_BAD_STATE;
     acre_status status = check_whole(map);
-    return status == ACRE_OK ? -ENOTSUP : status;
+    if (status != ACRE_OK)
+        return status;
+    size = round_up(size, page);
+    if (size == map->size)
+        return ACRE_OK;
+    if (size > map->size && (map->flags & ACRE_IS_CLONE || (map->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE)) == ACRE_MAP_SHARED))
+        return ACRE_BAD_STATE;
+    return port_resize(map, size, how);
 }
 
 acre_status
@@ -83,5 +90,10 @@ acre_mmap_seal(acre_mmap *map)
 {
     if (map->size == 0)
         return ACRE_BAD_STATE;
-    return map->flags & ACRE_IS_SEALED ? ACRE_OK : -ENOTSUP;
+    if (map->flags & ACRE_IS_SEALED)
+        return ACRE_OK;
+    acre_status status = port_seal(map);
+    if (status == ACRE_OK)
+        map->flags |= ACRE_IS_SEALED;
+    return status;
 }

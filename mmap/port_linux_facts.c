@@ -154,6 +154,28 @@ linux_smallest_huge_size(void)
     return size;
 }
 
+size_t
+port_default_huge_size(void)
+{
+    char text[4096];
+    if (linux_smallest_huge_size() == 0 || linux_read_file("/proc/meminfo", text, sizeof text) <= 0)
+        return 0;
+    uint64_t size = number_of_key(text, "Hugepagesize") * 1024;
+    return size <= SIZE_MAX / 2 ? (size_t)size : 0;
+}
+
+size_t
+port_transparent_huge_size(void)
+{
+    static _Atomic size_t known = 1;
+    size_t size = atomic_load_explicit(&known, memory_order_relaxed);
+    if (size == 1) {
+        size = (size_t)linux_read_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
+        atomic_store_explicit(&known, size, memory_order_relaxed);
+    }
+    return size;
+}
+
 // ---- capabilities -----------------------------------------------------------------------------------------------------
 
 // A page to try things on; NULL when there is none to be had now.
@@ -261,9 +283,109 @@ probe_transparent_huge_pages(void)
            strstr(mode, "[never]") == NULL;
 }
 
-// What this version of acre can demand; without a probe it cannot.
+// A call that the system has may still be refused by this process's limits.
+static int
+probe_lock(void)
+{
+    void *page = scratch_page(PROT_READ | PROT_WRITE);
+    if (page == NULL)
+        return -1;
+    acre_status status = sys_mlock(page, port_page_size());
+    return sys_munmap(page, port_page_size()) == ACRE_OK ? status != -ENOTSUP : -1;
+}
+
+static int
+probe_lock_on_fault(void)
+{
+    void *page = scratch_page(PROT_READ | PROT_WRITE);
+    if (page == NULL)
+        return -1;
+    acre_status status = sys_mlock_on_fault(page, port_page_size());
+    return sys_munmap(page, port_page_size()) == ACRE_OK ? status != -ENOTSUP && status != -EINVAL : -1;
+}
+
+static int
+probe_huge_pages(void)
+{
+    size_t size = port_default_huge_size();
+    if (size == 0)
+        return 0;
+    void *base;
+    acre_status status = sys_mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0, &base);
+    if (status == -ENOMEM)
+        return 1;  // and none is free
+    return status == ACRE_OK && sys_munmap(base, size) == ACRE_OK;
+}
+
+static int
+probe_seal(void)
+{
+    // Sealing nothing, which only a kernel that can seal takes for right.
+    int saved = errno;
+    long none = syscall(LINUX_SYS_mseal, NULL, 0, 0);
+    long wrong = syscall(LINUX_SYS_mseal, NULL, 0, 1);
+    int error = errno;
+    errno = saved;
+    return none == 0 && wrong == -1 && error == EINVAL;
+}
+
+static int
+probe_object(int sealable)
+{
+    int file = linux_memory_object("acre", port_page_size(), 0, sealable);
+    if (file == -EMFILE || file == -ENFILE || file == -ENOMEM)
+        return -1;
+    if (file < 0)
+        return 0;
+    int works = !sealable || port_image_seal(file) == ACRE_OK;
+    sys_close(file);
+    return works;
+}
+
+static int
+probe_twin(void)
+{
+    return probe_object(0);
+}
+
+static int
+probe_seal_images(void)
+{
+    return probe_object(1);
+}
+
+static int
+probe_name(void)
+{
+    void *page = scratch_page(PROT_READ);
+    if (page == NULL)
+        return -1;
+    uint32_t flags = 0;
+    port_request request = {.size = port_page_size(), .name = "acre"};
+    acre_status status = linux_prepare(page, &request, &flags);
+    return sys_munmap(page, port_page_size()) == ACRE_OK ? status == ACRE_OK && flags & ACRE_GOT_NAME ? 1 : 0 : -1;
+}
+
+static int
+probe_nodes(void)
+{
+    int policy = 0;
+    int saved = errno;
+    return status_of(syscall(SYS_get_mempolicy, &policy, NULL, 0, NULL, 0), saved) == ACRE_OK;
+}
+
+// One for each; none is missing.
 static const probe probes[ACRE_CAPABILITY_COUNT] = {
     [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_exclude_from_dumps,
+    [ACRE_CAN_LOCK] = probe_lock,
+    [ACRE_CAN_LOCK_ON_FAULT] = probe_lock_on_fault,
+    [ACRE_CAN_HUGE_PAGES] = probe_huge_pages,
+    [ACRE_CAN_SEAL] = probe_seal,
+    [ACRE_CAN_SEAL_IMAGES] = probe_seal_images,
+    [ACRE_CAN_MOVE] = always,
+    [ACRE_CAN_TWIN] = probe_twin,
+    [ACRE_CAN_NAME] = probe_name,
+    [ACRE_CAN_PLACE_ON_NODES] = probe_nodes,
     [ACRE_CAN_GUARD_WITH_MARKERS] = probe_guard_markers,
     [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = probe_transparent_huge_pages,
     [ACRE_CAN_FIX_ADDRESS] = always,
@@ -285,7 +407,7 @@ port_can(acre_capability what)
     if (atomic_load_explicit(&pretended_missing, memory_order_relaxed) & bit)
         return 0;
     if ((atomic_load_explicit(&known_capabilities, memory_order_acquire) & bit) == 0) {
-        int found = probes[what] == NULL ? 0 : probes[what]();
+        int found = probes[what]();
         if (found < 0)
             return 0;
         if (found)
@@ -401,8 +523,7 @@ port_system_read(acre_system *out)
         out->lock_limit = lock.rlim_cur == RLIM_INFINITY ? UINT64_MAX : lock.rlim_cur;
     errno = saved;
 
-    out->transparent_huge_size =
-        linux_read_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
+    out->transparent_huge_size = port_transparent_huge_size();
     if (linux_read_file("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text) > 0)
         out->transparent_huge_mode = strstr(text, "[always]") != NULL    ? 2
                                      : strstr(text, "[madvise]") != NULL ? 1

@@ -63,7 +63,14 @@ static acre_status
 commit(acre_mmap *map, size_t offset, size_t length, uint32_t access)
 {
     acre_status status = check_committable(map);
-    return status != ACRE_OK || length == 0 ? status : give(map, offset, length, access, 1);
+    if (status != ACRE_OK || length == 0)
+        return status;
+    // Where advice or locks have made areas of parts, a refusal may come after the first of them.
+    int undo = map->private_[0] & UNEVEN && port_is_reserved(at(map, offset), length);
+    status = give(map, offset, length, access, 1);
+    if (status != ACRE_OK && undo)
+        (void)port_decommit(map, at(map, offset), length);
+    return status;
 }
 
 acre_status
@@ -142,7 +149,18 @@ acre_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
     }
     if (when > ACRE_DISCARD_LAZY)
         return ACRE_BAD_OPTION;
-    return count == 0 ? ACRE_OK : -ENOTSUP;
+    size_t handled = 0;
+    acre_status status = port_discard_many(ranges, count, when, &handled);
+    if (done != NULL)
+        *done = handled;
+    return status;
+}
+
+// Where pages are emptied behind the program's back, guards would be, too.
+static int
+may_be_guarded(const acre_mmap *map)
+{
+    return (map->flags & (ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE)) == 0 && (map->private_[0] & WIPED) == 0;
 }
 
 acre_status
@@ -153,7 +171,7 @@ acre_mmap_guard(acre_mmap *map, size_t offset, size_t length)
         status = check_destroyable(map);
     if (status != ACRE_OK)
         return status;
-    if (map->flags & (ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE))
+    if (!may_be_guarded(map))
         return ACRE_BAD_STATE;
     if (length == 0)
         return ACRE_OK;
@@ -173,7 +191,7 @@ acre_mmap_unguard(acre_mmap *map, size_t offset, size_t length)
         status = check_destroyable(map);
     if (status != ACRE_OK)
         return status;
-    if (map->flags & (ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE))
+    if (!may_be_guarded(map))
         return ACRE_BAD_STATE;
     if (length == 0)
         return ACRE_OK;
@@ -182,6 +200,21 @@ acre_mmap_unguard(acre_mmap *map, size_t offset, size_t length)
 }
 
 // ---- residency --------------------------------------------------------------------------------------------------------
+
+// The whole base pages that hold a range of bytes.
+typedef struct span {
+    void *start;
+    size_t length;
+} span;
+
+static span
+pages_of(const acre_mmap *map, size_t offset, size_t length)
+{
+    size_t page = port_page_size();
+    size_t first = offset & ~(page - 1);
+    span result = {at(map, first), round_up(offset + length, page) - first};
+    return result;
+}
 
 acre_status
 acre_mmap_resident(const acre_mmap *map, size_t offset, size_t length, size_t *bytes)
@@ -193,43 +226,58 @@ acre_mmap_resident(const acre_mmap *map, size_t offset, size_t length, size_t *b
         *bytes = 0;
         return ACRE_OK;
     }
-    size_t page = port_page_size();
-    size_t first = offset & ~(page - 1);
-    size_t end = round_up(offset + length, page);
-    return port_resident(at(map, first), end - first, bytes);
+    span pages = pages_of(map, offset, length);
+    return port_resident(pages.start, pages.length, bytes);
 }
 
-// What this version does not do, once its arguments have been found right.
+typedef acre_status (*on_pages)(acre_mmap *map, void *start, size_t length);
 
 static acre_status
-not_yet(const acre_mmap *map, size_t offset, size_t length)
+on_any_bytes(on_pages call, acre_mmap *map, size_t offset, size_t length)
 {
     acre_status status = check_bytes(map, offset, length);
-    return status == ACRE_OK && length != 0 ? -ENOTSUP : status;
+    if (status != ACRE_OK || length == 0)
+        return status;
+    span pages = pages_of(map, offset, length);
+    return call(map, pages.start, pages.length);
 }
 
 acre_status
 acre_mmap_populate(acre_mmap *map, size_t offset, size_t length)
 {
-    return not_yet(map, offset, length);
+    return on_any_bytes(port_populate, map, offset, length);
+}
+
+// A lock on droppable pages would be granted and not kept.
+static acre_status
+lock(on_pages call, acre_mmap *map, size_t offset, size_t length)
+{
+    acre_status status = check_bytes(map, offset, length);
+    if (status == ACRE_OK && map->flags & ACRE_MAP_DROPPABLE)
+        return ACRE_BAD_STATE;
+    if (status == ACRE_OK)
+        status = on_any_bytes(call, map, offset, length);
+    if (length != 0 && length != map->size && status == ACRE_OK)
+        map->private_[0] |= UNEVEN;
+    return status;
 }
 
 acre_status
 acre_mmap_lock(acre_mmap *map, size_t offset, size_t length)
 {
-    return not_yet(map, offset, length);
+    return lock(port_lock, map, offset, length);
 }
 
 acre_status
 acre_mmap_lock_on_fault(acre_mmap *map, size_t offset, size_t length)
 {
-    return not_yet(map, offset, length);
+    return lock(port_lock_on_fault, map, offset, length);
 }
 
 acre_status
 acre_mmap_unlock(acre_mmap *map, size_t offset, size_t length)
 {
-    return not_yet(map, offset, length);
+    return lock(port_unlock, map, offset, length);
 }
 
 acre_status
@@ -240,8 +288,11 @@ acre_mmap_flush(acre_mmap *map, size_t offset, size_t length, uint32_t how)
         return status;
     if (how > ACRE_FLUSH_ASYNC)
         return ACRE_BAD_OPTION;
-    int has_file = (map->flags & (ACRE_IS_FILE | ACRE_MAP_SHARED)) == (ACRE_IS_FILE | ACRE_MAP_SHARED);
-    return length != 0 && has_file ? -ENOTSUP : ACRE_OK;
+    uint32_t shared_file = ACRE_IS_FILE | ACRE_MAP_SHARED;
+    if (length == 0 || (map->flags & shared_file) != shared_file)
+        return ACRE_OK;
+    span pages = pages_of(map, offset, length);
+    return port_flush(map, pages.start, pages.length, how);
 }
 
 acre_status
@@ -252,5 +303,19 @@ acre_mmap_advise(acre_mmap *map, size_t offset, size_t length, acre_advice advic
         return status;
     if ((unsigned)advice > ACRE_ADVISE_KEEP_ON_FORK)
         return ACRE_BAD_OPTION;
-    return length == 0 ? ACRE_OK : -ENOTSUP;
+    // The child would be without its markers.
+    if (advice == ACRE_ADVISE_WIPE_ON_FORK && map->flags & ACRE_HAS_MARKER_GUARDS)
+        return ACRE_BAD_STATE;
+    if (length == 0)
+        return ACRE_OK;
+    status = port_advise(map, at(map, offset), length, advice);
+    if (status != ACRE_OK)
+        return status;
+    if (advice == ACRE_ADVISE_WIPE_ON_FORK)
+        map->private_[0] |= WIPED;
+    else if (advice == ACRE_ADVISE_KEEP_ON_FORK && length == map->size)
+        map->private_[0] &= ~(uintptr_t)WIPED;
+    if (length != map->size)
+        map->private_[0] |= UNEVEN;
+    return ACRE_OK;
 }
