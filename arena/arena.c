@@ -1,0 +1,510 @@
+// Arenas: one reservation, one cursor.
+//
+// 1. A reservation of addresses is made once.  Blocks lie one after the other from `base` on; the
+//    next one starts at `cursor`, rounded up to its alignment.  Nothing else is written down about
+//    a block.
+// 2. core->committed ends the pages that are usable, core->ceiling what may be handed out (the
+//    user's limit, to 64 bytes).  `limit` is the lower of the two, so one compare inline decides
+//    both.  All three are multiples of 64: rounding a cursor below `limit` up to an alignment of at
+//    most 64 stays at or below `limit`.
+// 3. base <= cursor <= limit <= ceiling.  The memory ends at least 64 KiB below the end of the
+//    address space: adding a small constant to a cursor cannot wrap.  Sizes that are not small are
+//    compared with what is left, never added first.
+// 4. Fresh pages are zero.  `dirty` is the highest cursor that was ever given up, so [max(dirty,
+//    cursor), limit) is zero.  Every move of the cursor downwards raises it; giving pages back
+//    lowers it to where they began.  An arena that wipes (ACRE_ARENA_WIPE) zeroes what it takes
+//    back instead.
+// 5. Growth commits as much as there is already, but at least 64 KiB and at most 8 MiB, so that
+//    commits are few (their number is logarithmic, then one per 8 MiB) and small arenas stay small.
+//    When the system refuses such a step, just the pages needed are asked for.  A commit that fails
+//    changes nothing: the next request may fit, or may succeed.
+// 6. The cold part (core) and the first byte start at a colour, another multiple of 64 in each
+//    arena: at equal page offsets the hot lines of many arenas evict each other from the same few
+//    cache sets (13 times slower with 16 arenas in turn).
+// 7. The core is the first thing in the reservation.  What the child of a fork does not get
+//    (DONT_FORK) or finds zeroed (WIPE_ON_FORK) cannot hold it: there it has a page of its own.
+//    With DONT_FORK that page is wiped in the child, which is how an arena knows that its memory is
+//    not there.
+#include <stdatomic.h>
+#include <string.h>
+
+#include "acre/page.h"
+#include "arena/core.h"
+
+static const size_t FIRST_STEP = (size_t)64 << 10;
+static const size_t LAST_STEP = (size_t)8 << 20;
+static const size_t DEFAULT_KEEP = (size_t)16 << 20;
+static const size_t TOP_OF_ADDRESSES = (size_t)64 << 10;  // never part of an arena
+static const size_t COLOURS = (size_t)32 << 10;
+// An odd number of lines: each line of COLOURS has its turn before one comes again.
+static const size_t COLOUR_STRIDE = 17 * 64;
+
+enum {
+    KNOWN_FLAGS = ACRE_ARENA_NO_HUGE | ACRE_ARENA_HUGE | ACRE_ARENA_LAZY | ACRE_ARENA_LOCKED |
+                  ACRE_ARENA_NO_DUMP | ACRE_ARENA_WIPE | ACRE_ARENA_WIPE_ON_FORK |
+                  ACRE_ARENA_DONT_FORK | ACRE_ARENA_NO_CACHE,
+    CORE_BESIDE = ACRE_ARENA_WIPE_ON_FORK | ACRE_ARENA_DONT_FORK,
+    LEAST_MEMORY = 512
+};
+
+#define WORDS(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
+_Static_assert(sizeof(acre_arena) == 64, "one cache line");
+_Static_assert(sizeof(acre_arena_mark) == WORDS(16, 8), "part of the binary interface");
+_Static_assert(sizeof(acre_arena_opts) == WORDS(96, 68), "part of the binary interface");
+_Static_assert(sizeof(acre_arena_stats) == WORDS(80, 64), "part of the binary interface");
+// Rounded at both ends it still leaves a line to hand out.
+_Static_assert(sizeof(acre_arena_core) + 4 * 64 <= LEAST_MEMORY, "LEAST_MEMORY is too small");
+
+// ---- shared by the files of this package --------------------------------------------------------
+
+acre_arena_core *
+core_of(const acre_arena *arena)
+{
+    acre_arena_core *core = arena->core;
+    return core != NULL && core->alive == CORE_ALIVE ? core : NULL;
+}
+
+acre_arena_core *
+core_or_note(acre_arena *arena)
+{
+    acre_arena_core *core = core_of(arena);
+    if (core == NULL && arena->core != NULL)
+        arena->status = ACRE_BAD_STATE;
+    return core;
+}
+
+static uintptr_t
+start_of(const acre_mmap *map)
+{
+    return (uintptr_t)map->base;
+}
+
+static size_t
+next_step(const acre_arena_core *core)
+{
+    size_t step = core->committed - start_of(&core->map);
+    if (step > LAST_STEP)
+        step = LAST_STEP;
+    return round_up(step > FIRST_STEP ? step : FIRST_STEP, core->map.page_size);
+}
+
+acre_status
+core_commit(acre_arena_core *core, uintptr_t need)
+{
+    // The ceiling lies inside the reservation, which is whole pages: no rounding here leaves it.
+    size_t page = core->map.page_size;
+    size_t least = round_up(need, page) - core->committed;
+    size_t most = round_up(core->ceiling, page) - core->committed;
+    size_t step = next_step(core);
+    if (step > most)
+        step = most;
+    if (step < least)
+        step = least;
+
+    size_t offset = core->committed - start_of(&core->map);
+    acre_status status = acre_mmap_commit(&core->map, offset, step);
+    if (status != ACRE_OK && step > least) {
+        step = least;
+        status = acre_mmap_commit(&core->map, offset, step);
+    }
+    if (status != ACRE_OK)
+        return status;
+    core->committed += step;
+    core->commits++;
+    return ACRE_OK;
+}
+
+static uintptr_t
+limit_of(const acre_arena_core *core)
+{
+    return core->committed < core->ceiling ? core->committed : core->ceiling;
+}
+
+// `end` is at most the ceiling.
+static acre_status
+grow_to(acre_arena *arena, acre_arena_core *core, uintptr_t end)
+{
+    if (end <= arena->limit)
+        return ACRE_OK;
+    acre_status status = core_commit(core, end);
+    if (status == ACRE_OK)
+        arena->limit = limit_of(core);
+    return status;
+}
+
+acre_status
+core_make_room(acre_arena *arena, size_t size, size_t alignment, uintptr_t *block)
+{
+    if (alignment == 0 || (alignment & (alignment - 1)) != 0)
+        return ACRE_BAD_OPTION;
+    acre_arena_core *core = core_of(arena);
+    if (core == NULL)
+        return ACRE_BAD_STATE;
+    if (alignment - 1 > UINTPTR_MAX - arena->cursor)
+        return ACRE_BAD_SIZE;
+    uintptr_t start = round_up(arena->cursor, alignment);
+    if (size > UINTPTR_MAX - start)
+        return ACRE_BAD_SIZE;
+    if (start > core->ceiling || size > core->ceiling - start)
+        return ACRE_FULL;
+
+    acre_status status = grow_to(arena, core, start + size);
+    if (status == ACRE_OK)
+        *block = start;
+    return status;
+}
+
+void *
+core_refuse(acre_arena *arena, size_t size, acre_status why)
+{
+    arena->status = why;
+    acre_arena_core *core = core_of(arena);
+    if (core != NULL && core->exhausted != NULL)
+        core->exhausted(arena, why == ACRE_BAD_SIZE ? SIZE_MAX : size, why, core->context);
+    return NULL;
+}
+
+void
+core_take_back(acre_arena *arena, acre_arena_core *core, uintptr_t cursor)
+{
+    uintptr_t old = arena->cursor;
+    if (old > core->peak)
+        core->peak = old;
+    if ((arena->flags & ACRE_ARENA_WIPE) != 0)
+        memset((void *)cursor, 0, old - cursor);
+    else if (old > arena->dirty)
+        arena->dirty = old;
+    arena->cursor = cursor;
+}
+
+// ---- create and destroy -------------------------------------------------------------------------
+
+static acre_status
+check_opts(const acre_arena_opts *opts)
+{
+    uint32_t flags = opts->flags;
+    if ((flags & ~(uint32_t)KNOWN_FLAGS) != 0 || (flags & CORE_BESIDE) == CORE_BESIDE)
+        return ACRE_BAD_OPTION;
+    if ((flags & ACRE_ARENA_HUGE) != 0 && (flags & ACRE_ARENA_NO_HUGE) != 0)
+        return ACRE_BAD_OPTION;
+    for (size_t i = 0; i < sizeof opts->reserved / sizeof opts->reserved[0]; i++) {
+        if (opts->reserved[i] != 0)
+            return ACRE_BAD_OPTION;
+    }
+    return ACRE_OK;
+}
+
+static void
+copy_name(char *to, size_t capacity, const char *name)
+{
+    size_t length = 0;
+    while (name != NULL && length < capacity - 1 && name[length] != '\0')
+        length++;
+    if (length != 0)
+        memcpy(to, name, length);
+    memset(to + length, 0, capacity - length);
+}
+
+static uint32_t
+next_number(void)
+{
+    static atomic_uint arenas;
+    return (uint32_t)atomic_fetch_add_explicit(&arenas, 1, memory_order_relaxed);
+}
+
+// Resets count on from here: starts are spread, so that the marks of an arena that was here before
+// stay stale.
+static uint32_t
+first_generation(uint32_t number)
+{
+    uint32_t generation = (number + 1) * 0x9e3779b1u;
+    return generation != 0 ? generation : 1;
+}
+
+// In bytes; small in a small reservation.
+static size_t
+colour_of(uint32_t number, size_t size)
+{
+    size_t range = size / 32 < COLOURS ? round_down(size / 32, 64) : COLOURS;
+    return range != 0 ? (number % (COLOURS / 64)) * COLOUR_STRIDE % range : 0;
+}
+
+// Where handing out must end in memory that ends at `end`.
+static uintptr_t
+usable_end(uintptr_t end)
+{
+    uintptr_t top = UINTPTR_MAX - TOP_OF_ADDRESSES + 1;
+    return round_down(end < top ? end : top, ACRE_ARENA_LINE);
+}
+
+static uintptr_t
+ceiling_of(uintptr_t base, uintptr_t end, size_t limit)
+{
+    limit = limit != 0 ? round_down(limit, ACRE_ARENA_LINE) : SIZE_MAX;
+    return limit < end - base ? base + limit : end;
+}
+
+// Puts `core` at `place` and describes the arena to its owner.
+static void
+settle(const acre_arena_core *core, uintptr_t place, uintptr_t base, uint32_t flags,
+       uint32_t generation, acre_arena *out)
+{
+    acre_arena_core *home = (acre_arena_core *)place;
+    *home = *core;
+    home->floor = base;
+    home->peak = base;
+    home->alive = CORE_ALIVE;
+
+    acre_arena arena = {0};
+    arena.cursor = base;
+    arena.limit = limit_of(core);
+    // Nobody knows what the caller's memory holds.
+    arena.dirty = core->memory != 0 ? arena.limit : base;
+    arena.base = base;
+    arena.core = home;
+    arena.flags = flags;
+    arena.generation = generation;
+    *out = arena;
+}
+
+// A page for the core of an arena whose memory a fork does not pass on.
+static acre_status
+map_core(uint32_t flags, acre_mmap *out)
+{
+    acre_mmap_opts opts = {0};
+    opts.flags = (flags & ACRE_ARENA_DONT_FORK) != 0 ? ACRE_MAP_WIPE_ON_FORK : 0;
+    opts.flags |= (flags & ACRE_ARENA_NO_DUMP) != 0 ? ACRE_MAP_NO_DUMP : 0;
+    return acre_mmap_anon(sizeof(acre_arena_core), ACRE_READ_WRITE, &opts, out);
+}
+
+static acre_status
+unmap_core(acre_arena_core *core)
+{
+    acre_mmap map;
+    size_t page = acre_page_size();
+    acre_status status =
+        acre_mmap_adopt(core, round_up(sizeof *core, page), 0, ACRE_READ_WRITE, 0, &map);
+    return status == ACRE_OK ? acre_mmap_unmap(&map) : status;
+}
+
+// Commits the beginning of the reservation in `core` and lays the arena out in it.
+static acre_status
+lay_out(const acre_arena_opts *opts, acre_arena_core *core, acre_arena *out)
+{
+    uint32_t number = next_number();
+    uintptr_t start = start_of(&core->map);
+    uintptr_t place = start + colour_of(number, core->map.size);
+    int beside = (opts->flags & CORE_BESIDE) != 0;
+    uintptr_t base = beside ? place : round_up(place + sizeof *core, ACRE_ARENA_LINE);
+    core->ceiling = ceiling_of(base, usable_end(start + core->map.size), opts->limit);
+    core->committed = start;
+
+    acre_status status = ACRE_OK;
+    if (beside) {
+        acre_mmap map;
+        status = map_core(opts->flags, &map);
+        if (status != ACRE_OK)
+            return status;
+        place = start_of(&map);
+    }
+    // With a limit below 64 bytes there may be nothing to commit.
+    if (base > start)
+        status = core_commit(core, base);
+    if (status != ACRE_OK) {
+        acre_status undone = beside ? unmap_core((acre_arena_core *)place) : ACRE_OK;
+        return undone == ACRE_OK ? status : undone;
+    }
+    settle(core, place, base, opts->flags, first_generation(number), out);
+    return ACRE_OK;
+}
+
+acre_status
+acre_arena_create(const acre_arena_opts *opts, acre_arena *out)
+{
+    static const acre_arena_opts DEFAULTS;
+    if (opts == NULL)
+        opts = &DEFAULTS;
+    acre_status status = check_opts(opts);
+    if (status != ACRE_OK)
+        return status;
+
+    acre_arena_core core = {0};
+    core.keep = opts->keep != 0 ? opts->keep : DEFAULT_KEEP;
+    core.exhausted = opts->exhausted;
+    core.context = opts->context;
+    copy_name(core.name, sizeof core.name, opts->name);
+    status = space_reserve(opts, &core.map);
+    if (status != ACRE_OK)
+        return status;
+    status = lay_out(opts, &core, out);
+    if (status != ACRE_OK) {
+        acre_status undone = space_release(&core.map);
+        return undone == ACRE_OK ? status : undone;
+    }
+    return ACRE_OK;
+}
+
+acre_status
+acre_arena_over(void *memory, size_t size, acre_arena *out)
+{
+    uintptr_t start = (uintptr_t)memory;
+    if (size < LEAST_MEMORY || size > UINTPTR_MAX - start)
+        return ACRE_BAD_SIZE;
+    if (memory == NULL)
+        return ACRE_BAD_OPTION;
+    // The top of the address space is left out, and what remains may be too small.
+    uintptr_t end = usable_end(start + size);
+    if (start > end || end - start < LEAST_MEMORY - ACRE_ARENA_LINE)
+        return ACRE_BAD_SIZE;
+
+    acre_arena_core core = {0};
+    core.ceiling = end;
+    core.committed = end;
+    core.memory = start;
+    core.memory_size = size;
+    core.keep = SIZE_MAX;
+    uintptr_t place = round_up(start, ACRE_ARENA_ALIGN);
+    uintptr_t base = round_up(place + sizeof core, ACRE_ARENA_LINE);
+    settle(&core, place, base, 0, first_generation(next_number()), out);
+    return ACRE_OK;
+}
+
+static acre_status
+fail(acre_arena *arena, acre_status why)
+{
+    arena->status = why;
+    return why;
+}
+
+// Gives back what the core describes, then the core.
+static acre_status
+release(acre_arena *arena, acre_arena_core *core)
+{
+    if (core->memory != 0)
+        return ACRE_OK;
+    if ((arena->flags & CORE_BESIDE) == 0) {
+        acre_mmap map = core->map;
+        return space_release(&map);
+    }
+    acre_status status = space_release(&core->map);
+    if (status != ACRE_OK)
+        return status;
+    // Should the core's page remain, then of an arena that can do nothing, and destroy may be
+    // called again.
+    core->ceiling = core->committed = 0;
+    arena->cursor = arena->limit = arena->dirty = arena->base = 0;
+    return unmap_core(core);
+}
+
+acre_status
+acre_arena_destroy(acre_arena *arena)
+{
+    static const acre_arena EMPTY;
+    acre_status status = ACRE_OK;
+    acre_arena_core *core = core_of(arena);
+    if (core != NULL) {
+        core_run_deferred(arena, 0);
+        if ((arena->flags & ACRE_ARENA_WIPE) != 0)
+            memset((void *)arena->base, 0, arena->cursor - arena->base);
+        status = release(arena, core);
+    } else if (arena->core != NULL) {
+        status = unmap_core(arena->core);
+    }
+    if (status != ACRE_OK)
+        return fail(arena, status);
+    *arena = EMPTY;
+    return ACRE_OK;
+}
+
+// ---- change -------------------------------------------------------------------------------------
+
+void *
+acre_arena_alloc_slow(acre_arena *arena, size_t size, size_t alignment)
+{
+    uintptr_t block = 0;
+    acre_status status = core_make_room(arena, size, alignment, &block);
+    // As inline: nothing of an arena that has nothing is no failure.
+    if (status == ACRE_BAD_STATE && size == 0)
+        return NULL;
+    if (status != ACRE_OK)
+        return core_refuse(arena, size, status);
+    arena->cursor = block + size;
+    return (void *)block;
+}
+
+acre_status
+acre_arena_ensure(acre_arena *arena, size_t bytes)
+{
+    uintptr_t block = 0;
+    acre_status status = core_make_room(arena, bytes, 1, &block);
+    return status == ACRE_OK ? ACRE_OK : fail(arena, status);
+}
+
+acre_status
+acre_arena_prefault(const acre_arena *arena, size_t bytes)
+{
+    (void)bytes;
+    return core_of(arena) != NULL ? -ENOTSUP : ACRE_BAD_STATE;
+}
+
+// Decommits the whole pages beyond both the cursor and `keep` bytes; they will be zero when they
+// come again.
+static acre_status
+give_back_pages(acre_arena *arena, acre_arena_core *core, size_t keep)
+{
+    if (core->memory != 0 || keep >= core->committed - arena->base)
+        return ACRE_OK;
+    uintptr_t wanted = arena->base + keep;
+    if (wanted < arena->cursor)
+        wanted = arena->cursor;
+    uintptr_t end = round_up(wanted, core->map.page_size);
+    if (end >= core->committed)
+        return ACRE_OK;
+
+    acre_status status =
+        acre_mmap_decommit(&core->map, end - start_of(&core->map), core->committed - end);
+    if (status != ACRE_OK)
+        return status;
+    core->committed = end;
+    arena->limit = limit_of(core);
+    if (arena->dirty > end)
+        arena->dirty = end;
+    return ACRE_OK;
+}
+
+acre_status
+acre_arena_trim(acre_arena *arena, size_t keep)
+{
+    acre_arena_core *core = core_of(arena);
+    acre_status status = core != NULL ? give_back_pages(arena, core, keep) : ACRE_BAD_STATE;
+    return status == ACRE_OK ? ACRE_OK : fail(arena, status);
+}
+
+void
+acre_arena_reset(acre_arena *arena)
+{
+    acre_arena_core *core = core_or_note(arena);
+    if (core == NULL)
+        return;
+    core_run_deferred(arena, 0);
+    core_take_back(arena, core, arena->base);
+    core->floor = arena->base;
+    arena->generation = arena->generation != UINT32_MAX ? arena->generation + 1 : 1;
+
+    // Memory that the system will not take now stays committed, and goes at a later reset or trim.
+    acre_status status = give_back_pages(arena, core, core->keep);
+    if (status != ACRE_OK)
+        arena->status = status;
+}
+
+// There is no cache of reservations yet: it holds nothing, whatever its limit.
+void
+acre_arena_cache_limit(size_t bytes)
+{
+    (void)bytes;
+}
+
+void
+acre_arena_cache_trim(void)
+{
+}

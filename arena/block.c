@@ -1,0 +1,115 @@
+// Blocks made of other things: arrays, copies, and blocks that change their size.
+//
+// 1. The newest block ends at the cursor: that is how it is known.  Only it can change in place, by
+//    moving the cursor.
+// 2. It may grow in place only when it starts at or above the floor, the newest mark's cursor.  A
+//    restore to that mark takes back what lies above it: the end of a block that begins below would
+//    go, too.  For the same reason such a block shrinks without giving bytes back: the cursor must
+//    not fall below the mark.
+#include <string.h>
+
+#include "arena/core.h"
+
+void *
+acre_arena_calloc(acre_arena *arena, size_t count, size_t size, size_t alignment)
+{
+    if (size != 0 && count > SIZE_MAX / size)
+        return core_refuse(arena, SIZE_MAX, ACRE_BAD_SIZE);
+    return acre_arena_zalloc(arena, count * size, alignment);
+}
+
+void *
+acre_arena_memdup(acre_arena *arena, const void *bytes, size_t size)
+{
+    void *copy = acre_arena_alloc(arena, size);
+    if (copy != NULL && size != 0)
+        memcpy(copy, bytes, size);
+    return copy;
+}
+
+static char *
+copy_text(acre_arena *arena, const char *text, size_t length)
+{
+    char *copy = (char *)acre_arena_alloc_aligned(arena, length + 1, 1);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+char *
+acre_arena_strdup(acre_arena *arena, const char *text)
+{
+    return copy_text(arena, text, strlen(text));
+}
+
+char *
+acre_arena_strndup(acre_arena *arena, const char *text, size_t most)
+{
+    // A search that could run past the end of the address space is undefined.
+    size_t reach = UINTPTR_MAX - (uintptr_t)text;
+    if (most > reach)
+        most = reach;
+    const char *end = (const char *)memchr(text, '\0', most);
+    return copy_text(arena, text, end != NULL ? (size_t)(end - text) : most);
+}
+
+static void *
+move_block(acre_arena *arena, const void *block, size_t old_size, size_t new_size, size_t alignment)
+{
+    void *moved = acre_arena_alloc_aligned(arena, new_size, alignment);
+    size_t size = old_size < new_size ? old_size : new_size;
+    if (moved != NULL && size != 0)
+        memcpy(moved, block, size);
+    return moved;
+}
+
+static void *
+grow_in_place(acre_arena *arena, void *block, size_t old_size, size_t new_size)
+{
+    uintptr_t end = 0;
+    acre_status status = core_make_room(arena, new_size - old_size, 1, &end);
+    if (status != ACRE_OK)
+        return core_refuse(arena, new_size, status);
+    arena->cursor = end + (new_size - old_size);
+    return block;
+}
+
+// `kept` is the alignment that a block must have to stay, `fresh` that of a new one.
+static void *
+resize(acre_arena *arena, void *block, size_t old_size, size_t new_size, size_t kept, size_t fresh)
+{
+    if (block == NULL)
+        return acre_arena_alloc_aligned(arena, new_size, fresh);
+    acre_arena_core *core = core_of(arena);
+    if (core == NULL)
+        return core_refuse(arena, new_size, ACRE_BAD_STATE);
+    uintptr_t start = (uintptr_t)block;
+    if ((start & (kept - 1)) != 0)
+        return move_block(arena, block, old_size, new_size, fresh);
+
+    int newest =
+        start >= core->floor && start <= arena->cursor && arena->cursor - start == old_size;
+    if (new_size > old_size)
+        return newest ? grow_in_place(arena, block, old_size, new_size)
+                      : move_block(arena, block, old_size, new_size, fresh);
+    if (newest)
+        core_take_back(arena, core, start + new_size);
+    return block;
+}
+
+void *
+acre_arena_resize(acre_arena *arena, void *block, size_t old_size, size_t new_size)
+{
+    return resize(arena, block, old_size, new_size, 1, ACRE_ARENA_ALIGN);
+}
+
+void *
+acre_arena_resize_aligned(acre_arena *arena, void *block, size_t old_size, size_t new_size,
+                          size_t alignment)
+{
+    if (alignment == 0 || (alignment & (alignment - 1)) != 0)
+        return core_refuse(arena, new_size, ACRE_BAD_OPTION);
+    return resize(arena, block, old_size, new_size, alignment, alignment);
+}

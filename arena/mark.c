@@ -1,0 +1,84 @@
+// Marks, and what is to be called when memory is taken back.
+//
+// 1. A mark is a cursor and the arena's generation.  Each reset begins a new generation, so marks
+//    from before it are told from marks that fit; within a generation a mark above the cursor is
+//    stale too.
+// 2. Deferred calls are a list of nodes in the arena itself, newest first.  Each is made at the
+//    cursor and taken back with what lies around it, so addresses fall along the list: one compare
+//    with the newest tells that a restore has none to run.
+// 3. A node is taken off the list before its call: one that longjmps away is not run twice.
+// 4. In the child of a fork that finds the arena's memory zeroed, a node without a call says that
+//    it and all older ones are forgotten.
+#include "arena/core.h"
+
+typedef struct deferred {
+    struct deferred *older;
+    void (*call)(void *argument);
+    void *argument;
+    uintptr_t unused[sizeof(void *) == 8 ? 1 : 5];
+} deferred;
+
+_Static_assert(sizeof(deferred) == 32, "documented");
+
+void
+core_run_deferred(acre_arena *arena, uintptr_t cursor)
+{
+    while (arena->deferred != NULL && (uintptr_t)arena->deferred >= cursor) {
+        deferred *newest = (deferred *)arena->deferred;
+        arena->deferred = newest->older;
+        if (newest->call != NULL)
+            newest->call(newest->argument);
+    }
+}
+
+acre_status
+acre_arena_defer(acre_arena *arena, void (*call)(void *), void *argument)
+{
+    uintptr_t place = 0;
+    acre_status status = ACRE_BAD_OPTION;
+    if (call != NULL)
+        status = core_make_room(arena, sizeof(deferred), sizeof(void *), &place);
+    if (status != ACRE_OK) {
+        arena->status = status;
+        return status;
+    }
+    deferred node = {0};
+    node.older = (deferred *)arena->deferred;
+    node.call = call;
+    node.argument = argument;
+    *(deferred *)place = node;
+    arena->deferred = (void *)place;
+    arena->cursor = place + sizeof(deferred);
+    return ACRE_OK;
+}
+
+acre_arena_mark
+acre_arena_save(acre_arena *arena)
+{
+    acre_arena_mark mark = {0, 0};
+    acre_arena_core *core = core_or_note(arena);
+    if (core == NULL)
+        return mark;
+    core->floor = arena->cursor;
+    mark.cursor = arena->cursor;
+    mark.generation = arena->generation;
+    return mark;
+}
+
+void
+acre_arena_restore(acre_arena *arena, acre_arena_mark mark)
+{
+    // Below `base` wraps to far above.
+    uintptr_t used = arena->cursor - arena->base;
+    if (mark.generation != arena->generation || mark.cursor - arena->base > used) {
+        arena->status = ACRE_STALE;
+        return;
+    }
+    acre_arena_core *core = core_or_note(arena);
+    if (core == NULL)
+        return;
+    if ((uintptr_t)arena->deferred >= mark.cursor)
+        core_run_deferred(arena, mark.cursor);
+    core_take_back(arena, core, mark.cursor);
+    core->floor = mark.cursor;
+}

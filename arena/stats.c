@@ -1,0 +1,64 @@
+// What an arena holds, and why it refused.
+#include <string.h>
+
+#include "acre/page.h"
+#include "arena/core.h"
+
+int
+acre_arena_owns(const acre_arena *arena, const void *pointer)
+{
+    // Below `base` wraps to far above.
+    return (uintptr_t)pointer - arena->base < arena->cursor - arena->base;
+}
+
+acre_status
+acre_arena_status(const acre_arena *arena)
+{
+    return arena->status;
+}
+
+// Counted in whole pages, of which the caller's memory may own a part only.
+static size_t
+resident_of_caller(const acre_arena_core *core)
+{
+    size_t page = acre_page_size();
+    uintptr_t start = round_down(core->memory, page);
+    size_t size = round_up(core->memory + core->memory_size, page) - start;
+    size_t bytes = 0;
+    acre_mmap map;
+    if (acre_mmap_adopt((void *)start, size, 0, ACRE_READ_WRITE, 0, &map) != ACRE_OK ||
+        acre_mmap_resident(&map, 0, size, &bytes) != ACRE_OK)
+        return 0;
+    return bytes < core->memory_size ? bytes : core->memory_size;
+}
+
+static void
+read_memory(const acre_arena_core *core, acre_arena_stats *stats)
+{
+    if (core->memory != 0) {
+        stats->committed = core->memory_size;
+        stats->reserved = core->memory_size;
+        stats->resident = resident_of_caller(core);
+        return;
+    }
+    stats->committed = core->committed - (uintptr_t)core->map.base;
+    stats->reserved = core->map.size;
+    if (acre_mmap_resident(&core->map, 0, stats->committed, &stats->resident) != ACRE_OK)
+        stats->resident = 0;
+}
+
+void
+acre_arena_stats_read(const acre_arena *arena, acre_arena_stats *out)
+{
+    acre_arena_stats stats = {0};
+    const acre_arena_core *core = core_of(arena);
+    if (core != NULL) {
+        uintptr_t peak = core->peak > arena->cursor ? core->peak : arena->cursor;
+        stats.used = arena->cursor - arena->base;
+        stats.peak = peak - arena->base;
+        stats.commits = core->commits;
+        memcpy(stats.name, core->name, sizeof stats.name);
+        read_memory(core, &stats);
+    }
+    *out = stats;
+}

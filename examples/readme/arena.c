@@ -1,0 +1,22 @@
+// README begins
+#include <stdio.h>
+
+#include "acre/arena.h"
+
+int
+main(void)
+{
+    acre_arena arena;
+    if (acre_arena_create(NULL, &arena) != ACRE_OK)
+        return 1;
+    int *kept = ACRE_NEW(&arena, int);  // zeroed; NULL when the arena is exhausted
+    acre_arena_mark mark = acre_arena_save(&arena);
+    char *gone = acre_arena_strdup(&arena, "until the mark is restored");
+    if (kept == NULL || gone == NULL)
+        return 1;
+
+    acre_arena_restore(&arena, mark);
+    printf("kept %d, gone %d\n", acre_arena_owns(&arena, kept), !acre_arena_owns(&arena, gone));
+    return acre_arena_destroy(&arena) == ACRE_OK ? 0 : 1;
+}
+// README ends

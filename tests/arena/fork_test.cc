@@ -1,0 +1,127 @@
+// What the child of a fork finds.
+#include <vector>
+
+#include "tests/arena/arena_test.h"
+
+using namespace acre_test;
+
+namespace {
+
+std::vector<int> ran;
+
+void run(void *argument)
+{
+    ran.push_back(*static_cast<int *>(argument));
+}
+
+int one = 1;
+int two = 2;
+
+}  // namespace
+
+TEST(Fork, a_plain_arena_goes_on_in_both)
+{
+    Arena arena;
+    unsigned char *block = bytes(&arena, 1000);
+    std::memset(block, 7, 1000);
+    in_child_expect([&] {
+        EXPECT_TRUE(all_are(block, 1000, 7));
+        std::memset(block, 8, 1000);
+        EXPECT_NE(nullptr, bytes(&arena, 10 * MIB));
+        EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+    });
+    EXPECT_TRUE(all_are(block, 1000, 7));
+    EXPECT_NE(nullptr, bytes(&arena, 10 * MIB));
+}
+
+TEST(Fork, a_wiped_arena_reads_zero_in_the_child_and_goes_on)
+{
+    if (!acre_can(ACRE_CAN_WIPE_ON_FORK))
+        GTEST_SKIP() << "this system cannot wipe memory at fork";
+    Arena arena(with_flags(ACRE_ARENA_WIPE_ON_FORK));
+    acre_arena_mark empty = acre_arena_save(&arena);
+    unsigned char *block = bytes(&arena, 1000);
+    std::memset(block, 7, 1000);
+    in_child_expect([&] {
+        EXPECT_TRUE(all_are(block, 1000, 0));
+        EXPECT_EQ(1000u, used(&arena));
+        unsigned char *more = bytes(&arena, 10 * MIB);
+        std::memset(more, 1, 10 * MIB);
+        acre_arena_restore(&arena, empty);
+        EXPECT_EQ(ACRE_OK, acre_arena_status(&arena));
+        EXPECT_TRUE(all_are(acre_arena_zalloc(&arena, 20 * MIB, 1), 20 * MIB, 0));
+        EXPECT_EQ(ACRE_OK, acre_arena_trim(&arena, 0));
+        const void *core = arena.core;
+        EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+        EXPECT_EQ("", permissions(block));
+        EXPECT_EQ("", permissions(core));
+    });
+    EXPECT_TRUE(all_are(block, 1000, 7));
+}
+
+TEST(Fork, a_wiped_arena_forgets_deferred_calls_in_the_child)
+{
+    if (!acre_can(ACRE_CAN_WIPE_ON_FORK))
+        GTEST_SKIP() << "this system cannot wipe memory at fork";
+    ran.clear();
+    Arena arena(with_flags(ACRE_ARENA_WIPE_ON_FORK));
+    acre_arena_mark empty = acre_arena_save(&arena);
+    ASSERT_EQ(ACRE_OK, acre_arena_defer(&arena, run, &one));
+    acre_arena_mark mark = acre_arena_save(&arena);
+    in_child_expect([&] {
+        ASSERT_EQ(ACRE_OK, acre_arena_defer(&arena, run, &two));
+        acre_arena_restore(&arena, mark);
+        EXPECT_EQ((std::vector<int>{2}), ran);
+        ASSERT_EQ(ACRE_OK, acre_arena_defer(&arena, run, &two));
+        acre_arena_restore(&arena, empty);
+        EXPECT_EQ((std::vector<int>{2, 2}), ran);
+        acre_arena_reset(&arena);
+        EXPECT_EQ(2u, ran.size());
+    });
+    acre_arena_reset(&arena);
+    EXPECT_EQ((std::vector<int>{1}), ran);
+}
+
+TEST(Fork, an_absent_arena_can_only_be_destroyed_in_the_child)
+{
+    if (!acre_can(ACRE_CAN_WIPE_ON_FORK))
+        GTEST_SKIP() << "this system cannot tell the arena of the fork";
+    ran.clear();
+    Arena arena(with_flags(ACRE_ARENA_DONT_FORK));
+    acre_arena_mark mark = acre_arena_save(&arena);
+    unsigned char *block = bytes(&arena, 1000);
+    std::memset(block, 7, 1000);
+    ASSERT_EQ(ACRE_OK, acre_arena_defer(&arena, run, &one));
+    in_child_expect([&] {
+        EXPECT_EQ("", permissions(block));
+        acre_arena before = but_status(arena, ACRE_BAD_STATE);
+        EXPECT_EQ(nullptr, acre_arena_alloc_slow(&arena, 8, 8));
+        EXPECT_EQ(nullptr, acre_arena_resize(&arena, block, 1000, 2000));
+        EXPECT_EQ(ACRE_BAD_STATE, acre_arena_ensure(&arena, 8));
+        EXPECT_EQ(ACRE_BAD_STATE, acre_arena_trim(&arena, 0));
+        EXPECT_EQ(ACRE_BAD_STATE, acre_arena_prefault(&arena, 8));
+        EXPECT_EQ(ACRE_BAD_STATE, acre_arena_defer(&arena, run, &two));
+        arena.status = ACRE_OK;
+        acre_arena_restore(&arena, mark);
+        EXPECT_TRUE(unchanged(before, arena));
+        arena.status = ACRE_OK;
+        acre_arena_reset(&arena);
+        EXPECT_TRUE(unchanged(before, arena));
+        arena.status = ACRE_OK;
+        acre_arena_mark none = acre_arena_save(&arena);
+        EXPECT_TRUE(all_are(&none, sizeof none, 0));
+        EXPECT_TRUE(unchanged(before, arena));
+        EXPECT_EQ(0u, stats_of(&arena).committed);
+
+        const void *core = arena.core;
+        EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+        EXPECT_TRUE(unchanged(acre_arena{}, arena));
+        EXPECT_EQ("", permissions(core));
+        EXPECT_TRUE(ran.empty());
+    });
+    EXPECT_TRUE(all_are(block, 1000, 7));
+    EXPECT_NE(nullptr, bytes(&arena, 10 * MIB));
+    acre_arena_restore(&arena, mark);
+    EXPECT_EQ((std::vector<int>{1}), ran);
+    EXPECT_EQ(0u, used(&arena));
+}

@@ -1,0 +1,207 @@
+// When the system refuses addresses or memory: smaller reservations, NULL, an arena that goes on.
+#include <sys/resource.h>
+
+#include <vector>
+
+#include "tests/arena/arena_test.h"
+
+using namespace acre_test;
+
+namespace {
+
+bool limit_to(int resource, size_t bytes_allowed)
+{
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) != 0)
+        return false;
+    limit.rlim_cur = bytes_allowed;
+    return setrlimit(resource, &limit) == 0;
+}
+
+bool unlimit(int resource)
+{
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) != 0)
+        return false;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(resource, &limit) == 0;
+}
+
+// `body` runs in a child that may have `more` bytes of addresses than it has now.
+void with_addresses(size_t more, const std::function<void()> &body)
+{
+    in_child_expect([&] {
+        ASSERT_TRUE(limit_to(RLIMIT_AS, status_bytes("VmSize") + more));
+        body();
+    });
+}
+
+// … or of writable memory.
+void with_memory(size_t more, const std::function<void()> &body)
+{
+    in_child_expect([&] {
+        ASSERT_TRUE(limit_to(RLIMIT_DATA, status_bytes("VmData") + more));
+        body();
+    });
+}
+
+class Refusal : public testing::Test {
+  protected:
+    void SetUp() override
+    {
+        if (SANITIZED || emulated())
+            GTEST_SKIP() << "a limit on memory would stop the sanitizer or emulator, too";
+    }
+};
+
+}  // namespace
+
+TEST_F(Refusal, the_reservation_is_halved_until_it_fits)
+{
+    with_addresses(GIB, [] {
+        acre_arena arena;
+        ASSERT_EQ(ACRE_OK, acre_arena_create(nullptr, &arena));
+        EXPECT_LE(stats_of(&arena).reserved, GIB);
+        EXPECT_GT(stats_of(&arena).reserved, GIB / 4);
+        EXPECT_NE(nullptr, bytes(&arena, 10 * MIB));
+        EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+    });
+}
+
+TEST_F(Refusal, the_least_itself_is_tried)
+{
+    with_addresses(900 * MIB, [] {
+        acre_arena_opts opts = {};
+        opts.reserve_least = 768 * MIB;
+        Arena arena(opts);
+        EXPECT_EQ(768 * MIB, stats_of(&arena).reserved);
+    });
+}
+
+TEST_F(Refusal, below_the_least_nothing_is_made)
+{
+    with_addresses(100 * MIB, [] {
+        acre_arena_opts opts = {};
+        opts.reserve = GIB;
+        opts.reserve_least = 150 * MIB;
+        acre_arena arena = {};
+        size_t areas = areas_now();
+        EXPECT_EQ(-ENOMEM, acre_arena_create(&opts, &arena));
+        EXPECT_TRUE(unchanged(acre_arena{}, arena));
+        EXPECT_EQ(areas, areas_now());
+    });
+    with_addresses(8 * MIB, [] {
+        acre_arena arena = {};
+        EXPECT_EQ(-ENOMEM, acre_arena_create(nullptr, &arena));
+    });
+}
+
+TEST_F(Refusal, what_was_refused_is_not_counted_as_taken)
+{
+    size_t reserved = 0;
+    {
+        acre_arena_opts opts = {};
+        Arena arena(opts);
+        reserved = stats_of(&arena).reserved;
+    }
+    with_addresses(8 * MIB, [=] {
+        acre_arena arena = {};
+        for (int i = 0; i < 1000; i++)
+            ASSERT_EQ(-ENOMEM, acre_arena_create(nullptr, &arena));
+        ASSERT_TRUE(unlimit(RLIMIT_AS));
+        ASSERT_EQ(ACRE_OK, acre_arena_create(nullptr, &arena));
+        EXPECT_EQ(reserved, stats_of(&arena).reserved);
+    });
+}
+
+TEST_F(Refusal, a_refused_commit_gives_null_and_the_arena_goes_on)
+{
+    with_memory(8 * MIB, [] {
+        Arena arena;
+        unsigned char *block = bytes(&arena, 1000);
+        std::memset(block, 7, 1000);
+        acre_arena before = arena;
+        EXPECT_EQ(nullptr, bytes(&arena, 20 * MIB));
+        EXPECT_TRUE(unchanged(but_status(before, -ENOMEM), arena));
+        EXPECT_EQ(-ENOMEM, acre_arena_ensure(&arena, 20 * MIB));
+        EXPECT_EQ(nullptr, acre_arena_resize(&arena, block, 1000, 20 * MIB));
+        EXPECT_TRUE(unchanged(but_status(before, -ENOMEM), arena));
+
+        EXPECT_NE(nullptr, bytes(&arena, MIB));
+        ASSERT_TRUE(unlimit(RLIMIT_DATA));
+        EXPECT_NE(nullptr, bytes(&arena, 20 * MIB));
+        EXPECT_TRUE(all_are(block, 1000, 7));
+    });
+}
+
+TEST_F(Refusal, a_refused_step_shrinks_to_what_is_needed)
+{
+    with_memory(45 * MIB, [] {
+        // Steps of 8 MiB alone would leave 5 unused.
+        Arena arena;
+        while (bytes(&arena, 1000) != nullptr)
+            continue;
+        EXPECT_EQ(-ENOMEM, acre_arena_status(&arena));
+        EXPECT_GE(used(&arena), 44 * MIB);
+        EXPECT_LE(used(&arena), 45 * MIB);
+    });
+}
+
+TEST_F(Refusal, a_trim_without_an_area_to_spare_changes_nothing)
+{
+    acre_system system;
+    ASSERT_EQ(ACRE_OK, acre_system_read(&system));
+    if (system.area_limit == 0 || system.area_limit > 200000)
+        GTEST_SKIP() << "no limit of memory areas to reach";
+    in_child_expect([&] {
+        Arena arena;
+        acre_arena_mark mark = acre_arena_save(&arena);
+        unsigned char *block = bytes(&arena, 20 * MIB);
+        std::memset(block, 7, 20 * MIB);
+        acre_arena_restore(&arena, mark);
+
+        // Neighbours that differ: an area each.
+        std::vector<acre_mmap> areas(system.area_limit + 1);
+        size_t count = 0;
+        while (count < areas.size() && acre_mmap_anon(1, count % 2 ? ACRE_READ : ACRE_NONE, nullptr,
+                                                      &areas[count]) == ACRE_OK)
+            count++;
+        acre_arena before = arena;
+        acre_status trimmed = acre_arena_trim(&arena, MIB);
+        acre_arena after = arena;
+        acre_status cleared = ACRE_OK;
+        while (count > 0 && cleared == ACRE_OK)
+            cleared = acre_mmap_unmap(&areas[--count]);
+
+        EXPECT_TRUE(trimmed == -ENOMEM || trimmed == ACRE_TOO_MANY_AREAS) << trimmed;
+        EXPECT_TRUE(unchanged(but_status(before, trimmed), after));
+        EXPECT_EQ(ACRE_OK, cleared);
+        EXPECT_TRUE(all_are(acre_arena_zalloc(&arena, 30 * MIB, 1), 30 * MIB, 0));
+        acre_arena_restore(&arena, mark);
+        EXPECT_EQ(ACRE_OK, acre_arena_trim(&arena, MIB));
+    });
+}
+
+TEST_F(Refusal, creation_without_memory_for_the_first_page_leaves_nothing)
+{
+    // Asked for while there is memory to find out with.
+    if (!acre_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) || !acre_can(ACRE_CAN_WIPE_ON_FORK))
+        GTEST_SKIP() << "this system cannot keep memory from dumps and forks";
+    with_memory(MIB, [] {
+        const uint32_t kinds[] = {0, ACRE_ARENA_WIPE_ON_FORK, ACRE_ARENA_DONT_FORK};
+        acre_arena arena = {};
+        size_t areas = areas_now();
+        // Linux takes 0 for Valgrind's way of saying "unlimited".
+        ASSERT_TRUE(limit_to(RLIMIT_DATA, 1));
+        acre_status statuses[3];
+        for (int i = 0; i < 3; i++) {
+            acre_arena_opts opts = with_flags(kinds[i]);
+            statuses[i] = acre_arena_create(&opts, &arena);
+        }
+        ASSERT_TRUE(unlimit(RLIMIT_DATA));
+        for (acre_status status : statuses)
+            EXPECT_EQ(-ENOMEM, status);
+        EXPECT_TRUE(unchanged(acre_arena{}, arena));
+        EXPECT_EQ(areas, areas_now());
+    });
+}
