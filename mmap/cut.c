@@ -57,6 +57,8 @@ acre_mmap_merge(acre_mmap *map, acre_mmap *next)
         return status;
 
     uint32_t wishes = map->flags & next->flags & WISHES;
+    if (wishes != ((map->flags | next->flags) & WISHES) || map->private_[1] != next->private_[1])
+        map->private_[0] |= UNEVEN;
     map->flags = (map->flags & ~(uint32_t)WISHES) | wishes | (next->flags & OF_ANY_PART);
     map->private_[0] |= next->private_[0];
     map->size += next->size;
@@ -82,7 +84,12 @@ acre_mmap_resize(acre_mmap *map, size_t size, uint32_t how)
         return ACRE_OK;
     if (size > map->size && (map->flags & ACRE_IS_CLONE || (map->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE)) == ACRE_MAP_SHARED))
         return ACRE_BAD_STATE;
-    return port_resize(map, size, how);
+    int grows = size > map->size;
+    status = port_resize(map, size, how);
+    // Advice that the map was given since its creation does not extend to what was added.
+    if (status == ACRE_OK && grows)
+        map->private_[0] |= UNEVEN;
+    return status;
 }
 
 acre_status

@@ -10,7 +10,8 @@ enum {
     RESERVE = EVERY_MAP | LOCKS | ACRE_MAP_NO_RESERVE | ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE | ACRE_MAP_HUGE |
               ACRE_MAP_HUGE_TRANSPARENT | ACRE_MAP_JIT,
     ANON = RESERVE | ACRE_MAP_SHARED,
-    FILES = EVERY_MAP | ACRE_MAP_SHARED | ACRE_MAP_LOCKED | ACRE_MAP_JIT | ACRE_MAP_HUGE,
+    PATHS = EVERY_MAP | ACRE_MAP_SHARED | ACRE_MAP_LOCKED | ACRE_MAP_JIT,
+    FILES = PATHS | ACRE_MAP_HUGE,
     RING = EVERY_MAP | ACRE_MAP_LOCKED | ACRE_MAP_HUGE,
     TWIN = EVERY_MAP,
     CLONE = EVERY_MAP | ACRE_MAP_LOCKED
@@ -161,16 +162,20 @@ handle_for(const port_request *request)
 }
 
 static acre_status
-create(port_request request, const acre_mmap_opts *opts, uint32_t taken, int more, acre_mmap *out)
+map_requested(const port_request *request, acre_mmap *out)
 {
-    acre_status status = complete(&request, opts != NULL ? opts : &no_opts, taken, more, port_page_size());
-    if (status != ACRE_OK)
-        return status;
-    acre_mmap map = handle_for(&request);
-    status = port_map(&request, &map);
+    acre_mmap map = handle_for(request);
+    acre_status status = port_map(request, &map);
     if (status == ACRE_OK)
         *out = map;
     return status;
+}
+
+static acre_status
+create(port_request request, const acre_mmap_opts *opts, uint32_t taken, int more, acre_mmap *out)
+{
+    acre_status status = complete(&request, opts != NULL ? opts : &no_opts, taken, more, port_page_size());
+    return status == ACRE_OK ? map_requested(&request, out) : status;
 }
 
 acre_status
@@ -206,10 +211,16 @@ acre_mmap_path(const char *path, uint32_t access, const acre_mmap_opts *opts, ac
 {
     if (opts == NULL)
         opts = &no_opts;
+    size_t page = port_page_size();
+    acre_status status = check_opts(opts, PATHS, 0, opts->alignment > page ? opts->alignment : page);
+    if (status == ACRE_OK)
+        status = check_access(access, opts->flags);
+    if (status != ACRE_OK)
+        return status;
     acre_file file;
     uint64_t size;
     int writable = opts->flags & ACRE_MAP_SHARED && access & ACRE_WRITE;
-    acre_status status = port_file_open(path, writable, &file, &size);
+    status = port_file_open(path, writable, &file, &size);
     if (status != ACRE_OK)
         return status;
 
@@ -291,15 +302,17 @@ acre_image_finish(acre_image *image, acre_mmap *fill)
 acre_status
 acre_image_clone(const acre_image *image, uint32_t access, const acre_mmap_opts *opts, acre_mmap *out)
 {
-    if (image->private_[IMAGE_STATE] != IMMUTABLE)
-        return ACRE_BAD_STATE;
+    // An image that was never begun has no size: it is told as a state, after the options.
     port_request request = {
         .file = (acre_file)image->private_[IMAGE_FILE],
-        .size = image->size,
+        .size = image->size != 0 ? image->size : 1,
         .access = access,
         .flags = ACRE_IS_CLONE,
     };
-    return create(request, opts, CLONE, 0, out);
+    acre_status status = complete(&request, opts != NULL ? opts : &no_opts, CLONE, 0, port_page_size());
+    if (status != ACRE_OK)
+        return status;
+    return image->private_[IMAGE_STATE] == IMMUTABLE ? map_requested(&request, out) : ACRE_BAD_STATE;
 }
 
 acre_status
@@ -324,10 +337,10 @@ acre_mmap_adopt(void *base, size_t size, size_t page_size, uint32_t access, uint
                 ACRE_GOT_NODE | ACRE_GOT_NAME
     };
     size_t page = page_size != 0 ? page_size : port_page_size();
+    if (size == 0 || size > SIZE_MAX - (uintptr_t)base)
+        return ACRE_BAD_SIZE;
     if (!is_power_of_two(page))
         return ACRE_BAD_OPTION;
-    if (size == 0 || size > SIZE_MAX - (uintptr_t)base || round_up(size, page) == 0)
-        return ACRE_BAD_SIZE;
     if (((uintptr_t)base | size) & (page - 1) || base == NULL)
         return ACRE_BAD_OFFSET;
 
@@ -346,7 +359,7 @@ acre_mmap_adopt(void *base, size_t size, size_t page_size, uint32_t access, uint
         .base = base,
         .size = size,
         .page_size = page,
-        .private_ = {MIXED},
+        .private_ = {MIXED | UNEVEN},
         .access = with_implied_read(access),
         .flags = flags | ACRE_IS_ADOPTED,
     };

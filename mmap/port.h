@@ -33,6 +33,7 @@
 #define port_commit acre_port_commit
 #define port_decommit acre_port_decommit
 #define port_is_reserved acre_port_is_reserved
+#define port_can_account acre_port_can_account
 #define port_protect acre_port_protect
 #define port_guard acre_port_guard
 #define port_unguard acre_port_unguard
@@ -118,14 +119,16 @@ acre_status port_unmap(acre_mmap *map);
 acre_status port_commit(acre_mmap *map, void *start, size_t length, uint32_t access);
 /// Reserved again: contents and accounting returned, demands in map->flags in force for the next commit.
 acre_status port_decommit(acre_mmap *map, void *start, size_t length);
-/// Whether all of the range is inaccessible and none of it was ever committed, as far as the system's areas tell.
+/// Whether all of the range is inaccessible and none of it has contents.
 int port_is_reserved(const void *start, size_t length);
+/// ACRE_OK when so many bytes of private memory could be committed now.
+acre_status port_can_account(size_t length);
 acre_status port_protect(acre_mmap *map, void *start, size_t length, uint32_t access);
 
 /// `*kind` is the ACRE_HAS_*_GUARDS that the range got.
 acre_status port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind);
-/// `access` is given to the range besides; ACRE_NONE: it has the right one.
-acre_status port_unguard(acre_mmap *map, void *start, size_t length, uint32_t access);
+/// `set_access`: the range may have another access than the map's.
+acre_status port_unguard(acre_mmap *map, void *start, size_t length, int set_access);
 acre_status port_discard(acre_mmap *map, void *start, size_t length, uint32_t when);
 /// Ranges of whole base pages; *done counts those handled, also on failure.
 acre_status port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done);

@@ -42,10 +42,11 @@ demand(void *base, size_t size, uint32_t flags)
         {ACRE_MAP_NO_HUGE, MADV_NOHUGEPAGE},
     };
     // A system that takes any advice for granted keeps none of it.
-    if (flags & (DEMANDS & ~ACRE_MAP_NO_HUGE) && !port_can(ACRE_CAN_EXCLUDE_FROM_DUMPS))
-        return -ENOTSUP;
-    if (flags & ACRE_MAP_WIPE_ON_FORK && !port_can(ACRE_CAN_WIPE_ON_FORK))
-        return -ENOTSUP;
+    int can = flags & ACRE_MAP_WIPE_ON_FORK ? linux_can(ACRE_CAN_WIPE_ON_FORK) : 1;
+    if (can == 1 && flags & (ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK))
+        can = linux_can(ACRE_CAN_EXCLUDE_FROM_DUMPS);
+    if (can != 1)
+        return can == 0 ? -ENOTSUP : -ENOMEM;
 
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if ((flags & table[i].flag) == 0)
@@ -55,7 +56,7 @@ demand(void *base, size_t size, uint32_t flags)
         if (status == -EINVAL && table[i].flag == ACRE_MAP_NO_HUGE)
             continue;
         if (status != ACRE_OK)
-            return linux_explain(status);
+            return linux_explain_advice(status);
     }
     return ACRE_OK;
 }
@@ -77,6 +78,19 @@ populate(void *base, size_t size, uint32_t access, uint32_t flags)
     int copies = (flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) != 0;
     int advice = access & ACRE_WRITE && !copies ? LINUX_MADV_POPULATE_WRITE : LINUX_MADV_POPULATE_READ;
     return sys_madvise(base, size, advice) == ACRE_OK;
+}
+
+// The advice is taken whether the system's mode permits huge pages or not; shared memory has a mode of its own.
+static int
+want_huge(void *base, size_t size, uint32_t flags)
+{
+    char mode[96];
+    if (sys_madvise(base, size, MADV_HUGEPAGE) != ACRE_OK)
+        return 0;
+    if ((flags & ACRE_MAP_SHARED) == 0)
+        return port_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES);
+    return linux_read_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled", mode, sizeof mode) > 0 &&
+           strstr(mode, "[never]") == NULL && strstr(mode, "[deny]") == NULL;
 }
 
 static int
@@ -109,14 +123,15 @@ linux_prepare(void *base, const port_request *request, uint32_t *flags)
         return status;
 
     // Wishes about where pages come from, before any page comes.
-    if (*flags & ACRE_MAP_HUGE_TRANSPARENT &&
-        (sys_madvise(base, request->size, MADV_HUGEPAGE) != ACRE_OK || !port_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES)))
+    if (*flags & ACRE_MAP_HUGE_TRANSPARENT && !want_huge(base, request->size, *flags))
         *flags &= ~(uint32_t)ACRE_MAP_HUGE_TRANSPARENT;
     if (request->node_plus_one != 0 && place_on_node(base, request->size, request->node_plus_one - 1))
         *flags |= ACRE_GOT_NODE;
     if (request->name != NULL && (*flags & ACRE_GOT_NAME) == 0 && give_name(base, request->size, request->name))
         *flags |= ACRE_GOT_NAME;
 
+    if (reserved && *flags & ACRE_MAP_POPULATE && !linux_can_populate())
+        *flags &= ~(uint32_t)ACRE_MAP_POPULATE;
     if (!reserved) {
         // Inaccessible pages can only be locked as they come.
         uint32_t locks = request->access == ACRE_NONE && *flags & ACRE_MAP_LOCKED ? ACRE_MAP_LOCK_ON_FAULT : *flags;
@@ -224,13 +239,31 @@ map_near(const port_request *request, void **base)
     return status == -EEXIST ? -ENOMEM : status;
 }
 
+// Somewhere off the place that it will be moved to.  What lies across that keeps the kernel from choosing there again, and more
+// than two of them find no room there.
+static acre_status
+map_apart(const port_request *request, void **base)
+{
+    void *found = NULL;
+    acre_status status = map_at(request, NULL, 0, &found);
+    uintptr_t first = (uintptr_t)found;
+    uintptr_t target = (uintptr_t)request->address;
+    if (status != ACRE_OK || first >= target + request->size || target >= first + request->size) {
+        *base = found;
+        return status;
+    }
+    status = map_apart(request, base);
+    (void)sys_munmap(found, request->size);
+    return status;
+}
+
 static acre_status
 map_somewhere(const port_request *request, void **base)
 {
     if (request->flags & ACRE_MAP_FIXED)
         return map_fixed(request, request->address, base);
     if (request->flags & ACRE_MAP_REPLACE)
-        return map_at(request, NULL, 0, base);  // to be moved
+        return map_apart(request, base);
     if (request->reach != 0)
         return map_near(request, base);
     // Explicit huge pages lie at their multiples by themselves.
@@ -242,11 +275,34 @@ map_somewhere(const port_request *request, void **base)
     return map_at(request, request->address, 0, base);
 }
 
+// A file of huge pages is mapped in whole ones, whatever size was asked for; without the flag nobody would know.
+static acre_status
+check_file(const port_request *request, void *base)
+{
+    size_t smallest = linux_smallest_huge_size();
+    int huge = (request->flags & ACRE_MAP_HUGE) != 0;
+    if ((request->flags & ACRE_IS_FILE) == 0 || (!huge && (smallest == 0 || (uintptr_t)base & (smallest - 1))))
+        return ACRE_OK;
+    struct statfs system;
+    int saved = errno;
+    acre_status status = status_of(fstatfs((int)request->file, &system), saved);
+    size_t page = port_page_size();
+    if (status == ACRE_OK && (uint32_t)system.f_type == HUGETLBFS)
+        page = (size_t)system.f_bsize;
+    if (status == ACRE_OK && page == (huge ? request->page_size : port_page_size()))
+        return ACRE_OK;
+    // All of what the kernel mapped.
+    (void)sys_munmap(base, (request->size + page - 1) & ~(page - 1));
+    return status == ACRE_OK ? ACRE_BAD_OPTION : status;
+}
+
 // A map with all that it must have; with REPLACE not in its place yet.
 static acre_status
 build(const port_request *request, void **base, uint32_t *granted)
 {
     acre_status status = map_somewhere(request, base);
+    if (status == ACRE_OK)
+        status = check_file(request, *base);
     if (status != ACRE_OK)
         return status;
     *granted = request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE);
@@ -262,7 +318,8 @@ build_in_place(const port_request *request, void **base, uint32_t *granted)
     if (request->flags & ACRE_MAP_REPLACE && (request->flags & PREPARED) == 0 && request->node_plus_one == 0 &&
         request->name == NULL) {
         *granted = request->flags & ~(uint32_t)ACRE_MAP_REPLACE;
-        return map_at(request, request->address, MAP_FIXED, base);
+        acre_status mapped = map_at(request, request->address, MAP_FIXED, base);
+        return mapped == ACRE_OK ? check_file(request, *base) : mapped;
     }
     acre_status status = build(request, base, granted);
     if (status != ACRE_OK || (request->flags & ACRE_MAP_REPLACE) == 0)
@@ -274,40 +331,18 @@ build_in_place(const port_request *request, void **base, uint32_t *granted)
     return status;
 }
 
-// A file of huge pages is mapped in whole ones, whatever size was asked for; without the flag nobody would know.
-static acre_status
-check_file(const port_request *request, void *base)
-{
-    size_t smallest = linux_smallest_huge_size();
-    int huge = (request->flags & ACRE_MAP_HUGE) != 0;
-    if (!huge && (smallest == 0 || (uintptr_t)base & (smallest - 1)))
-        return ACRE_OK;
-    struct statfs system;
-    int saved = errno;
-    acre_status status = status_of(fstatfs((int)request->file, &system), saved);
-    if (status != ACRE_OK)
-        return status;
-    size_t page = (uint32_t)system.f_type == HUGETLBFS ? (size_t)system.f_bsize : port_page_size();
-    if (page == (huge ? request->page_size : port_page_size()))
-        return ACRE_OK;
-    // All of what the kernel mapped.
-    status = sys_munmap(base, (request->size + page - 1) & ~(page - 1));
-    return status == ACRE_OK ? ACRE_BAD_OPTION : linux_explain(status);
-}
-
 acre_status
 port_map(const port_request *request, acre_mmap *out)
 {
     void *base = NULL;
     uint32_t granted = 0;
     acre_status status = build_in_place(request, &base, &granted);
-    if (status == -EINVAL && request->flags & ACRE_MAP_DROPPABLE) {
+    // Which failure tells that the kernel has no such pages differs.
+    if (status != ACRE_OK && request->flags & ACRE_MAP_DROPPABLE) {
         port_request plain = *request;
         plain.flags &= ~(uint32_t)ACRE_MAP_DROPPABLE;
         return port_map(&plain, out);
     }
-    if (status == ACRE_OK && request->flags & ACRE_IS_FILE)
-        status = check_file(request, base);
     if (status != ACRE_OK)
         return status;
     out->base = base;
@@ -354,7 +389,19 @@ port_is_reserved(const void *start, size_t length)
             return 0;
         at = area.end;
     }
-    return 1;
+    // What was hidden by a protection has pages, which a reservation has not.
+    const void *lowest;
+    return port_lowest_touched(start, length, &lowest) == ACRE_OK && (uintptr_t)lowest == end;
+}
+
+acre_status
+port_can_account(size_t length)
+{
+    void *trial;
+    acre_status status = sys_mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &trial);
+    if (status == ACRE_OK)
+        status = sys_munmap(trial, length);
+    return linux_explain(status);
 }
 
 // Maps huge pages where the range has none yet.  What was mapped, at most `capacity` parts, is noted in `parts`.
@@ -417,25 +464,19 @@ commit_huge(acre_mmap *map, void *start, size_t length, uint32_t access)
 static acre_status
 commit_locked(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
-    int fresh = port_is_reserved(start, length);
     acre_status status = sys_mlock_on_fault(start, length);
     if (status == ACRE_OK)
         status = sys_mprotect(start, length, linux_protection(access));
     if (status == ACRE_OK)
         status = lock(start, length, map->flags);
-    if (status != ACRE_OK) {
-        status = linux_explain(status);
-        if (fresh)
-            (void)port_decommit(map, start, length);
-    }
-    return status;
+    return linux_explain(status);
 }
 
 acre_status
 port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     acre_status status;
-    if (map->flags & ACRE_MAP_HUGE && map->flags & ACRE_IS_RESERVATION)
+    if (map->flags & ACRE_MAP_HUGE)
         status = commit_huge(map, start, length, access);
     else if (map->flags & LOCKS)
         status = commit_locked(map, start, length, access);
@@ -450,7 +491,8 @@ acre_status
 port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     // What is committed by the way is committed in full.
-    int commits = access != ACRE_NONE && map->flags & ACRE_IS_RESERVATION && map->flags & (ACRE_MAP_HUGE | LOCKS);
+    int commits = access != ACRE_NONE && map->flags & (ACRE_MAP_HUGE | LOCKS | ACRE_MAP_POPULATE) &&
+                  linux_is_committable(map);
     return commits ? port_commit(map, start, length, access)
                    : linux_explain(sys_mprotect(start, length, linux_protection(access)));
 }

@@ -8,6 +8,19 @@
 #endif
 #define _FILE_OFFSET_BITS 64
 
+// In the symbol table these carry the library's prefix, as the port's functions do.
+#define linux_can acre_linux_can
+#define linux_can_populate acre_linux_can_populate
+#define linux_find_near acre_linux_find_near
+#define linux_hold acre_linux_hold
+#define linux_memory_object acre_linux_memory_object
+#define linux_out_of_memory acre_linux_out_of_memory
+#define linux_prepare acre_linux_prepare
+#define linux_query_self acre_linux_query_self
+#define linux_read_file acre_linux_read_file
+#define linux_read_number acre_linux_read_number
+#define linux_smallest_huge_size acre_linux_smallest_huge_size
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -163,6 +176,10 @@ ssize_t linux_read_file(const char *path, char *text, size_t capacity);
 uint64_t linux_read_number(const char *path);
 // The smallest explicit huge page size; 0 when there is none.
 size_t linux_smallest_huge_size(void);
+// As port_can; -1 when it cannot be found out now.
+int linux_can(acre_capability what);
+// Whether pages can be brought by advice (5.14).
+int linux_can_populate(void);
 // PROCMAP_QUERY for the area at `address` of this process; -ENOTSUP or another failure where the kernel has none.
 acre_status linux_query_self(uintptr_t address, acre_area *out);
 // Room of `size` bytes at a multiple of `alignment`, all within `reach` of `near_address`, as near as can be.
@@ -177,9 +194,16 @@ linux_protection(uint32_t access)
            (access & ACRE_EXEC ? PROT_EXEC : 0);
 }
 
-// ENOMEM, and EAGAIN from madvise, may mean the limit of areas.
+// ENOMEM may mean the limit of areas.
 static inline acre_status
 linux_explain(acre_status status)
+{
+    return status == -ENOMEM ? linux_out_of_memory() : status;
+}
+
+// madvise calls it EAGAIN.
+static inline acre_status
+linux_explain_advice(acre_status status)
 {
     return status == -ENOMEM || status == -EAGAIN ? linux_out_of_memory() : status;
 }
@@ -192,13 +216,20 @@ linux_is_shared_memory(const acre_mmap *map)
            (map->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE)) == ACRE_MAP_SHARED;
 }
 
+// What can be committed: reservations and private anonymous maps; of adopted ones only what was said to be a reservation.
+static inline int
+linux_is_committable(const acre_mmap *map)
+{
+    uint32_t others = ACRE_MAP_SHARED | ACRE_IS_FILE | ACRE_IS_RING | ACRE_IS_TWIN | ACRE_IS_CLONE;
+    return (map->flags & others) == 0 && (map->flags & (ACRE_IS_ADOPTED | ACRE_IS_RESERVATION)) != ACRE_IS_ADOPTED;
+}
+
 // Addresses held by an inaccessible map, at a multiple of `alignment`; a wish for where.
 acre_status linux_hold(size_t size, size_t alignment, void *wish, void **base);
 // What a map must and should have besides its pages: demands, locks, wishes.  Flags of wishes that were not granted are
 // taken out of *flags.
 acre_status linux_prepare(void *base, const port_request *request, uint32_t *flags);
 // Kernel memory with a name, closed on exec: a descriptor, or a failure.  `huge` is a page size or 0.
-int linux_memory_object(const char *name, uint64_t size, size_t huge, int sealable);
-
+int linux_memory_object(const char *name, uint64_t size, size_t huge);
 
 #endif  // ACRE_MMAP_PORT_LINUX_H_

@@ -473,7 +473,7 @@ find_page_size(int file, acre_process process, raw_area *raw)
 
 // -ENAMETOOLONG when the text does not fit into `bytes` (`last`: then without it).
 static acre_status
-look(int file, uintptr_t address, char *bytes, size_t capacity, int last, acre_area *out)
+look(int file, acre_process process, uintptr_t address, char *bytes, size_t capacity, int last, acre_area *out)
 {
     if (port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME))
         return query_in_file(file, address, bytes, capacity, last, out);
@@ -487,7 +487,7 @@ look(int file, uintptr_t address, char *bytes, size_t capacity, int last, acre_a
         return -ENAMETOOLONG;
     if (has_escape(&raw))
         unescape(&raw);
-    find_page_size(-1, 0, &raw);
+    find_page_size(-1, process, &raw);
     return describe(&raw, out);
 }
 
@@ -497,7 +497,7 @@ look_with_room(int file, uintptr_t address, acre_area *out)
 {
     char bytes[LONGEST_LINE];
     acre_status status = rewind_text(file);
-    return status == ACRE_OK ? look(file, address, bytes, sizeof bytes, 1, out) : status;
+    return status == ACRE_OK ? look(file, 0, address, bytes, sizeof bytes, 1, out) : status;
 }
 
 acre_status
@@ -508,7 +508,7 @@ port_area_at(uintptr_t address, acre_area *out)
         return file;
     char bytes[512];
     acre_area area;
-    acre_status status = look(file, address, bytes, sizeof bytes, 0, &area);
+    acre_status status = look(file, 0, address, bytes, sizeof bytes, 0, &area);
     if (status == -ENAMETOOLONG)
         status = look_with_room(file, address, &area);
     sys_close(file);
@@ -805,7 +805,7 @@ port_view_query(port_view *view, uintptr_t address, acre_area *out)
 
     acre_status status = rewind_text(view->query_file);
     if (status == ACRE_OK)
-        status = look(view->query_file, address, view->queried, sizeof view->queried, 1, out);
+        status = look(view->query_file, view->process, address, view->queried, sizeof view->queried, 1, out);
     if (status == ACRE_NOT_MAPPED && check_alive(view) == -ESRCH)
         return -ESRCH;
     return status;

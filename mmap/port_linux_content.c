@@ -9,13 +9,13 @@
 
 // ---- discarding -------------------------------------------------------------------------------------------------------
 
-// For kernels before 5.18, which drop no locked page.
+// Locked pages are not dropped from shared memory, nor from any by kernels before 5.18.
 static acre_status
-drop_locked(const acre_mmap *map, void *start, size_t length)
+drop_locked(const acre_mmap *map, void *start, size_t length, int advice)
 {
     acre_status status = sys_munlock(start, length);
     if (status == ACRE_OK)
-        status = sys_madvise(start, length, MADV_DONTNEED);
+        status = sys_madvise(start, length, advice);
     acre_status locked = sys_mlock_on_fault(start, length);
     if (status == ACRE_OK && locked == ACRE_OK && map->flags & ACRE_MAP_LOCKED)
         locked = sys_mlock(start, length);
@@ -26,12 +26,11 @@ drop_locked(const acre_mmap *map, void *start, size_t length)
 static acre_status
 empty(const acre_mmap *map, void *start, size_t length)
 {
-    if (linux_is_shared_memory(map))
-        return sys_madvise(start, length, MADV_REMOVE);
-    acre_status status = sys_madvise(start, length, MADV_DONTNEED);
-    if (status == -EINVAL)
+    int advice = linux_is_shared_memory(map) ? MADV_REMOVE : MADV_DONTNEED;
+    acre_status status = sys_madvise(start, length, advice);
+    if (status == -EINVAL && advice == MADV_DONTNEED)
         status = sys_madvise(start, length, LINUX_MADV_DONTNEED_LOCKED);
-    return status == -EINVAL ? drop_locked(map, start, length) : status;
+    return status == -EINVAL ? drop_locked(map, start, length, advice) : status;
 }
 
 acre_status
@@ -42,9 +41,9 @@ port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
     if (lazily) {
         acre_status status = sys_madvise(start, length, MADV_FREE);
         if (status != -EINVAL)
-            return linux_explain(status);
+            return linux_explain_advice(status);
     }
-    return linux_explain(empty(map, start, length));
+    return linux_explain_advice(empty(map, start, length));
 }
 
 // As many whole ranges as one call took, from 6.13 on; -ENOTSUP before.
@@ -101,41 +100,38 @@ port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
 acre_status
 port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
 {
-    acre_status status = -EINVAL;
-    if (port_can(ACRE_CAN_GUARD_WITH_MARKERS))
-        status = linux_explain(sys_madvise(start, length, LINUX_MADV_GUARD_INSTALL));
-    if (status == ACRE_OK) {
-        // Markers drop a process's pages; the memory behind shared ones is emptied besides.
-        if (linux_is_shared_memory(map))
-            status = empty(map, start, length);
-        *kind = ACRE_HAS_MARKER_GUARDS;
-        return status;
-    }
-    if (status != -EINVAL)
-        return status;
-
-    // Shared memory can only be emptied while it is writable; private pages are dropped once the guard stands.
-    if (linux_is_shared_memory(map) && (status = empty(map, start, length)) != ACRE_OK)
-        return status;
-    status = linux_explain(sys_mprotect(start, length, PROT_NONE));
+    // Shared memory can only be emptied while it is writable.  Private pages are dropped by a marker, or behind the guard.
+    int shared = linux_is_shared_memory(map);
+    acre_status status = shared ? linux_explain_advice(empty(map, start, length)) : ACRE_OK;
     if (status != ACRE_OK)
         return status;
+    if (port_can(ACRE_CAN_GUARD_WITH_MARKERS)) {
+        *kind = ACRE_HAS_MARKER_GUARDS;
+        status = sys_madvise(start, length, LINUX_MADV_GUARD_INSTALL);
+        if (status == ACRE_OK)
+            return ACRE_OK;
+        // Locked pages take no markers; those before them may have got theirs.
+        (void)sys_madvise(start, length, LINUX_MADV_GUARD_REMOVE);
+        if (status != -EINVAL)
+            return linux_explain_advice(status);
+    }
     *kind = ACRE_HAS_PAGE_GUARDS;
-    return linux_is_shared_memory(map) ? ACRE_OK : empty(map, start, length);
+    status = linux_explain(sys_mprotect(start, length, PROT_NONE));
+    return status != ACRE_OK || shared ? status : linux_explain_advice(empty(map, start, length));
 }
 
 acre_status
-port_unguard(acre_mmap *map, void *start, size_t length, uint32_t access)
+port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
 {
     // Access first: when it is refused, all is still guarded.
-    if (access != ACRE_NONE) {
-        acre_status status = port_protect(map, start, length, access);
+    if (set_access) {
+        acre_status status = port_protect(map, start, length, map->access);
         if (status != ACRE_OK)
             return status;
     }
     if ((map->flags & ACRE_HAS_MARKER_GUARDS) == 0)
         return ACRE_OK;
-    return linux_explain(sys_madvise(start, length, LINUX_MADV_GUARD_REMOVE));
+    return linux_explain_advice(sys_madvise(start, length, LINUX_MADV_GUARD_REMOVE));
 }
 
 // ---- locks, presence, files -------------------------------------------------------------------------------------------
@@ -170,14 +166,15 @@ port_unlock(acre_mmap *map, void *start, size_t length)
 acre_status
 port_populate(acre_mmap *map, void *start, size_t length)
 {
-    int copies = (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) != 0 && (map->flags & ACRE_MAP_SHARED) == 0;
+    // A file's pages would be copied or, where shared, count as changed.
+    int copies = (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) != 0;
     acre_status status = -EINVAL;
     if (map->access & ACRE_WRITE && !copies)
         status = sys_madvise(start, length, LINUX_MADV_POPULATE_WRITE);
     // Where a part is not writable, or the system is older than 5.14.
     if (status == -EINVAL)
         status = sys_madvise(start, length, LINUX_MADV_POPULATE_READ);
-    return linux_explain(status);
+    return status == -EINVAL && !linux_can_populate() ? -ENOTSUP : linux_explain(status);
 }
 
 acre_status
@@ -211,9 +208,10 @@ port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
         [ACRE_ADVISE_KEEP_ON_FORK] = MADV_KEEPONFORK,
     };
     (void)map;
-    if (advice >= ACRE_ADVISE_NO_DUMP && !port_can(ACRE_CAN_EXCLUDE_FROM_DUMPS))
-        return -ENOTSUP;
-    return linux_explain(sys_madvise(start, length, table[advice]));
+    int can = advice >= ACRE_ADVISE_NO_DUMP ? linux_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) : 1;
+    if (can != 1)
+        return can == 0 ? -ENOTSUP : -ENOMEM;
+    return linux_explain_advice(sys_madvise(start, length, table[advice]));
 }
 
 // ---- residency --------------------------------------------------------------------------------------------------------

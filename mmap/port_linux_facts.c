@@ -108,8 +108,9 @@ insert_size(size_t *sizes, size_t capacity, size_t count, size_t size)
         sizes[at] = size;
 }
 
-int
-port_page_sizes(size_t *sizes, size_t capacity)
+// Fills in the explicit huge pages' sizes behind the base page's; their number with it, or a failure.
+static int
+read_page_sizes(size_t *sizes, size_t capacity)
 {
     insert_size(sizes, capacity, 0, port_page_size());
     int count = 1;
@@ -117,7 +118,7 @@ port_page_sizes(size_t *sizes, size_t capacity)
     // opendir allocates; the call beneath it does not.
     int folder = sys_open("/sys/kernel/mm/hugepages", O_RDONLY | O_DIRECTORY);
     if (folder < 0)
-        return count;
+        return folder == -EMFILE || folder == -ENFILE ? folder : count;
     _Alignas(8) char entries[1024];
     int saved = errno;
     long got;
@@ -138,6 +139,31 @@ port_page_sizes(size_t *sizes, size_t capacity)
     }
     errno = saved;
     sys_close(folder);
+    return count;
+}
+
+int
+port_page_sizes(size_t *sizes, size_t capacity)
+{
+    // They do not change while the system runs.
+    enum { MOST = 16 };
+    static _Atomic size_t known[MOST];
+    static _Atomic int known_count;
+    int count = atomic_load_explicit(&known_count, memory_order_acquire);
+    if (count == 0) {
+        size_t found[MOST];
+        count = read_page_sizes(found, MOST);
+        if (count < 0) {
+            insert_size(sizes, capacity, 0, port_page_size());
+            return 1;
+        }
+        count = count < MOST ? count : MOST;
+        for (int i = 0; i < count; i++)
+            atomic_store_explicit(&known[i], found[i], memory_order_relaxed);
+        atomic_store_explicit(&known_count, count, memory_order_release);
+    }
+    for (size_t i = 0; i < capacity && i < (size_t)count; i++)
+        sizes[i] = atomic_load_explicit(&known[i], memory_order_relaxed);
     return count;
 }
 
@@ -332,7 +358,7 @@ probe_seal(void)
 static int
 probe_object(int sealable)
 {
-    int file = linux_memory_object("acre", port_page_size(), 0, sealable);
+    int file = linux_memory_object("acre", port_page_size(), 0);
     if (file == -EMFILE || file == -ENFILE || file == -ENOMEM)
         return -1;
     if (file < 0)
@@ -401,7 +427,7 @@ static _Atomic uint32_t present_capabilities;
 static _Atomic uint32_t pretended_missing;
 
 int
-port_can(acre_capability what)
+linux_can(acre_capability what)
 {
     uint32_t bit = (uint32_t)1 << what;
     if (atomic_load_explicit(&pretended_missing, memory_order_relaxed) & bit)
@@ -409,12 +435,30 @@ port_can(acre_capability what)
     if ((atomic_load_explicit(&known_capabilities, memory_order_acquire) & bit) == 0) {
         int found = probes[what]();
         if (found < 0)
-            return 0;
+            return -1;
         if (found)
             atomic_fetch_or_explicit(&present_capabilities, bit, memory_order_relaxed);
         atomic_fetch_or_explicit(&known_capabilities, bit, memory_order_release);
     }
     return (atomic_load_explicit(&present_capabilities, memory_order_relaxed) & bit) != 0;
+}
+
+int
+port_can(acre_capability what)
+{
+    return linux_can(what) == 1;
+}
+
+int
+linux_can_populate(void)
+{
+    static _Atomic int known = -1;
+    int can = atomic_load_explicit(&known, memory_order_relaxed);
+    if (can < 0) {
+        can = takes_advice(LINUX_MADV_POPULATE_READ);
+        atomic_store_explicit(&known, can, memory_order_relaxed);
+    }
+    return can == 1;
 }
 
 void
@@ -487,6 +531,36 @@ memory_limit(void)
     return limit;
 }
 
+// Whether the kernel lets this process lock what it likes: by a capability, which counts in the first user namespace only.
+static int
+locks_without_limit(void)
+{
+    enum { IPC_LOCK = 14 };
+    char text[4096];
+    if (linux_read_file("/proc/self/uid_map", text, sizeof text) <= 0 || strstr(text, "4294967295") == NULL ||
+        linux_read_file("/proc/self/status", text, sizeof text) <= 0)
+        return 0;
+    const char *set = strstr(text, "CapEff:\t");
+    if (set == NULL)
+        return 0;
+    // 16 hexadecimal digits; bit 14 is in the fourth from the right.
+    char digit = set[8 + 16 - 1 - IPC_LOCK / 4];
+    unsigned value = digit <= '9' ? (unsigned)(digit - '0') : (unsigned)(digit - 'a' + 10);
+    return (value >> IPC_LOCK % 4 & 1) != 0;
+}
+
+static uint64_t
+lock_limit(void)
+{
+    if (locks_without_limit())
+        return UINT64_MAX;
+    struct rlimit limit;
+    int saved = errno;
+    if (status_of(getrlimit(RLIMIT_MEMLOCK, &limit), saved) != ACRE_OK)
+        return 0;
+    return limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+}
+
 // The kernel puts these bytes at the very top of the user's addresses.
 static uint64_t
 address_bits(void)
@@ -517,11 +591,7 @@ port_system_read(acre_system *out)
     out->memory_limit = memory_limit();
     out->address_bits = address_bits();
 
-    struct rlimit lock;
-    int saved = errno;
-    if (getrlimit(RLIMIT_MEMLOCK, &lock) == 0)
-        out->lock_limit = lock.rlim_cur == RLIM_INFINITY ? UINT64_MAX : lock.rlim_cur;
-    errno = saved;
+    out->lock_limit = lock_limit();
 
     out->transparent_huge_size = port_transparent_huge_size();
     if (linux_read_file("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text) > 0)
@@ -537,7 +607,7 @@ linux_out_of_memory(void)
     // The kernel keeps a few areas of distance where a call cuts one in three or moves one.
     uint64_t count;
     uint64_t limit = linux_read_number("/proc/sys/vm/max_map_count");
-    if (limit != 0 && port_area_count(&count) == ACRE_OK && count + 3 >= limit)
+    if (limit != 0 && port_area_count(&count) == ACRE_OK && count + 6 >= limit)
         return ACRE_TOO_MANY_AREAS;
     return -ENOMEM;
 }

@@ -4,14 +4,14 @@
 #include <linux/memfd.h>
 
 int
-linux_memory_object(const char *name, uint64_t size, size_t huge, int sealable)
+linux_memory_object(const char *name, uint64_t size, size_t huge)
 {
-    enum { NOEXEC_SEAL = 8 };  // 6.3: without it the kernel complains in its log
-    unsigned flags = MFD_CLOEXEC | (sealable ? MFD_ALLOW_SEALING : 0u);
+    enum { NOEXEC_SEAL = 8 };  // 6.3: without it the kernel complains in its log, or refuses
+    unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
     if (huge != 0)
         flags |= MFD_HUGETLB | (unsigned)__builtin_ctzll(huge) << LINUX_MAP_HUGE_SHIFT;
     int saved = errno;
-    long file = syscall(SYS_memfd_create, name, sealable ? flags : flags | NOEXEC_SEAL);
+    long file = syscall(SYS_memfd_create, name, flags | NOEXEC_SEAL);
     if (file == -1 && errno == EINVAL)
         file = syscall(SYS_memfd_create, name, flags);
     if (file == -1)
@@ -25,17 +25,16 @@ linux_memory_object(const char *name, uint64_t size, size_t huge, int sealable)
     return status;
 }
 
-static const char *
-object_name(const port_request *request)
+// Objects carry the name themselves; one that the kernel refuses, as too long, was a wish.
+static int
+open_object(const port_request *request, size_t huge, uint32_t *named)
 {
-    return request->name != NULL ? request->name : "acre";
-}
-
-// Objects carry the name themselves.
-static uint32_t
-named(const port_request *request)
-{
-    return request->name != NULL ? ACRE_GOT_NAME : 0;
+    *named = request->name != NULL ? ACRE_GOT_NAME : 0;
+    int file = *named ? linux_memory_object(request->name, request->size, huge) : -EINVAL;
+    if (file != -EINVAL)
+        return file;
+    *named = 0;
+    return linux_memory_object("acre", request->size, huge);
 }
 
 // ---- ring -------------------------------------------------------------------------------------------------------------
@@ -54,19 +53,19 @@ map_views(const port_request *request, int file, char *base)
     return linux_explain(status);
 }
 
-// Room for both views; with REPLACE to be moved from.
 static acre_status
 hold_room(const port_request *request, void **base)
 {
     size_t size = 2 * request->size;
-    if ((request->flags & ACRE_MAP_FIXED) == 0)
-        return linux_hold(size, request->alignment, request->flags & ACRE_MAP_REPLACE ? NULL : request->address, base);
+    uint32_t demanded = request->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE);
+    if (demanded == 0)
+        return linux_hold(size, request->alignment, request->address, base);
     port_request room = {
         .address = request->address,
         .size = size,
         .alignment = request->alignment,
         .page_size = port_page_size(),
-        .flags = ACRE_IS_RESERVATION | ACRE_MAP_FIXED,
+        .flags = ACRE_IS_RESERVATION | demanded,
     };
     acre_mmap held;
     acre_status status = port_map(&room, &held);
@@ -75,19 +74,12 @@ hold_room(const port_request *request, void **base)
     return status;
 }
 
-// View by view: one call moves one area.
-static acre_status
-move_views(char *from, size_t lap, char *to)
-{
-    acre_status status = linux_explain(sys_move(from, lap, to));
-    return status == ACRE_OK ? linux_explain(sys_move(from + lap, lap, to + lap)) : status;
-}
-
 acre_status
 port_ring(const port_request *request, acre_mmap *out)
 {
     size_t huge = request->flags & ACRE_MAP_HUGE ? request->page_size : 0;
-    int file = linux_memory_object(object_name(request), request->size, huge, 0);
+    uint32_t named;
+    int file = open_object(request, huge, &named);
     if (file < 0)
         return file;
     void *base;
@@ -100,16 +92,11 @@ port_ring(const port_request *request, acre_mmap *out)
     port_request whole = *request;
     whole.size = 2 * request->size;
     whole.access = ACRE_READ_WRITE;
-    uint32_t flags = (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RING | named(request);
+    uint32_t flags = (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RING | named;
     status = map_views(request, file, base);
     sys_close(file);
     if (status == ACRE_OK)
         status = linux_prepare(base, &whole, &flags);
-    if (status == ACRE_OK && request->flags & ACRE_MAP_REPLACE) {
-        status = move_views(base, request->size, request->address);
-        if (status == ACRE_OK)
-            base = request->address;
-    }
     if (status != ACRE_OK) {
         (void)sys_munmap(base, whole.size);
         return status;
@@ -122,7 +109,7 @@ port_ring(const port_request *request, acre_mmap *out)
 // ---- twin -------------------------------------------------------------------------------------------------------------
 
 static acre_status
-map_twin(const port_request *request, int file, uint32_t access, uint32_t dropped, acre_mmap *out)
+map_twin(const port_request *request, int file, uint32_t access, uint32_t dropped, uint32_t named, acre_mmap *out)
 {
     port_request half = *request;
     half.file = file;
@@ -136,22 +123,23 @@ map_twin(const port_request *request, int file, uint32_t access, uint32_t droppe
     }
     acre_status status = port_map(&half, out);
     if (status == ACRE_OK)
-        out->flags = (out->flags & ~(uint32_t)(ACRE_MAP_SHARED | ACRE_IS_CLONE)) | ACRE_IS_TWIN | named(request);
+        out->flags = (out->flags & ~(uint32_t)(ACRE_MAP_SHARED | ACRE_IS_CLONE)) | ACRE_IS_TWIN | named;
     return status;
 }
 
 acre_status
 port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
 {
-    int file = linux_memory_object(object_name(request), request->size, 0, 0);
+    uint32_t named;
+    int file = open_object(request, 0, &named);
     if (file < 0)
         return file;
-    // The executable one last: only it may take the place of something else.
-    acre_status status = map_twin(request, file, ACRE_READ_WRITE, ACRE_MAP_FIXED | ACRE_MAP_REPLACE, write);
+    // The executable one first: the other must not lie in the place that is asked for.
+    acre_status status = map_twin(request, file, ACRE_READ_EXEC, 0, named, exec);
     if (status == ACRE_OK) {
-        status = map_twin(request, file, ACRE_READ_EXEC, 0, exec);
+        status = map_twin(request, file, ACRE_READ_WRITE, ACRE_MAP_FIXED | ACRE_MAP_REPLACE, named, write);
         if (status != ACRE_OK)
-            (void)sys_munmap(write->base, request->size);
+            (void)sys_munmap(exec->base, request->size);
     }
     sys_close(file);
     return status;
@@ -162,7 +150,7 @@ port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
 acre_status
 port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
 {
-    int opened = linux_memory_object("acre image", size, 0, 1);
+    int opened = linux_memory_object("acre image", size, 0);
     if (opened < 0)
         return opened;
     // A child that held a writable map of it would keep the image from being sealed.

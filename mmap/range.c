@@ -32,24 +32,79 @@ check_destroyable(const acre_mmap *map)
     return map->flags & ACRE_IS_SEALED && (map->access & ACRE_WRITE) == 0 ? ACRE_SEALED : ACRE_OK;
 }
 
+// What the system does not permit on a sealed map.
+static acre_status
+of_sealed(const acre_mmap *map, acre_status status)
+{
+    return status == -EPERM && map->flags & ACRE_IS_SEALED ? ACRE_SEALED : status;
+}
+
 // ---- access -----------------------------------------------------------------------------------------------------------
+
+// Whether a commit may be refused after a part of it was done: locks are steps of their own, and where advice or locks have made
+// areas of parts, each is.
+static int
+comes_in_steps(const acre_mmap *map)
+{
+    return (map->private_[0] & UNEVEN || map->flags & (ACRE_MAP_LOCKED | ACRE_MAP_LOCK_ON_FAULT)) &&
+           check_committable(map) == ACRE_OK;
+}
+
+// A range that was wholly reserved, after a commit that was refused half-way.
+static void
+take_back(acre_mmap *map, void *start, size_t length)
+{
+    // A decommit returns accounting, too, but takes guards and advice along.
+    if (map->flags & ACRE_HAS_MARKER_GUARDS || map->private_[0] & UNEVEN)
+        (void)port_protect(map, start, length, ACRE_NONE);
+    else
+        (void)port_decommit(map, start, length);
+}
+
+// Whether every page is known to have the map's own access.
+static int
+is_uniform(const acre_mmap *map)
+{
+    return (map->private_[0] & MIXED) == 0;
+}
+
+// Code is made visible by reading through it, which guarded pages do not bear.
+static void
+flush_code(const acre_mmap *map, char *start, size_t length)
+{
+    if ((map->flags & (ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS)) == 0) {
+        port_icache_flush(start, length);
+        return;
+    }
+    for (size_t done = 0; done < length; done += port_page_size()) {
+        size_t present;
+        if (port_resident(start + done, port_page_size(), &present) == ACRE_OK && present != 0)
+            port_icache_flush(start + done, port_page_size());
+    }
+}
 
 // What commit and protect have in common: gives the range its access and keeps account of whether the map is of one access.
 static acre_status
 give(acre_mmap *map, size_t offset, size_t length, uint32_t access, int committing)
 {
     void *start = at(map, offset);
-    int uniform = (map->private_[0] & MIXED) == 0;
-    acre_status status = committing ? port_commit(map, start, length, access)
-                                    : port_protect(map, start, length, access);
+    int uniform = is_uniform(map);
+    int reserved = access != ACRE_NONE && comes_in_steps(map) && port_is_reserved(start, length);
+    // So that a commit of several areas is not refused in the middle, it is asked for as a whole before.
+    acre_status status = reserved && map->private_[0] & UNEVEN ? port_can_account(length) : ACRE_OK;
+    if (status != ACRE_OK)
+        return status;
+    status = committing ? port_commit(map, start, length, access)
+                        : port_protect(map, start, length, access);
     if (status != ACRE_OK) {
-        // A part may have been done, of a map whose parts are areas of their own.
-        if (uniform)
+        if (reserved)
+            take_back(map, start, length);
+        else if (uniform)
             (void)port_protect(map, start, length, map->access);
         return status;
     }
     if (access & ACRE_EXEC)
-        port_icache_flush(start, length);
+        flush_code(map, start, length);
     if (length == map->size && (!committing || access == map->access)) {
         map->access = access;
         map->private_[0] &= ~(uintptr_t)MIXED;
@@ -63,14 +118,7 @@ static acre_status
 commit(acre_mmap *map, size_t offset, size_t length, uint32_t access)
 {
     acre_status status = check_committable(map);
-    if (status != ACRE_OK || length == 0)
-        return status;
-    // Where advice or locks have made areas of parts, a refusal may come after the first of them.
-    int undo = map->private_[0] & UNEVEN && port_is_reserved(at(map, offset), length);
-    status = give(map, offset, length, access, 1);
-    if (status != ACRE_OK && undo)
-        (void)port_decommit(map, at(map, offset), length);
-    return status;
+    return status != ACRE_OK || length == 0 ? status : give(map, offset, length, access, 1);
 }
 
 acre_status
@@ -102,9 +150,14 @@ acre_mmap_decommit(acre_mmap *map, size_t offset, size_t length)
     if (status != ACRE_OK || length == 0)
         return status;
     status = port_decommit(map, at(map, offset), length);
-    if (status == ACRE_OK)
-        map->private_[0] |= MIXED;
-    return status;
+    if (status != ACRE_OK)
+        return status;
+    if (length == map->size) {
+        map->private_[0] = 0;
+        map->flags &= ~(uint32_t)(ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS);
+    }
+    map->private_[0] |= MIXED;
+    return ACRE_OK;
 }
 
 acre_status
@@ -135,7 +188,7 @@ acre_mmap_discard(acre_mmap *map, size_t offset, size_t length, uint32_t when)
         return status;
     if ((map->flags & (ACRE_IS_FILE | ACRE_MAP_SHARED)) == (ACRE_IS_FILE | ACRE_MAP_SHARED))
         return ACRE_BAD_STATE;
-    return length == 0 ? ACRE_OK : port_discard(map, at(map, offset), length, when);
+    return length == 0 ? ACRE_OK : of_sealed(map, port_discard(map, at(map, offset), length, when));
 }
 
 acre_status
@@ -178,9 +231,15 @@ acre_mmap_guard(acre_mmap *map, size_t offset, size_t length)
 
     uint32_t kind;
     status = port_guard(map, at(map, offset), length, &kind);
-    if (status == ACRE_OK)
-        map->flags |= kind;
-    return status;
+    if (status != ACRE_OK) {
+        if (is_uniform(map))
+            (void)port_protect(map, at(map, offset), length, map->access);
+        return of_sealed(map, status);
+    }
+    map->flags |= kind;
+    if (kind == ACRE_HAS_PAGE_GUARDS)
+        map->private_[0] |= MIXED;
+    return ACRE_OK;
 }
 
 acre_status
@@ -195,8 +254,7 @@ acre_mmap_unguard(acre_mmap *map, size_t offset, size_t length)
         return ACRE_BAD_STATE;
     if (length == 0)
         return ACRE_OK;
-    int known = (map->private_[0] & MIXED) == 0 && (map->flags & ACRE_HAS_PAGE_GUARDS) == 0;
-    return port_unguard(map, at(map, offset), length, known ? ACRE_NONE : map->access);
+    return of_sealed(map, port_unguard(map, at(map, offset), length, !is_uniform(map)));
 }
 
 // ---- residency --------------------------------------------------------------------------------------------------------
@@ -303,6 +361,8 @@ acre_mmap_advise(acre_mmap *map, size_t offset, size_t length, acre_advice advic
         return status;
     if ((unsigned)advice > ACRE_ADVISE_KEEP_ON_FORK)
         return ACRE_BAD_OPTION;
+    if ((advice == ACRE_ADVISE_DONT_FORK || advice == ACRE_ADVISE_WIPE_ON_FORK) && check_destroyable(map) != ACRE_OK)
+        return ACRE_SEALED;
     // The child would be without its markers.
     if (advice == ACRE_ADVISE_WIPE_ON_FORK && map->flags & ACRE_HAS_MARKER_GUARDS)
         return ACRE_BAD_STATE;
