@@ -529,17 +529,27 @@ map_added(const acre_mmap *map, void *address, size_t size, uint32_t placement)
     return status == -EEXIST ? -ENOMEM : status;
 }
 
+// Pages of a file, and more of it behind them.
+static acre_status
+stretch(void *base, size_t size, size_t stretched, int manner, void **result)
+{
+    int saved = errno;
+    *result = mremap(base, size, stretched, manner);
+    acre_status status = linux_explain(status_of(*result == MAP_FAILED ? -1 : 0, saved));
+    // Told of a size beyond all addresses.
+    return status == -EINVAL || status == -EFAULT ? -ENOMEM : status;
+}
+
 // A file's pages are added by stretching its last one.
 static acre_status
 stretch_file(acre_mmap *map, size_t size)
 {
     char *last = (char *)map->base + map->size - map->page_size;
     size_t stretched = map->page_size + size - map->size;
-    int saved = errno;
-    void *result = mremap(last, map->page_size, stretched, 0);
-    acre_status status = linux_explain(status_of(result == MAP_FAILED ? -1 : 0, saved));
+    void *result;
+    acre_status status = stretch(last, map->page_size, stretched, 0, &result);
     if (status != ACRE_OK)
-        return status == -EFAULT ? -ENOMEM : status;
+        return status;
     status = sys_mprotect(last + map->page_size, stretched - map->page_size, linux_protection(map->access));
     if (status != ACRE_OK)
         (void)sys_munmap(last + map->page_size, stretched - map->page_size);
@@ -569,10 +579,10 @@ is_one_area(const acre_mmap *map)
 static acre_status
 move_file(acre_mmap *map, size_t size)
 {
-    int saved = errno;
-    void *moved = mremap(map->base, map->size, size, MREMAP_MAYMOVE);
-    if (moved == MAP_FAILED)
-        return linux_explain(status_of(-1, saved));
+    void *moved;
+    acre_status status = stretch(map->base, map->size, size, MREMAP_MAYMOVE, &moved);
+    if (status != ACRE_OK)
+        return status;
     map->base = moved;
     map->size = size;
     return ACRE_OK;
