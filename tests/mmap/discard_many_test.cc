@@ -24,7 +24,7 @@ std::vector<acre_range> every_other(const acre_mmap &map)
 
 TEST(DiscardMany, empties_each_range_and_nothing_else)
 {
-    for (size_t count : {1, 2, 127, 128, 129, 1000, 5000}) {
+    for (size_t count : {1u, 2u, 127u, 128u, 129u, 1000u, 5000u}) {
         Map map;
         acre_mmap_opts opts = flags(ACRE_MAP_NO_HUGE);
         ASSERT_OK(acre_mmap_anon(2 * count * page(), ACRE_READ_WRITE, &opts, &map));
