@@ -96,7 +96,7 @@ TEST(File, descriptors_for_writing_only_map_nothing)
     File file(std::string(page(), 'f'));
     Descriptor writer(open(file.path.c_str(), O_WRONLY | O_CLOEXEC));
     acre_mmap untouched = {};
-    for (uint32_t kind : {0, int{ACRE_MAP_SHARED}}) {
+    for (uint32_t kind : {0u, uint32_t{ACRE_MAP_SHARED}}) {
         acre_mmap_opts opts = flags(kind);
         for (uint32_t access : {ACRE_NONE, ACRE_READ, ACRE_WRITE})
             expect_refused(-EACCES, untouched, [&] {

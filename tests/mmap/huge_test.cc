@@ -157,7 +157,7 @@ TEST(ExplicitHuge, from_an_empty_pool_are_out_of_memory)
             continue;
         tried = true;
         acre_mmap untouched = {};
-        for (uint32_t more : {0, int{ACRE_MAP_NO_DUMP}, int{ACRE_MAP_SHARED}, int{ACRE_MAP_LOCKED}}) {
+        for (uint32_t more : {0u, uint32_t{ACRE_MAP_NO_DUMP}, uint32_t{ACRE_MAP_SHARED}, uint32_t{ACRE_MAP_LOCKED}}) {
             acre_mmap_opts opts = of_size(size, more);
             expect_refused(-ENOMEM, untouched,
                            [&] { return acre_mmap_anon(1, ACRE_READ_WRITE, &opts, &untouched); });

@@ -126,7 +126,7 @@ TEST(Resize, grows_file_maps_in_place_by_the_files_bytes)
     std::string text(8 * page(), 'a');
     text[4 * page()] = 'b';
     text[7 * page()] = 'c';
-    for (uint32_t kind : {0, int{ACRE_MAP_SHARED}}) {
+    for (uint32_t kind : {0u, uint32_t{ACRE_MAP_SHARED}}) {
         File file(text);
         Room room(2 * page(), false);
         acre_mmap_opts opts = room.opts(kind);
@@ -247,7 +247,7 @@ TEST(Resize, moved_files_go_on_in_the_file)
 {
     std::string text(16 * page(), 'a');
     text[12 * page()] = 'b';
-    for (uint32_t kind : {0, int{ACRE_MAP_SHARED}}) {
+    for (uint32_t kind : {0u, uint32_t{ACRE_MAP_SHARED}}) {
         File file(text);
         Room room(4 * page(), true);
         acre_mmap_opts opts = room.opts(kind);

@@ -66,7 +66,7 @@ TEST(Seal, replacing_a_sealed_map_fails_and_leaves_it)
             return 1;
         bytes(map)[0] = 5;
         size_t areas = area_count();
-        for (uint32_t more : {0, int{ACRE_MAP_NO_DUMP}}) {
+        for (uint32_t more : {0u, uint32_t{ACRE_MAP_NO_DUMP}}) {
             acre_mmap_opts opts = flags(ACRE_MAP_REPLACE | more);
             opts.address = map.base;
             if (acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &untouched) != -EPERM)
