@@ -116,17 +116,18 @@ sys_mprotect(void *base, size_t size, int protection)
     return status_of(mprotect(base, size, protection), saved);
 }
 
+// Locks by number: sanitizers let the C library's functions do nothing, and say that they did.
 static inline acre_status
 sys_mlock(void *base, size_t size)
 {
     int saved = errno;
-    return status_of(mlock(base, size), saved);
+    return status_of(syscall(SYS_mlock, base, size), saved);
 }
 
 static inline acre_status
 sys_mlock_on_fault(void *base, size_t size)
 {
-    // By number: musl, and C libraries before 2.27, have no name for it.
+    // musl, and C libraries before 2.27, have no name for it.
     int saved = errno;
     return status_of(syscall(SYS_mlock2, base, size, LINUX_MLOCK_ONFAULT), saved);
 }
@@ -135,7 +136,7 @@ static inline acre_status
 sys_munlock(void *base, size_t size)
 {
     int saved = errno;
-    return status_of(munlock(base, size), saved);
+    return status_of(syscall(SYS_munlock, base, size), saved);
 }
 
 // Moves pages to exactly `target`, in place of what is there.

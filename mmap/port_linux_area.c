@@ -495,7 +495,7 @@ look(int file, acre_process process, uintptr_t address, char *bytes, size_t capa
 static ACRE_COLD acre_status
 look_with_room(int file, uintptr_t address, acre_area *out)
 {
-    char bytes[LONGEST_LINE];
+    char bytes[LONGEST_LINE] = {0};
     acre_status status = rewind_text(file);
     return status == ACRE_OK ? look(file, 0, address, bytes, sizeof bytes, 1, out) : status;
 }
@@ -506,7 +506,7 @@ port_area_at(uintptr_t address, acre_area *out)
     int file = open_proc(0, "maps");
     if (file < 0)
         return file;
-    char bytes[512];
+    char bytes[512] = {0};
     acre_area area;
     acre_status status = look(file, 0, address, bytes, sizeof bytes, 0, &area);
     if (status == -ENAMETOOLONG)
@@ -526,7 +526,7 @@ linux_query_self(uintptr_t address, acre_area *out)
     int file = open_proc(0, "maps");
     if (file < 0)
         return file;
-    char bytes[512];
+    char bytes[512] = {0};
     acre_status status = query_in_file(file, address, bytes, sizeof bytes, 1, out);
     sys_close(file);
     return status;

@@ -245,7 +245,7 @@ find_run(found *result, uintptr_t start, uintptr_t end)
 static acre_status
 scan_by_ioctl(int file, uintptr_t start, uintptr_t end, int swapped_too, int first_only, found *result)
 {
-    struct page_region regions[32];
+    struct page_region regions[32] = {{0}};  // as far as Valgrind knows, the kernel leaves it as it is
     struct pagemap_scan scan = {
         .size = sizeof scan,
         .start = start,

@@ -190,7 +190,7 @@ TEST(AreaWays, ioctl_and_text_agree_on_the_whole_map)
             ways[1].push_back(shown(area));
     }
     EXPECT_EQ(ways[0], ways[1]);
-    EXPECT_GT(ways[0].size(), 10u);
+    EXPECT_GT(ways[0].size(), 5u);  // a static program has few
 }
 
 TEST_P(Areas, of_every_kind_are_recognized)
