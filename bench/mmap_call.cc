@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kRange = 64 * 1024;
 constexpr int kGuardInstall = 102;
 constexpr int kGuardRemove = 103;
+constexpr int kPopulateWrite = 23;
 
 void check(bool ok)
 {
@@ -214,6 +215,109 @@ void resident_acre(benchmark::State &state)
     check(acre_mmap_unmap(&map));
 }
 BENCHMARK(resident_acre)->Name("resident bytes of 16 MiB/acre");
+
+// ---- locks, presence, advice ------------------------------------------------------------------------------------------
+
+void lock_bare(benchmark::State &state)
+{
+    char *base = static_cast<char *>(map_bare(4 * kRange, PROT_READ | PROT_WRITE));
+    for (auto _ : state) {
+        check(mlock(base + kRange, kRange) == 0);
+        check(munlock(base + kRange, kRange) == 0);
+    }
+    check(munmap(base, 4 * kRange) == 0);
+}
+BENCHMARK(lock_bare)->Name("lock + unlock 64 KiB/bare");
+
+void lock_acre(benchmark::State &state)
+{
+    acre_mmap map = anon(4 * kRange);
+    for (auto _ : state) {
+        check(acre_mmap_lock(&map, kRange, kRange));
+        check(acre_mmap_unlock(&map, kRange, kRange));
+    }
+    check(acre_mmap_unmap(&map));
+}
+BENCHMARK(lock_acre)->Name("lock + unlock 64 KiB/acre");
+
+void populate_bare(benchmark::State &state)
+{
+    char *base = static_cast<char *>(map_bare(kRange, PROT_READ | PROT_WRITE));
+    if (madvise(base, kRange, kPopulateWrite) != 0) {
+        state.SkipWithError("this kernel cannot populate");
+        return;
+    }
+    for (auto _ : state) {
+        check(madvise(base, kRange, kPopulateWrite) == 0);
+        check(madvise(base, kRange, MADV_DONTNEED) == 0);
+    }
+    check(munmap(base, kRange) == 0);
+}
+BENCHMARK(populate_bare)->Name("populate + discard 64 KiB/bare");
+
+void populate_acre(benchmark::State &state)
+{
+    acre_mmap map = anon(kRange);
+    if (acre_mmap_populate(&map, 0, kRange) != ACRE_OK) {
+        state.SkipWithError("this kernel cannot populate");
+        return;
+    }
+    for (auto _ : state) {
+        check(acre_mmap_populate(&map, 0, kRange));
+        check(acre_mmap_discard(&map, 0, kRange, ACRE_DISCARD_NOW));
+    }
+    check(acre_mmap_unmap(&map));
+}
+BENCHMARK(populate_acre)->Name("populate + discard 64 KiB/acre");
+
+void advise_bare(benchmark::State &state)
+{
+    char *base = static_cast<char *>(map_bare(kRange, PROT_READ | PROT_WRITE));
+    for (auto _ : state) {
+        check(madvise(base, kRange, MADV_DONTDUMP) == 0);
+        check(madvise(base, kRange, MADV_DODUMP) == 0);
+    }
+    check(munmap(base, kRange) == 0);
+}
+BENCHMARK(advise_bare)->Name("advise NO_DUMP + DUMP 64 KiB/bare");
+
+void advise_acre(benchmark::State &state)
+{
+    acre_mmap map = anon(kRange);
+    for (auto _ : state) {
+        check(acre_mmap_advise(&map, 0, kRange, ACRE_ADVISE_NO_DUMP));
+        check(acre_mmap_advise(&map, 0, kRange, ACRE_ADVISE_DUMP));
+    }
+    check(acre_mmap_unmap(&map));
+}
+BENCHMARK(advise_acre)->Name("advise NO_DUMP + DUMP 64 KiB/acre");
+
+void commit_locked_bare(benchmark::State &state)
+{
+    // What a program does that wants committed and locked pages.
+    char *base = static_cast<char *>(map_bare(1 << 24, PROT_NONE));
+    for (auto _ : state) {
+        check(mprotect(base + kRange, kRange, PROT_READ | PROT_WRITE) == 0);
+        check(mlock(base + kRange, kRange) == 0);
+        map_bare(kRange, PROT_NONE, MAP_FIXED, base + kRange);
+    }
+    check(munmap(base, 1 << 24) == 0);
+}
+BENCHMARK(commit_locked_bare)->Name("commit locked + decommit 64 KiB/bare");
+
+void commit_locked_acre(benchmark::State &state)
+{
+    acre_mmap map;
+    acre_mmap_opts opts = {};
+    opts.flags = ACRE_MAP_LOCKED;
+    check(acre_mmap_reserve(1 << 24, ACRE_READ_WRITE, &opts, &map));
+    for (auto _ : state) {
+        check(acre_mmap_commit(&map, kRange, kRange));
+        check(acre_mmap_decommit(&map, kRange, kRange));
+    }
+    check(acre_mmap_unmap(&map));
+}
+BENCHMARK(commit_locked_acre)->Name("commit locked + decommit 64 KiB/acre");
 
 // ---- bookkeeping ------------------------------------------------------------------------------------------------------
 

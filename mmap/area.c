@@ -8,6 +8,7 @@
 
 typedef struct view {
     acre_process owner;  // the process that opened it; 0 in a child
+    int wiped;           // the system empties this struct in a child
     uintptr_t last_end;  // where the last area given by next ended
     _Alignas(64) char port[PORT_VIEW_SIZE];
 } view;
@@ -29,7 +30,7 @@ state_of(acre_areas *areas, view **state)
         return ACRE_BAD_STATE;
     if (found->owner == 0)
         return ACRE_STALE;
-    if (!port_can(ACRE_CAN_WIPE_ON_FORK) && found->owner != port_process_id())
+    if (!found->wiped && found->owner != port_process_id())
         return ACRE_STALE;
     *state = found;
     return ACRE_OK;
@@ -44,7 +45,8 @@ acre_area_at(const void *address, acre_area *out)
 acre_status
 acre_areas_open(acre_process process, acre_areas *out)
 {
-    acre_mmap_opts opts = {.flags = port_can(ACRE_CAN_WIPE_ON_FORK) ? ACRE_MAP_WIPE_ON_FORK : 0};
+    int wiped = port_can(ACRE_CAN_WIPE_ON_FORK);
+    acre_mmap_opts opts = {.flags = wiped ? ACRE_MAP_WIPE_ON_FORK : 0};
     acre_mmap map;
     acre_status status = acre_mmap_anon(sizeof(view), ACRE_READ_WRITE, &opts, &map);
     if (status != ACRE_OK)
@@ -58,6 +60,7 @@ acre_areas_open(acre_process process, acre_areas *out)
         return status;
     }
     state->owner = port_process_id();
+    state->wiped = wiped;
     areas.private_[STATE] = (uintptr_t)state;
     areas.private_[SIZE] = map.size;
     *out = areas;

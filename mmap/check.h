@@ -5,8 +5,12 @@
 #include "acre/mmap.h"
 #include "mmap/port.h"
 
-// In acre_mmap.private_[0]: pages of the map may differ from its own access.  Without it the access of every page is known.
-enum { MIXED = 1 };
+// Bits of acre_mmap.private_[0]: what may have been done to parts of the map.
+enum {
+    MIXED = 1,   // their access may differ from the map's own; without it every page has that
+    UNEVEN = 2,  // advice or locks may differ, so that the parts are areas of their own
+    WIPED = 4    // a part may be wiped in the child of a fork
+};
 
 // Rounds up to a multiple of a power of two; 0 when that does not fit the address space.
 static inline size_t

@@ -1,4 +1,4 @@
-// Splitting and merging: bookkeeping, since the kernel tracks pages one by one.
+// Splitting and merging, which is bookkeeping, since the kernel tracks pages one by one; resizing and sealing.
 #include "acre/mmap.h"
 
 #include "mmap/check.h"
@@ -57,6 +57,8 @@ acre_mmap_merge(acre_mmap *map, acre_mmap *next)
         return status;
 
     uint32_t wishes = map->flags & next->flags & WISHES;
+    if (wishes != ((map->flags | next->flags) & WISHES) || map->private_[1] != next->private_[1])
+        map->private_[0] |= UNEVEN;
     map->flags = (map->flags & ~(uint32_t)WISHES) | wishes | (next->flags & OF_ANY_PART);
     map->private_[0] |= next->private_[0];
     map->size += next->size;
@@ -75,7 +77,19 @@ acre_mmap_resize(acre_mmap *map, size_t size, uint32_t how)
     if (map->size == 0)
         return ACRE_BAD_STATE;
     acre_status status = check_whole(map);
-    return status == ACRE_OK ? -ENOTSUP : status;
+    if (status != ACRE_OK)
+        return status;
+    size = round_up(size, page);
+    if (size == map->size)
+        return ACRE_OK;
+    if (size > map->size && (map->flags & ACRE_IS_CLONE || (map->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE)) == ACRE_MAP_SHARED))
+        return ACRE_BAD_STATE;
+    int grows = size > map->size;
+    status = port_resize(map, size, how);
+    // Advice that the map was given since its creation does not extend to what was added.
+    if (status == ACRE_OK && grows)
+        map->private_[0] |= UNEVEN;
+    return status;
 }
 
 acre_status
@@ -83,5 +97,10 @@ acre_mmap_seal(acre_mmap *map)
 {
     if (map->size == 0)
         return ACRE_BAD_STATE;
-    return map->flags & ACRE_IS_SEALED ? ACRE_OK : -ENOTSUP;
+    if (map->flags & ACRE_IS_SEALED)
+        return ACRE_OK;
+    acre_status status = port_seal(map);
+    if (status == ACRE_OK)
+        map->flags |= ACRE_IS_SEALED;
+    return status;
 }

@@ -1,6 +1,6 @@
-// Creating, adopting and unmapping.
+// Creating, adopting and unmapping; images.
+#include "acre/image.h"
 #include "acre/mmap.h"
-
 #include "mmap/check.h"
 
 enum {
@@ -10,14 +10,15 @@ enum {
     RESERVE = EVERY_MAP | LOCKS | ACRE_MAP_NO_RESERVE | ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE | ACRE_MAP_HUGE |
               ACRE_MAP_HUGE_TRANSPARENT | ACRE_MAP_JIT,
     ANON = RESERVE | ACRE_MAP_SHARED,
-    FILES = EVERY_MAP | ACRE_MAP_SHARED | ACRE_MAP_LOCKED | ACRE_MAP_JIT | ACRE_MAP_HUGE,
+    PATHS = EVERY_MAP | ACRE_MAP_SHARED | ACRE_MAP_LOCKED | ACRE_MAP_JIT,
+    FILES = PATHS | ACRE_MAP_HUGE,
     RING = EVERY_MAP | ACRE_MAP_LOCKED | ACRE_MAP_HUGE,
     TWIN = EVERY_MAP,
-
-    // Demands that this version cannot meet.  Wishes that it does not know to grant are left out of the new map's flags.
-    UNMET_DEMANDS = LOCKS | ACRE_MAP_HUGE,
-    UNGRANTED_WISHES = ACRE_MAP_HUGE_TRANSPARENT | ACRE_MAP_DROPPABLE
+    CLONE = EVERY_MAP | ACRE_MAP_LOCKED
 };
+
+// What only some calls take, besides flags.
+enum { NEARNESS = 1, NODE = 2 };
 
 static const acre_mmap_opts no_opts;
 
@@ -41,7 +42,8 @@ flags_agree(uint32_t flags)
 {
     static const uint32_t pairs[][2] = {
         {ACRE_MAP_FIXED, ACRE_MAP_REPLACE},
-        {ACRE_MAP_HUGE_TRANSPARENT, ACRE_MAP_NO_HUGE | ACRE_MAP_HUGE},
+        {ACRE_MAP_HUGE_TRANSPARENT | ACRE_MAP_HUGE, ACRE_MAP_NO_HUGE},
+        {ACRE_MAP_HUGE_TRANSPARENT, ACRE_MAP_HUGE},
         {ACRE_MAP_DONT_FORK, ACRE_MAP_WIPE_ON_FORK},
         {ACRE_MAP_LOCKED, ACRE_MAP_LOCK_ON_FAULT},
         {ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE, ACRE_MAP_SHARED},
@@ -68,8 +70,9 @@ check_place(const acre_mmap_opts *opts, size_t alignment)
     return misplaced || opts->near_address != NULL || opts->reach != 0 ? ACRE_BAD_OPTION : ACRE_OK;
 }
 
+// `taken`: flags, `more`: NEARNESS, NODE, that the call takes.
 static acre_status
-check_opts(const acre_mmap_opts *opts, uint32_t taken, size_t alignment)
+check_opts(const acre_mmap_opts *opts, uint32_t taken, int more, size_t alignment)
 {
     for (size_t i = 0; i < sizeof opts->reserved / sizeof opts->reserved[0]; i++) {
         if (opts->reserved[i] != 0)
@@ -77,69 +80,116 @@ check_opts(const acre_mmap_opts *opts, uint32_t taken, size_t alignment)
     }
     if (opts->flags & ~taken || !flags_agree(opts->flags))
         return ACRE_BAD_OPTION;
+    if ((opts->reach != 0 && (more & NEARNESS) == 0) || (opts->node_plus_one != 0 && (more & NODE) == 0))
+        return ACRE_BAD_OPTION;
     if (opts->page_size != 0 && ((opts->flags & ACRE_MAP_HUGE) == 0 || !is_known_page_size(opts->page_size)))
         return ACRE_BAD_OPTION;
     return check_place(opts, alignment);
 }
 
-static acre_status
-check_supported(const acre_mmap_opts *opts)
-{
-    return opts->flags & UNMET_DEMANDS || opts->reach != 0 ? -ENOTSUP : ACRE_OK;
-}
-
 // ---- creation ---------------------------------------------------------------------------------------------------------
 
-static acre_status
-create(const port_request *from, const acre_mmap_opts *opts, uint32_t taken, acre_mmap *out)
+// Of the pages that will be behind the map; an unknown one is told as an option, after the size.
+static size_t
+page_size_for(const acre_mmap_opts *opts)
 {
-    port_request request = *from;
-    request.page_size = port_page_size();
-    request.size = round_up(request.size, request.page_size);
-    if (request.size == 0)
+    size_t page = 0;
+    if (opts->flags & ACRE_MAP_HUGE)
+        page = is_power_of_two(opts->page_size) ? opts->page_size : port_default_huge_size();
+    return page > port_granularity() ? page : port_page_size();
+}
+
+// Where transparent huge pages fit in, the base is aligned to them.
+static size_t
+alignment_for(const acre_mmap_opts *opts, size_t size, size_t page)
+{
+    size_t alignment = opts->alignment > page ? opts->alignment : page;
+    if (opts->flags & ACRE_MAP_HUGE_TRANSPARENT && (opts->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) == 0) {
+        size_t huge = port_transparent_huge_size();
+        if (huge > alignment && size >= huge)
+            alignment = huge;
+    }
+    return alignment;
+}
+
+// Checks and completes a request whose size, offset, access, file and kind are given.
+static acre_status
+complete(port_request *request, const acre_mmap_opts *opts, uint32_t taken, int more, size_t unit)
+{
+    size_t page = page_size_for(opts);
+    if (unit < page)
+        unit = page;
+    request->size = round_up(request->size, unit);
+    if (request->size == 0)
         return ACRE_BAD_SIZE;
-    if (request.offset & (port_granularity() - 1))
+    if (request->offset & (port_granularity() - 1) || request->offset & (page - 1))
         return ACRE_BAD_OFFSET;
-    if (request.offset > (uint64_t)INT64_MAX - request.size)
+    if (request->offset > (uint64_t)INT64_MAX - request->size)
         return ACRE_BAD_RANGE;
 
-    request.alignment = opts->alignment > request.page_size ? opts->alignment : request.page_size;
-    acre_status status = check_opts(opts, taken, request.alignment);
+    size_t alignment = opts->alignment > page ? opts->alignment : page;
+    acre_status status = check_opts(opts, taken, more, alignment);
     if (status == ACRE_OK)
-        status = check_access(request.access, opts->flags);
-    if (status == ACRE_OK)
-        status = check_supported(opts);
+        status = check_access(request->access, opts->flags);
     if (status != ACRE_OK)
         return status;
+    if (opts->flags & ACRE_MAP_HUGE && port_default_huge_size() == 0)
+        return -ENOTSUP;
 
-    request.address = opts->address;
-    request.access = with_implied_read(request.access);
-    request.flags |= opts->flags & ~(uint32_t)UNGRANTED_WISHES;
+    request->page_size = page;
+    request->alignment = alignment_for(opts, request->size, page);
+    request->address = opts->address;
+    request->near_address = (uintptr_t)opts->near_address;
+    request->reach = opts->reach;
+    request->name = opts->name;
+    request->node_plus_one = opts->node_plus_one;
+    request->access = with_implied_read(request->access);
+    request->flags |= opts->flags;
+    return ACRE_OK;
+}
+
+static acre_mmap
+handle_for(const port_request *request)
+{
     acre_mmap map = {
-        .size = request.size,
-        .page_size = request.page_size,
-        .offset = request.offset,
-        .access = request.access,
-        .private_ = {request.flags & ACRE_IS_RESERVATION ? MIXED : 0},
+        .size = request->size,
+        .page_size = request->page_size,
+        .offset = request->offset,
+        .private_ = {request->flags & ACRE_IS_RESERVATION ? MIXED : 0},
+        .access = request->access,
     };
-    status = port_map(&request, &map);
+    return map;
+}
+
+static acre_status
+map_requested(const port_request *request, acre_mmap *out)
+{
+    acre_mmap map = handle_for(request);
+    acre_status status = port_map(request, &map);
     if (status == ACRE_OK)
         *out = map;
     return status;
+}
+
+static acre_status
+create(port_request request, const acre_mmap_opts *opts, uint32_t taken, int more, acre_mmap *out)
+{
+    acre_status status = complete(&request, opts != NULL ? opts : &no_opts, taken, more, port_page_size());
+    return status == ACRE_OK ? map_requested(&request, out) : status;
 }
 
 acre_status
 acre_mmap_anon(size_t size, uint32_t access, const acre_mmap_opts *opts, acre_mmap *out)
 {
     port_request request = {.size = size, .access = access};
-    return create(&request, opts != NULL ? opts : &no_opts, ANON, out);
+    return create(request, opts, ANON, NEARNESS | NODE, out);
 }
 
 acre_status
 acre_mmap_reserve(size_t size, uint32_t access, const acre_mmap_opts *opts, acre_mmap *out)
 {
     port_request request = {.size = size, .access = access, .flags = ACRE_IS_RESERVATION};
-    return create(&request, opts != NULL ? opts : &no_opts, RESERVE, out);
+    return create(request, opts, RESERVE, NEARNESS | NODE, out);
 }
 
 acre_status
@@ -153,7 +203,7 @@ acre_mmap_file(acre_file file, uint64_t offset, size_t size, uint32_t access, co
         .access = access,
         .flags = ACRE_IS_FILE,
     };
-    return create(&request, opts != NULL ? opts : &no_opts, FILES, out);
+    return create(request, opts, FILES, 0, out);
 }
 
 acre_status
@@ -161,10 +211,16 @@ acre_mmap_path(const char *path, uint32_t access, const acre_mmap_opts *opts, ac
 {
     if (opts == NULL)
         opts = &no_opts;
+    size_t page = port_page_size();
+    acre_status status = check_opts(opts, PATHS, 0, opts->alignment > page ? opts->alignment : page);
+    if (status == ACRE_OK)
+        status = check_access(access, opts->flags);
+    if (status != ACRE_OK)
+        return status;
     acre_file file;
     uint64_t size;
     int writable = opts->flags & ACRE_MAP_SHARED && access & ACRE_WRITE;
-    acre_status status = port_file_open(path, writable, &file, &size);
+    status = port_file_open(path, writable, &file, &size);
     if (status != ACRE_OK)
         return status;
 
@@ -178,29 +234,96 @@ acre_mmap_path(const char *path, uint32_t access, const acre_mmap_opts *opts, ac
 acre_status
 acre_mmap_ring(size_t lap, const acre_mmap_opts *opts, acre_mmap *out)
 {
-    (void)out;
-    if (opts == NULL)
-        opts = &no_opts;
-    size_t page = port_granularity();
-    size_t rounded = round_up(lap, page);
-    if (rounded == 0 || rounded > SIZE_MAX / 4)
-        return ACRE_BAD_SIZE;
-    acre_status status = check_opts(opts, RING, opts->alignment > page ? opts->alignment : page);
-    return status == ACRE_OK ? -ENOTSUP : status;
+    port_request request = {.size = lap <= SIZE_MAX / 4 ? lap : 0, .access = ACRE_READ_WRITE};
+    acre_status status = complete(&request, opts != NULL ? opts : &no_opts, RING, 0, port_granularity());
+    if (status != ACRE_OK)
+        return status;
+    acre_mmap map = handle_for(&request);
+    map.size = 2 * request.size;
+    status = port_ring(&request, &map);
+    if (status == ACRE_OK)
+        *out = map;
+    return status;
 }
 
 acre_status
 acre_mmap_twin(size_t size, const acre_mmap_opts *opts, acre_mmap *write, acre_mmap *exec)
 {
-    (void)write;
-    (void)exec;
-    if (opts == NULL)
-        opts = &no_opts;
-    size_t page = port_granularity();
-    if (round_up(size, page) == 0)
+    port_request request = {.size = size, .access = ACRE_READ_WRITE};
+    acre_status status = complete(&request, opts != NULL ? opts : &no_opts, TWIN, NEARNESS, port_granularity());
+    if (status != ACRE_OK)
+        return status;
+    acre_mmap first = handle_for(&request);
+    acre_mmap second = first;
+    second.access = ACRE_READ_EXEC;
+    status = port_twin(&request, &first, &second);
+    if (status != ACRE_OK)
+        return status;
+    *write = first;
+    *exec = second;
+    return ACRE_OK;
+}
+
+// ---- images -----------------------------------------------------------------------------------------------------------
+
+// Words of acre_image.private_.
+enum { IMAGE_FILE, IMAGE_STATE };
+enum { FILLING = 1, IMMUTABLE = 2 };
+
+acre_status
+acre_image_begin(size_t size, acre_image *out, acre_mmap *fill)
+{
+    size_t rounded = round_up(size, port_granularity());
+    if (rounded == 0)
         return ACRE_BAD_SIZE;
-    acre_status status = check_opts(opts, TWIN, opts->alignment > page ? opts->alignment : page);
-    return status == ACRE_OK ? -ENOTSUP : status;
+    acre_file file;
+    acre_mmap map = {.size = rounded, .page_size = port_page_size(), .access = ACRE_READ_WRITE};
+    acre_status status = port_image_begin(rounded, &file, &map);
+    if (status != ACRE_OK)
+        return status;
+    *out = (acre_image){.size = rounded, .private_ = {(uintptr_t)file, FILLING}};
+    *fill = map;
+    return ACRE_OK;
+}
+
+acre_status
+acre_image_finish(acre_image *image, acre_mmap *fill)
+{
+    if (image->private_[IMAGE_STATE] != FILLING)
+        return ACRE_BAD_STATE;
+    acre_status status = acre_mmap_unmap(fill);
+    if (status == ACRE_OK)
+        status = port_image_seal((acre_file)image->private_[IMAGE_FILE]);
+    if (status == ACRE_OK)
+        image->private_[IMAGE_STATE] = IMMUTABLE;
+    return status;
+}
+
+acre_status
+acre_image_clone(const acre_image *image, uint32_t access, const acre_mmap_opts *opts, acre_mmap *out)
+{
+    // An image that was never begun has no size: it is told as a state, after the options.
+    port_request request = {
+        .file = (acre_file)image->private_[IMAGE_FILE],
+        .size = image->size != 0 ? image->size : 1,
+        .access = access,
+        .flags = ACRE_IS_CLONE,
+    };
+    acre_status status = complete(&request, opts != NULL ? opts : &no_opts, CLONE, 0, port_page_size());
+    if (status != ACRE_OK)
+        return status;
+    return image->private_[IMAGE_STATE] == IMMUTABLE ? map_requested(&request, out) : ACRE_BAD_STATE;
+}
+
+acre_status
+acre_image_close(acre_image *image)
+{
+    if (image->size == 0)
+        return ACRE_OK;
+    acre_status status = port_image_close((acre_file)image->private_[IMAGE_FILE]);
+    if (status == ACRE_OK)
+        *image = (acre_image){0};
+    return status;
 }
 
 // ---- adoption and the end ---------------------------------------------------------------------------------------------
@@ -214,10 +337,10 @@ acre_mmap_adopt(void *base, size_t size, size_t page_size, uint32_t access, uint
                 ACRE_GOT_NODE | ACRE_GOT_NAME
     };
     size_t page = page_size != 0 ? page_size : port_page_size();
+    if (size == 0 || size > SIZE_MAX - (uintptr_t)base)
+        return ACRE_BAD_SIZE;
     if (!is_power_of_two(page))
         return ACRE_BAD_OPTION;
-    if (size == 0 || size > SIZE_MAX - (uintptr_t)base || round_up(size, page) == 0)
-        return ACRE_BAD_SIZE;
     if (((uintptr_t)base | size) & (page - 1) || base == NULL)
         return ACRE_BAD_OFFSET;
 
@@ -236,7 +359,7 @@ acre_mmap_adopt(void *base, size_t size, size_t page_size, uint32_t access, uint
         .base = base,
         .size = size,
         .page_size = page,
-        .private_ = {MIXED},
+        .private_ = {MIXED | UNEVEN},
         .access = with_implied_read(access),
         .flags = flags | ACRE_IS_ADOPTED,
     };

@@ -32,10 +32,28 @@
 #define port_unmap acre_port_unmap
 #define port_commit acre_port_commit
 #define port_decommit acre_port_decommit
+#define port_is_reserved acre_port_is_reserved
+#define port_can_account acre_port_can_account
 #define port_protect acre_port_protect
 #define port_guard acre_port_guard
 #define port_unguard acre_port_unguard
 #define port_discard acre_port_discard
+#define port_populate acre_port_populate
+#define port_lock acre_port_lock
+#define port_lock_on_fault acre_port_lock_on_fault
+#define port_unlock acre_port_unlock
+#define port_flush acre_port_flush
+#define port_advise acre_port_advise
+#define port_resize acre_port_resize
+#define port_seal acre_port_seal
+#define port_discard_many acre_port_discard_many
+#define port_ring acre_port_ring
+#define port_twin acre_port_twin
+#define port_image_begin acre_port_image_begin
+#define port_image_seal acre_port_image_seal
+#define port_image_close acre_port_image_close
+#define port_transparent_huge_size acre_port_transparent_huge_size
+#define port_default_huge_size acre_port_default_huge_size
 #define port_resident acre_port_resident
 #define port_lowest_touched acre_port_lowest_touched
 #define port_continues acre_port_continues
@@ -60,6 +78,10 @@ size_t port_page_size(void);
 size_t port_granularity(void);
 /// As acre_page_sizes.
 int port_page_sizes(size_t *sizes, size_t capacity);
+/// The page size of ACRE_MAP_HUGE without one; 0 = there are no huge pages.
+size_t port_default_huge_size(void);
+/// Of transparent huge pages; 0 = there are none.
+size_t port_transparent_huge_size(void);
 /// As acre_can, for known values.  Each is probed once, by effect.
 int port_can(acre_capability what);
 acre_status port_system_read(acre_system *out);
@@ -75,11 +97,15 @@ typedef struct port_request {
     void *address;     // a wish; with ACRE_MAP_FIXED or ACRE_MAP_REPLACE a demand, a multiple of `alignment`
     size_t size;       // bytes, > 0, a multiple of page_size
     size_t alignment;  // a power of two, at least page_size
-    size_t page_size;
+    size_t page_size;  // with ACRE_MAP_HUGE of huge pages
+    uintptr_t near_address;  // with reach > 0: all bytes within `reach` of it
+    size_t reach;
+    const char *name;  // a wish; may be NULL
     uint64_t offset;   // of a file: a multiple of the granularity
-    acre_file file;    // with ACRE_IS_FILE
+    acre_file file;    // with ACRE_IS_FILE and ACRE_IS_CLONE
     uint32_t access;   // write comes with read
-    uint32_t flags;    // ACRE_MAP_*, ACRE_IS_FILE, ACRE_IS_RESERVATION
+    uint32_t flags;    // ACRE_MAP_*, one of ACRE_IS_FILE, _RESERVATION, _CLONE
+    uint32_t node_plus_one;  // a wish
 } port_request;
 
 /// Maps what is asked for and sets out->base, backing, private_ and flags: those of the request without FIXED, REPLACE and wishes
@@ -93,21 +119,48 @@ acre_status port_unmap(acre_mmap *map);
 acre_status port_commit(acre_mmap *map, void *start, size_t length, uint32_t access);
 /// Reserved again: contents and accounting returned, demands in map->flags in force for the next commit.
 acre_status port_decommit(acre_mmap *map, void *start, size_t length);
+/// Whether all of the range is inaccessible and none of it has contents.
+int port_is_reserved(const void *start, size_t length);
+/// ACRE_OK when so many bytes of private memory could be committed now.
+acre_status port_can_account(size_t length);
 acre_status port_protect(acre_mmap *map, void *start, size_t length, uint32_t access);
 
 /// `*kind` is the ACRE_HAS_*_GUARDS that the range got.
 acre_status port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind);
-/// `access` is given to the range besides; ACRE_NONE: it has the right one.
-acre_status port_unguard(acre_mmap *map, void *start, size_t length, uint32_t access);
+/// `set_access`: the range may have another access than the map's.
+acre_status port_unguard(acre_mmap *map, void *start, size_t length, int set_access);
 acre_status port_discard(acre_mmap *map, void *start, size_t length, uint32_t when);
+/// Ranges of whole base pages; *done counts those handled, also on failure.
+acre_status port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done);
+acre_status port_populate(acre_mmap *map, void *start, size_t length);
 
-/// `start` and `length` are whole base pages.
+/// `start` and `length` are whole base pages in these five.
+acre_status port_lock(acre_mmap *map, void *start, size_t length);
+acre_status port_lock_on_fault(acre_mmap *map, void *start, size_t length);
+acre_status port_unlock(acre_mmap *map, void *start, size_t length);
+/// Of a shared file map.
+acre_status port_flush(acre_mmap *map, void *start, size_t length, uint32_t how);
 acre_status port_resident(const void *start, size_t length, size_t *bytes);
 /// The lowest page of private anonymous memory that was touched since it was fresh; start + length when none was.
 acre_status port_lowest_touched(const void *start, size_t length, const void **lowest);
 
 /// ACRE_OK when `next` continues `map` in the same file, else ACRE_BACKING_MISMATCH.
 acre_status port_continues(const acre_mmap *map, const acre_mmap *next);
+
+/// All-or-nothing for the handle: base and size change on success only.  `size` is a multiple of the page size, not the old size.
+acre_status port_resize(acre_mmap *map, size_t size, uint32_t how);
+acre_status port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice);
+acre_status port_seal(acre_mmap *map);
+
+/// Objects of several maps.  request->size is that of a lap, of each twin; flags, base and the like of the outs are set.
+acre_status port_ring(const port_request *request, acre_mmap *out);
+acre_status port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec);
+
+/// Image memory: `*file` is what port_map maps with ACRE_IS_CLONE.
+acre_status port_image_begin(size_t size, acre_file *file, acre_mmap *fill);
+/// Immutable from here on; no writable map of it is left in this process.
+acre_status port_image_seal(acre_file file);
+acre_status port_image_close(acre_file file);
 
 void port_icache_flush(void *start, size_t length);
 void port_jit_write(int allowed);

@@ -1,4 +1,4 @@
-// Linux: mapping, committing, protecting, guarding.
+// Linux: mapping, committing, protecting, resizing.
 //
 // Why these calls and no others (measured on Linux 6.18)
 //   1. A reservation is PROT_NONE without MAP_NORESERVE: free in every overcommit mode.  NORESERVE would stay with the area and
@@ -8,30 +8,26 @@
 //   4. Demands (dump, fork, huge pages) are put on pages when they are mapped, at creation and at decommit, so that every page of
 //      a map carries them and a commit has nothing to do.  Where pages are replaced they are mapped and prepared elsewhere and then
 //      moved into place, so that a refused demand has destroyed nothing.
-//   5. Guards are markers in the page tables, which cost no area; where there are none, protected pages.
+//   5. Locks are the exception: locked addresses count against the limit, so a reservation is locked as it is committed.  First on
+//      fault, while nothing is accessible yet: that is where the limit refuses.
+//   6. Explicit huge pages are taken from their pool when they are mapped, so a reservation of them is addresses only, and a commit
+//      maps those parts of the range that are not huge yet.
 #include "mmap/port_linux.h"
 
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/vfs.h>
 
-static int
-protection_of(uint32_t access)
-{
-    return (access & ACRE_READ ? PROT_READ : 0) | (access & ACRE_WRITE ? PROT_WRITE : 0) |
-           (access & ACRE_EXEC ? PROT_EXEC : 0);
-}
-
-// ENOMEM, and EAGAIN from madvise, may mean the limit of areas.
-static acre_status
-explain(acre_status status)
-{
-    return status == -ENOMEM || status == -EAGAIN ? linux_out_of_memory() : status;
-}
-
-// ---- demands and wishes -----------------------------------------------------------------------------------------------
+static const uint32_t HUGETLBFS = 0x958458f6;  // struct statfs.f_type
 
 enum {
-    DEMANDS = ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK | ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_NO_HUGE
+    LOCKS = ACRE_MAP_LOCKED | ACRE_MAP_LOCK_ON_FAULT,
+    DEMANDS = ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK | ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_NO_HUGE,
+    // What needs a call besides mmap.
+    PREPARED = DEMANDS | LOCKS | ACRE_MAP_POPULATE | ACRE_MAP_HUGE_TRANSPARENT
 };
+
+// ---- demands and wishes -----------------------------------------------------------------------------------------------
 
 static acre_status
 demand(void *base, size_t size, uint32_t flags)
@@ -46,10 +42,11 @@ demand(void *base, size_t size, uint32_t flags)
         {ACRE_MAP_NO_HUGE, MADV_NOHUGEPAGE},
     };
     // A system that takes any advice for granted keeps none of it.
-    if (flags & (DEMANDS & ~ACRE_MAP_NO_HUGE) && !port_can(ACRE_CAN_EXCLUDE_FROM_DUMPS))
-        return -ENOTSUP;
-    if (flags & ACRE_MAP_WIPE_ON_FORK && !port_can(ACRE_CAN_WIPE_ON_FORK))
-        return -ENOTSUP;
+    int can = flags & ACRE_MAP_WIPE_ON_FORK ? linux_can(ACRE_CAN_WIPE_ON_FORK) : 1;
+    if (can == 1 && flags & (ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK))
+        can = linux_can(ACRE_CAN_EXCLUDE_FROM_DUMPS);
+    if (can != 1)
+        return can == 0 ? -ENOTSUP : -ENOMEM;
 
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if ((flags & table[i].flag) == 0)
@@ -59,49 +56,133 @@ demand(void *base, size_t size, uint32_t flags)
         if (status == -EINVAL && table[i].flag == ACRE_MAP_NO_HUGE)
             continue;
         if (status != ACRE_OK)
-            return explain(status);
+            return linux_explain_advice(status);
     }
     return ACRE_OK;
 }
 
+static acre_status
+lock(void *base, size_t size, uint32_t flags)
+{
+    if ((flags & LOCKS) == 0)
+        return ACRE_OK;
+    return linux_explain(flags & ACRE_MAP_LOCKED ? sys_mlock(base, size) : sys_mlock_on_fault(base, size));
+}
+
 // Whether the wish was granted.  MAP_POPULATE would not tell, and copies the pages of private files.
 static int
-populate(void *base, size_t size, uint32_t access, int anonymous)
+populate(void *base, size_t size, uint32_t access, uint32_t flags)
 {
     if ((access & (ACRE_READ | ACRE_WRITE)) == 0)
         return 0;
-    int advice = anonymous && access & ACRE_WRITE ? LINUX_MADV_POPULATE_WRITE : LINUX_MADV_POPULATE_READ;
+    int copies = (flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) != 0;
+    int advice = access & ACRE_WRITE && !copies ? LINUX_MADV_POPULATE_WRITE : LINUX_MADV_POPULATE_READ;
     return sys_madvise(base, size, advice) == ACRE_OK;
 }
 
-// ---- map and unmap ----------------------------------------------------------------------------------------------------
+// The advice is taken whether the system's mode permits huge pages or not; shared memory has a mode of its own.
+static int
+want_huge(void *base, size_t size, uint32_t flags)
+{
+    char mode[96];
+    if (sys_madvise(base, size, MADV_HUGEPAGE) != ACRE_OK)
+        return 0;
+    if ((flags & ACRE_MAP_SHARED) == 0)
+        return port_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES);
+    return linux_read_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled", mode, sizeof mode) > 0 &&
+           strstr(mode, "[never]") == NULL && strstr(mode, "[deny]") == NULL;
+}
+
+static int
+place_on_node(void *base, size_t size, uint32_t node)
+{
+    // MPOL_PREFERRED: from elsewhere when the node is full.
+    enum { PREFERRED = 1, LONG_BITS = 8 * sizeof(unsigned long) };
+    unsigned long nodes[1024 / LONG_BITS] = {0};
+    if (node >= 1024)
+        return 0;
+    nodes[node / LONG_BITS] = 1ul << node % LONG_BITS;
+    int saved = errno;
+    return status_of(syscall(SYS_mbind, base, size, PREFERRED, nodes, 1024ul + 1, 0), saved) == ACRE_OK;
+}
+
+static int
+give_name(void *base, size_t size, const char *name)
+{
+    enum { SET_VMA = 0x53564d41, SET_VMA_ANON_NAME = 0 };
+    int saved = errno;
+    return status_of(prctl(SET_VMA, SET_VMA_ANON_NAME, base, size, name), saved) == ACRE_OK;
+}
+
+acre_status
+linux_prepare(void *base, const port_request *request, uint32_t *flags)
+{
+    int reserved = (*flags & ACRE_IS_RESERVATION) != 0;
+    acre_status status = demand(base, request->size, *flags);
+    if (status != ACRE_OK)
+        return status;
+
+    // Wishes about where pages come from, before any page comes.
+    if (*flags & ACRE_MAP_HUGE_TRANSPARENT && !want_huge(base, request->size, *flags))
+        *flags &= ~(uint32_t)ACRE_MAP_HUGE_TRANSPARENT;
+    if (request->node_plus_one != 0 && place_on_node(base, request->size, request->node_plus_one - 1))
+        *flags |= ACRE_GOT_NODE;
+    if (request->name != NULL && (*flags & ACRE_GOT_NAME) == 0 && give_name(base, request->size, request->name))
+        *flags |= ACRE_GOT_NAME;
+
+    if (reserved && *flags & ACRE_MAP_POPULATE && !linux_can_populate())
+        *flags &= ~(uint32_t)ACRE_MAP_POPULATE;
+    if (!reserved) {
+        // Inaccessible pages can only be locked as they come.
+        uint32_t locks = request->access == ACRE_NONE && *flags & ACRE_MAP_LOCKED ? ACRE_MAP_LOCK_ON_FAULT : *flags;
+        status = lock(base, request->size, locks);
+        if (status != ACRE_OK)
+            return status;
+        if (*flags & ACRE_MAP_POPULATE && !populate(base, request->size, request->access, *flags))
+            *flags &= ~(uint32_t)ACRE_MAP_POPULATE;
+    }
+    return ACRE_OK;
+}
+
+// ---- placing ----------------------------------------------------------------------------------------------------------
+
+static int
+kind_of_map(const port_request *request)
+{
+    uint32_t flags = request->flags;
+    int kind = flags & ACRE_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE;
+    if ((flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0) {
+        kind |= MAP_ANONYMOUS;
+        if (flags & ACRE_MAP_DROPPABLE)
+            kind = LINUX_MAP_DROPPABLE | MAP_ANONYMOUS;
+        // Of a reservation the pages come with the commit.
+        if (flags & ACRE_MAP_HUGE && (flags & ACRE_IS_RESERVATION) == 0)
+            kind |= MAP_HUGETLB | __builtin_ctzll(request->page_size) << LINUX_MAP_HUGE_SHIFT;
+    }
+    return kind | (flags & ACRE_MAP_NO_RESERVE ? MAP_NORESERVE : 0) | (flags & ACRE_MAP_STACK ? MAP_STACK : 0);
+}
 
 static acre_status
 map_at(const port_request *request, void *address, int placement, void **base)
 {
-    uint32_t flags = request->flags;
-    int file = flags & ACRE_IS_FILE ? (int)request->file : -1;
-    int how = placement | (flags & ACRE_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE) |
-              (flags & ACRE_IS_FILE ? 0 : MAP_ANONYMOUS) |
-              (flags & ACRE_MAP_NO_RESERVE ? MAP_NORESERVE : 0) |
-              (flags & ACRE_MAP_STACK ? MAP_STACK : 0);
-    int protection = flags & ACRE_IS_RESERVATION ? PROT_NONE : protection_of(request->access);
-    return explain(sys_mmap(address, request->size, protection, how, file, request->offset, base));
+    int file = request->flags & (ACRE_IS_FILE | ACRE_IS_CLONE) ? (int)request->file : -1;
+    int protection = request->flags & ACRE_IS_RESERVATION ? PROT_NONE : linux_protection(request->access);
+    return linux_explain(sys_mmap(address, request->size, protection, placement | kind_of_map(request), file,
+                                  request->offset, base));
 }
 
-// Where `size` bytes fit at a multiple of `alignment`: addresses that are held by an inaccessible map.
-static acre_status
-hold_aligned(size_t size, size_t alignment, void *wish, void **base)
+acre_status
+linux_hold(size_t size, size_t alignment, void *wish, void **base)
 {
     // Aligned pages lie somewhere in a range that is larger by less than the alignment.
     size_t slack = alignment - port_page_size();
     if (size > SIZE_MAX - slack)
         return -ENOMEM;
-    void *range;
+    void *range = NULL;
     acre_status status = sys_mmap(wish, size + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                                   -1, 0, &range);
     if (status != ACRE_OK)
-        return explain(status);
+        return linux_explain(status);
 
     size_t before = (size_t)(-(uintptr_t)range & (alignment - 1));
     size_t after = slack - before;
@@ -120,21 +201,21 @@ hold_aligned(size_t size, size_t alignment, void *wish, void **base)
 }
 
 static acre_status
-map_fixed(const port_request *request, void **base)
+map_fixed(const port_request *request, void *address, void **base)
 {
-    acre_status status = map_at(request, request->address, LINUX_MAP_FIXED_NOREPLACE, base);
-    if (status != ACRE_OK || *base == request->address)
+    acre_status status = map_at(request, address, LINUX_MAP_FIXED_NOREPLACE, base);
+    if (status != ACRE_OK || *base == address)
         return status;
     // Old kernels and emulators take the address for a wish.
     status = sys_munmap(*base, request->size);
-    return status == ACRE_OK ? -EEXIST : explain(status);
+    return status == ACRE_OK ? -EEXIST : linux_explain(status);
 }
 
 static acre_status
 map_aligned(const port_request *request, void **base)
 {
     void *held = NULL;
-    acre_status status = hold_aligned(request->size, request->alignment, request->address, &held);
+    acre_status status = linux_hold(request->size, request->alignment, request->address, &held);
     if (status != ACRE_OK)
         return status;
     status = map_at(request, held, MAP_FIXED, base);
@@ -143,68 +224,130 @@ map_aligned(const port_request *request, void **base)
     return status;
 }
 
-// A map with all its demands, wherever the request wants it (REPLACE: anywhere).
 static acre_status
-build(const port_request *request, void **base, uint32_t *granted)
+map_near(const port_request *request, void **base)
 {
-    uint32_t flags = request->flags;
+    // Another thread may be faster; then the room is looked for again.
     acre_status status;
-    if (flags & ACRE_MAP_FIXED)
-        status = map_fixed(request, base);
-    else if (flags & ACRE_MAP_REPLACE)
-        status = map_at(request, NULL, 0, base);
-    else if (request->alignment > port_page_size())
-        status = map_aligned(request, base);
-    else
-        status = map_at(request, request->address, 0, base);
-    if (status != ACRE_OK)
-        return status;
+    int tries = 16;
+    do {
+        void *room;
+        status = linux_find_near(request->size, request->alignment, request->near_address, request->reach, &room);
+        if (status == ACRE_OK)
+            status = map_fixed(request, room, base);
+    } while (status == -EEXIST && --tries > 0);
+    return status == -EEXIST ? -ENOMEM : status;
+}
 
-    status = demand(*base, request->size, flags);
-    if (status != ACRE_OK) {
-        (void)sys_munmap(*base, request->size);
+// Somewhere off the place that it will be moved to.  What lies across that keeps the kernel from choosing there again, and more
+// than two of them find no room there.
+static acre_status
+map_apart(const port_request *request, void **base)
+{
+    void *found = NULL;
+    acre_status status = map_at(request, NULL, 0, &found);
+    uintptr_t first = (uintptr_t)found;
+    uintptr_t target = (uintptr_t)request->address;
+    if (status != ACRE_OK || first >= target + request->size || target >= first + request->size) {
+        *base = found;
         return status;
     }
-
-    if (flags & ACRE_MAP_POPULATE && (flags & ACRE_IS_RESERVATION) == 0 &&
-        !populate(*base, request->size, request->access, (flags & ACRE_IS_FILE) == 0))
-        flags &= ~(uint32_t)ACRE_MAP_POPULATE;
-    *granted = flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE);
-    return ACRE_OK;
+    status = map_apart(request, base);
+    (void)sys_munmap(found, request->size);
+    return status;
 }
 
 static acre_status
-move_into_place(void *built, size_t size, void *address)
+map_somewhere(const port_request *request, void **base)
 {
-    int saved = errno;
-    void *moved = mremap(built, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, address);
-    if (moved == address)
+    if (request->flags & ACRE_MAP_FIXED)
+        return map_fixed(request, request->address, base);
+    if (request->flags & ACRE_MAP_REPLACE)
+        return map_apart(request, base);
+    if (request->reach != 0)
+        return map_near(request, base);
+    // Explicit huge pages lie at their multiples by themselves.
+    size_t natural = request->flags & ACRE_MAP_HUGE && (request->flags & ACRE_IS_RESERVATION) == 0
+                         ? request->page_size
+                         : port_page_size();
+    if (request->alignment > natural)
+        return map_aligned(request, base);
+    return map_at(request, request->address, 0, base);
+}
+
+// A file of huge pages is mapped in whole ones, whatever size was asked for; without the flag nobody would know.
+static acre_status
+check_file(const port_request *request, void *base)
+{
+    size_t smallest = linux_smallest_huge_size();
+    int huge = (request->flags & ACRE_MAP_HUGE) != 0;
+    if ((request->flags & ACRE_IS_FILE) == 0 || (!huge && (smallest == 0 || (uintptr_t)base & (smallest - 1))))
         return ACRE_OK;
-    acre_status status = explain(status_of(-1, saved));
-    (void)sys_munmap(built, size);
+    struct statfs system;
+    int saved = errno;
+    acre_status status = status_of(fstatfs((int)request->file, &system), saved);
+    size_t page = port_page_size();
+    if (status == ACRE_OK && (uint32_t)system.f_type == HUGETLBFS)
+        page = (size_t)system.f_bsize;
+    if (status == ACRE_OK && page == (huge ? request->page_size : port_page_size()))
+        return ACRE_OK;
+    // All of what the kernel mapped.
+    (void)sys_munmap(base, (request->size + page - 1) & ~(page - 1));
+    return status == ACRE_OK ? ACRE_BAD_OPTION : status;
+}
+
+// A map with all that it must have; with REPLACE not in its place yet.
+static acre_status
+build(const port_request *request, void **base, uint32_t *granted)
+{
+    acre_status status = map_somewhere(request, base);
+    if (status == ACRE_OK)
+        status = check_file(request, *base);
+    if (status != ACRE_OK)
+        return status;
+    *granted = request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE);
+    status = linux_prepare(*base, request, granted);
+    if (status != ACRE_OK)
+        (void)sys_munmap(*base, request->size);
+    return status;
+}
+
+static acre_status
+build_in_place(const port_request *request, void **base, uint32_t *granted)
+{
+    if (request->flags & ACRE_MAP_REPLACE && (request->flags & PREPARED) == 0 && request->node_plus_one == 0 &&
+        request->name == NULL) {
+        *granted = request->flags & ~(uint32_t)ACRE_MAP_REPLACE;
+        acre_status mapped = map_at(request, request->address, MAP_FIXED, base);
+        return mapped == ACRE_OK ? check_file(request, *base) : mapped;
+    }
+    acre_status status = build(request, base, granted);
+    if (status != ACRE_OK || (request->flags & ACRE_MAP_REPLACE) == 0)
+        return status;
+    status = linux_explain(sys_move(*base, request->size, request->address));
+    if (status != ACRE_OK)
+        (void)sys_munmap(*base, request->size);
+    *base = request->address;
     return status;
 }
 
 acre_status
 port_map(const port_request *request, acre_mmap *out)
 {
-    void *base;
-    uint32_t granted;
-    acre_status status;
-    if (request->flags & ACRE_MAP_REPLACE && (request->flags & (DEMANDS | ACRE_MAP_POPULATE)) == 0) {
-        status = map_at(request, request->address, MAP_FIXED, &base);
-        granted = request->flags & ~(uint32_t)ACRE_MAP_REPLACE;
-    } else {
-        status = build(request, &base, &granted);
-        if (status == ACRE_OK && request->flags & ACRE_MAP_REPLACE) {
-            status = move_into_place(base, request->size, request->address);
-            base = request->address;
-        }
+    void *base = NULL;
+    uint32_t granted = 0;
+    acre_status status = build_in_place(request, &base, &granted);
+    // Which failure tells that the kernel has no such pages differs.
+    if (status != ACRE_OK && request->flags & ACRE_MAP_DROPPABLE) {
+        port_request plain = *request;
+        plain.flags &= ~(uint32_t)ACRE_MAP_DROPPABLE;
+        return port_map(&plain, out);
     }
     if (status != ACRE_OK)
         return status;
     out->base = base;
     out->flags = granted;
+    out->private_[1] = request->node_plus_one;
     return ACRE_OK;
 }
 
@@ -219,261 +362,280 @@ port_unmap(acre_mmap *map)
 // ---- commit, decommit, protect ----------------------------------------------------------------------------------------
 
 acre_status
-port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
-{
-    (void)map;
-    int saved = errno;
-    return explain(status_of(mprotect(start, length, protection_of(access)), saved));
-}
-
-acre_status
-port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
-{
-    acre_status status = port_protect(map, start, length, access);
-    if (status == ACRE_OK && map->flags & ACRE_MAP_POPULATE)
-        (void)populate(start, length, access, 1);
-    return status;
-}
-
-acre_status
 port_decommit(acre_mmap *map, void *start, size_t length)
 {
+    uint32_t kept = DEMANDS | ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK | ACRE_MAP_DROPPABLE | ACRE_MAP_HUGE_TRANSPARENT |
+                    ACRE_MAP_HUGE;
     port_request fresh = {
         .address = start,
         .size = length,
         .alignment = map->page_size,
         .page_size = map->page_size,
-        .flags = (map->flags & (DEMANDS | ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK)) | ACRE_IS_RESERVATION |
-                 ACRE_MAP_REPLACE,
+        .flags = (map->flags & kept) | ACRE_IS_RESERVATION | ACRE_MAP_REPLACE,
+        .node_plus_one = (uint32_t)map->private_[1],
     };
     acre_mmap replaced;
     return port_map(&fresh, &replaced);
 }
 
-// ---- guards and contents ----------------------------------------------------------------------------------------------
-
-static int
-is_shared_memory(const acre_mmap *map)
+int
+port_is_reserved(const void *start, size_t length)
 {
-    return (map->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE)) == ACRE_MAP_SHARED;
-}
-
-// The range back to its first contents.  A shared file keeps its own.
-static acre_status
-empty(const acre_mmap *map, void *start, size_t length)
-{
-    if (is_shared_memory(map))
-        return sys_madvise(start, length, MADV_REMOVE);
-    acre_status status = sys_madvise(start, length, MADV_DONTNEED);
-    return status == -EINVAL ? sys_madvise(start, length, LINUX_MADV_DONTNEED_LOCKED) : status;
+    uintptr_t at = (uintptr_t)start;
+    uintptr_t end = at + length;
+    acre_area area;
+    while (at < end) {
+        if (port_area_at(at, &area) != ACRE_OK || area.access != ACRE_NONE)
+            return 0;
+        at = area.end;
+    }
+    // What was hidden by a protection has pages, which a reservation has not.
+    const void *lowest;
+    return port_lowest_touched(start, length, &lowest) == ACRE_OK && (uintptr_t)lowest == end;
 }
 
 acre_status
-port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
+port_can_account(size_t length)
 {
-    acre_status status = -EINVAL;
-    if (port_can(ACRE_CAN_GUARD_WITH_MARKERS))
-        status = explain(sys_madvise(start, length, LINUX_MADV_GUARD_INSTALL));
-    if (status == ACRE_OK) {
-        // Markers drop a process's pages; the memory behind shared ones is emptied besides.
-        if (is_shared_memory(map))
-            status = empty(map, start, length);
-        *kind = ACRE_HAS_MARKER_GUARDS;
-        return status;
-    }
-    if (status != -EINVAL)
-        return status;
+    void *trial;
+    acre_status status = sys_mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &trial);
+    if (status == ACRE_OK)
+        status = sys_munmap(trial, length);
+    return linux_explain(status);
+}
 
-    // Locked pages refuse markers too.  Shared memory can only be emptied while it is writable; private pages
-    // are dropped once the guard stands.
-    if (is_shared_memory(map) && (status = empty(map, start, length)) != ACRE_OK)
-        return status;
-    status = port_protect(map, start, length, ACRE_NONE);
+// Maps huge pages where the range has none yet.  What was mapped, at most `capacity` parts, is noted in `parts`.
+static acre_status
+map_huge_parts(acre_mmap *map, uintptr_t start, uintptr_t end, acre_range *parts, size_t capacity, size_t *count,
+               uintptr_t *reached)
+{
+    port_request request = {
+        .alignment = map->page_size,
+        .page_size = map->page_size,
+        .flags = (map->flags & (DEMANDS | ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK)) | ACRE_MAP_HUGE | ACRE_MAP_REPLACE,
+        .node_plus_one = (uint32_t)map->private_[1],
+    };
+    uintptr_t at = start;
+    while (at < end && *count < capacity) {
+        acre_area area;
+        acre_status status = port_area_at(at, &area);
+        if (status != ACRE_OK)
+            return status;
+        uintptr_t part_end = area.end < end ? area.end : end;
+        if (area.page_size != map->page_size) {
+            acre_mmap mapped;
+            request.address = (void *)at;
+            request.size = part_end - at;
+            status = port_map(&request, &mapped);
+            if (status != ACRE_OK)
+                return status;
+            parts[*count].base = (void *)at;
+            parts[(*count)++].length = part_end - at;
+        }
+        at = part_end;
+    }
+    *reached = at;
+    return ACRE_OK;
+}
+
+static acre_status
+commit_huge(acre_mmap *map, void *start, size_t length, uint32_t access)
+{
+    enum { PARTS = 16 };
+    uintptr_t at = (uintptr_t)start;
+    uintptr_t end = at + length;
+    while (at < end) {
+        acre_range parts[PARTS];
+        size_t count = 0;
+        uintptr_t reached = at;
+        acre_status status = map_huge_parts(map, at, end, parts, PARTS, &count, &reached);
+        if (status == ACRE_OK)
+            status = linux_explain(sys_mprotect((void *)at, reached - at, linux_protection(access)));
+        if (status != ACRE_OK) {
+            while (count-- > 0)
+                (void)port_decommit(map, parts[count].base, parts[count].length);
+            return status;
+        }
+        at = reached;
+    }
+    return ACRE_OK;
+}
+
+static acre_status
+commit_locked(acre_mmap *map, void *start, size_t length, uint32_t access)
+{
+    acre_status status = sys_mlock_on_fault(start, length);
+    if (status == ACRE_OK)
+        status = sys_mprotect(start, length, linux_protection(access));
+    if (status == ACRE_OK)
+        status = lock(start, length, map->flags);
+    return linux_explain(status);
+}
+
+acre_status
+port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
+{
+    acre_status status;
+    if (map->flags & ACRE_MAP_HUGE)
+        status = commit_huge(map, start, length, access);
+    else if (map->flags & LOCKS)
+        status = commit_locked(map, start, length, access);
+    else
+        status = linux_explain(sys_mprotect(start, length, linux_protection(access)));
+    if (status == ACRE_OK && map->flags & ACRE_MAP_POPULATE)
+        (void)populate(start, length, access, map->flags);
+    return status;
+}
+
+acre_status
+port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
+{
+    // What is committed by the way is committed in full.
+    int commits = access != ACRE_NONE && map->flags & (ACRE_MAP_HUGE | LOCKS | ACRE_MAP_POPULATE) &&
+                  linux_is_committable(map);
+    return commits ? port_commit(map, start, length, access)
+                   : linux_explain(sys_mprotect(start, length, linux_protection(access)));
+}
+
+// ---- resizing ---------------------------------------------------------------------------------------------------------
+
+static acre_status
+shrink(acre_mmap *map, size_t size)
+{
+    acre_mmap rest = {.base = (char *)map->base + size, .size = map->size - size};
+    acre_status status = port_unmap(&rest);
+    if (status == ACRE_OK)
+        map->size = size;
+    return status;
+}
+
+// What is added behind an anonymous map or a reservation is a map of the same kind.
+static acre_status
+map_added(const acre_mmap *map, void *address, size_t size, uint32_t placement)
+{
+    uint32_t kept = PREPARED | ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK | ACRE_MAP_DROPPABLE | ACRE_MAP_HUGE |
+                    ACRE_IS_RESERVATION;
+    port_request request = {
+        .address = address,
+        .size = size,
+        .alignment = map->page_size,
+        .page_size = map->page_size,
+        .access = map->access,
+        .flags = (map->flags & kept) | placement,
+        .node_plus_one = (uint32_t)map->private_[1],
+    };
+    acre_mmap added;
+    acre_status status = port_map(&request, &added);
+    return status == -EEXIST ? -ENOMEM : status;
+}
+
+// Pages of a file, and more of it behind them.
+static acre_status
+stretch(void *base, size_t size, size_t stretched, int manner, void **result)
+{
+    int saved = errno;
+    *result = mremap(base, size, stretched, manner);
+    acre_status status = linux_explain(status_of(*result == MAP_FAILED ? -1 : 0, saved));
+    // Told of a size beyond all addresses.
+    return status == -EINVAL || status == -EFAULT ? -ENOMEM : status;
+}
+
+// A file's pages are added by stretching its last one.
+static acre_status
+stretch_file(acre_mmap *map, size_t size)
+{
+    char *last = (char *)map->base + map->size - map->page_size;
+    size_t stretched = map->page_size + size - map->size;
+    void *result;
+    acre_status status = stretch(last, map->page_size, stretched, 0, &result);
     if (status != ACRE_OK)
         return status;
-    *kind = ACRE_HAS_PAGE_GUARDS;
-    return is_shared_memory(map) ? ACRE_OK : empty(map, start, length);
+    status = sys_mprotect(last + map->page_size, stretched - map->page_size, linux_protection(map->access));
+    if (status != ACRE_OK)
+        (void)sys_munmap(last + map->page_size, stretched - map->page_size);
+    return linux_explain(status);
 }
 
-acre_status
-port_unguard(acre_mmap *map, void *start, size_t length, uint32_t access)
-{
-    // Access first: when it is refused, all is still guarded.
-    if (access != ACRE_NONE) {
-        acre_status status = port_protect(map, start, length, access);
-        if (status != ACRE_OK)
-            return status;
-    }
-    if ((map->flags & ACRE_HAS_MARKER_GUARDS) == 0)
-        return ACRE_OK;
-    return explain(sys_madvise(start, length, LINUX_MADV_GUARD_REMOVE));
-}
-
-acre_status
-port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
-{
-    if (when == ACRE_DISCARD_LAZY && (map->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE)) == 0) {
-        acre_status status = sys_madvise(start, length, MADV_FREE);
-        if (status != -EINVAL)
-            return explain(status);
-    }
-    return explain(empty(map, start, length));
-}
-
-// ---- residency --------------------------------------------------------------------------------------------------------
-
-// From linux/fs.h of 6.7.
-struct page_region {
-    uint64_t start, end, categories;
-};
-struct pagemap_scan {
-    uint64_t size, flags, start, end, walk_end, regions, region_count, max_pages, inverted, all_of, any_of,
-        returned;
-};
-#define PAGEMAP_SCAN_REQUEST _IOWR('f', 16, struct pagemap_scan)
-enum { PAGE_PRESENT = 1 << 3, PAGE_SWAPPED = 1 << 4 };
-
-// Pages found in [start, start + length): how many bytes, and the lowest.
-typedef struct found {
-    size_t bytes;
-    uintptr_t lowest;
-} found;
-
-static void
-find_run(found *result, uintptr_t start, uintptr_t end)
-{
-    if (result->bytes == 0)
-        result->lowest = start;
-    result->bytes += end - start;
-}
-
-// One call for many pages.
 static acre_status
-scan_by_ioctl(int file, uintptr_t start, uintptr_t end, int swapped_too, int first_only, found *result)
+grow_in_place(acre_mmap *map, size_t size)
 {
-    struct page_region regions[32];
-    struct pagemap_scan scan = {
-        .size = sizeof scan,
-        .start = start,
-        .end = end,
-        .regions = (uintptr_t)regions,
-        .region_count = sizeof regions / sizeof regions[0],
-        .max_pages = first_only ? 1 : 0,
-        .any_of = PAGE_PRESENT | (swapped_too ? PAGE_SWAPPED : 0),
-        .returned = PAGE_PRESENT | PAGE_SWAPPED,
-    };
-    while (scan.start < end) {
-        int count;
-        acre_status status = sys_ioctl(file, PAGEMAP_SCAN_REQUEST, &scan, &count);
-        if (status != ACRE_OK)
-            return status;
-        for (int i = 0; i < count; i++)
-            find_run(result, (uintptr_t)regions[i].start, (uintptr_t)regions[i].end);
-        if (first_only && count > 0)
-            break;
-        scan.start = scan.walk_end;
-    }
+    char *end = (char *)map->base + map->size;
+    acre_status status = map->flags & ACRE_IS_FILE
+                             ? stretch_file(map, size)
+                             : map_added(map, end, size - map->size, ACRE_MAP_FIXED);
+    if (status == ACRE_OK)
+        map->size = size;
+    return status;
+}
+
+static int
+is_one_area(const acre_mmap *map)
+{
+    acre_area area;
+    return port_area_at((uintptr_t)map->base, &area) == ACRE_OK &&
+           (uintptr_t)map->base + map->size <= area.end;
+}
+
+static acre_status
+move_file(acre_mmap *map, size_t size)
+{
+    void *moved;
+    acre_status status = stretch(map->base, map->size, size, MREMAP_MAYMOVE, &moved);
+    if (status != ACRE_OK)
+        return status;
+    map->base = moved;
+    map->size = size;
     return ACRE_OK;
 }
 
-// One entry of 8 bytes for each page.
+// Room for all, the new part at its end, then the old pages to its beginning: each step can be undone but the last.
 static acre_status
-scan_by_entries(int file, uintptr_t start, uintptr_t end, int swapped_too, int first_only, found *result)
+move_memory(acre_mmap *map, size_t size)
 {
-    uint64_t entries[256];
-    size_t page = port_page_size();
-    uint64_t wanted = (uint64_t)1 << 63 | (uint64_t)(swapped_too != 0) << 62;
-    while (start < end) {
-        size_t count = (end - start) / page;
-        if (count > sizeof entries / sizeof entries[0])
-            count = sizeof entries / sizeof entries[0];
-        int saved = errno;
-        ssize_t got = pread(file, entries, count * sizeof entries[0],
-                            (off_t)((uint64_t)start / page * sizeof entries[0]));
-        if (got == -1)
-            return status_of(-1, saved);
-        if (got < (ssize_t)sizeof entries[0])
-            return -EIO;
-        count = (size_t)got / sizeof entries[0];
-        for (size_t i = 0; i < count; i++, start += page) {
-            if ((entries[i] & wanted) == 0)
-                continue;
-            find_run(result, start, start + page);
-            if (first_only)
-                return ACRE_OK;
-        }
+    size_t alignment = map->page_size;
+    if (map->flags & ACRE_MAP_HUGE_TRANSPARENT) {
+        size_t huge = port_transparent_huge_size();
+        alignment = huge > alignment && size >= huge ? huge : alignment;
     }
-    return ACRE_OK;
-}
-
-// Of a file's pages this tells what the page cache holds.
-static acre_status
-scan_by_mincore(uintptr_t start, uintptr_t end, int first_only, found *result)
-{
-    unsigned char present[512];
-    size_t page = port_page_size();
-    while (start < end) {
-        size_t count = (end - start) / page;
-        if (count > sizeof present)
-            count = sizeof present;
-        int saved = errno;
-        acre_status status = status_of(mincore((void *)start, count * page, present), saved);
-        if (status != ACRE_OK)
-            return status;
-        for (size_t i = 0; i < count; i++, start += page) {
-            if ((present[i] & 1) == 0)
-                continue;
-            find_run(result, start, start + page);
-            if (first_only)
-                return ACRE_OK;
-        }
-    }
-    return ACRE_OK;
-}
-
-static acre_status
-scan(const void *start, size_t length, int swapped_too, int first_only, found *result)
-{
-    uintptr_t first = (uintptr_t)start;
-    uintptr_t end = first + length;
-    found none = {0, end};
-    *result = none;
-    if (!port_can(ACRE_CAN_COUNT_RESIDENT_EXACTLY))
-        return scan_by_mincore(first, end, first_only, result);
-
-    int file = sys_open("/proc/self/pagemap", O_RDONLY);
-    if (file < 0)
-        return file;
-    acre_status status = scan_by_ioctl(file, first, end, swapped_too, first_only, result);
+    void *room;
+    acre_status status = linux_hold(size, alignment, NULL, &room);
+    if (status != ACRE_OK)
+        return status;
+    status = map_added(map, (char *)room + map->size, size - map->size, ACRE_MAP_REPLACE);
+    if (status == ACRE_OK)
+        status = linux_explain(sys_move(map->base, map->size, room));
     if (status != ACRE_OK) {
-        *result = none;
-        status = scan_by_entries(file, first, end, swapped_too, first_only, result);
+        (void)sys_munmap(room, size);
+        return status;
     }
-    sys_close(file);
-    return status;
+    map->base = room;
+    map->size = size;
+    return ACRE_OK;
 }
 
 acre_status
-port_resident(const void *start, size_t length, size_t *bytes)
+port_resize(acre_mmap *map, size_t size, uint32_t how)
 {
-    found result;
-    acre_status status = scan(start, length, 0, 0, &result);
-    if (status == ACRE_OK)
-        *bytes = result.bytes;
-    return status;
+    if (size < map->size)
+        return shrink(map, size);
+    acre_status status = grow_in_place(map, size);
+    if (status == ACRE_OK || how != ACRE_RESIZE_MAY_MOVE)
+        return status;
+    if (!is_one_area(map) || map->flags & (ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS))
+        return ACRE_BAD_STATE;
+    return map->flags & ACRE_IS_FILE ? move_file(map, size) : move_memory(map, size);
 }
 
 acre_status
-port_lowest_touched(const void *start, size_t length, const void **lowest)
+port_seal(acre_mmap *map)
 {
-    found result;
-    acre_status status = scan(start, length, 1, 1, &result);
-    if (status == ACRE_OK)
-        *lowest = (const void *)result.lowest;
-    return status;
+    if (!port_can(ACRE_CAN_SEAL))
+        return -ENOTSUP;
+    int saved = errno;
+    return status_of(syscall(LINUX_SYS_mseal, map->base, map->size, 0), saved);
 }
 
-// ---- the rest ---------------------------------------------------------------------------------------------------------
+// ---- identity ---------------------------------------------------------------------------------------------------------
 
 acre_status
 port_continues(const acre_mmap *map, const acre_mmap *next)
@@ -486,24 +648,14 @@ port_continues(const acre_mmap *map, const acre_mmap *next)
     if (status != ACRE_OK)
         return status;
     // By the kernel's offsets, not the handles': of adopted maps nobody told them.
-    uint64_t first_at = first.file_offset + ((uintptr_t)map->base - first.start);
-    uint64_t second_at = second.file_offset + ((uintptr_t)next->base - second.start);
+    uint64_t first_end = first.file_offset + ((uintptr_t)map->base + map->size - first.start);
+    uint64_t second_start = second.file_offset + ((uintptr_t)next->base - second.start);
     int same = first.device == second.device && first.inode == second.inode && first.inode != 0 &&
-               first_at + map->size == second_at;
+               first_end == second_start;
     return same ? ACRE_OK : ACRE_BACKING_MISMATCH;
 }
 
-void
-port_icache_flush(void *start, size_t length)
-{
-    __builtin___clear_cache((char *)start, (char *)start + length);
-}
-
-void
-port_jit_write(int allowed)
-{
-    (void)allowed;  // no such toggle here
-}
+// ---- files, processes, caches -----------------------------------------------------------------------------------------
 
 acre_status
 port_file_open(const char *path, int writable, acre_file *file, uint64_t *size)
@@ -534,4 +686,16 @@ acre_process
 port_process_id(void)
 {
     return getpid();
+}
+
+void
+port_icache_flush(void *start, size_t length)
+{
+    __builtin___clear_cache((char *)start, (char *)start + length);
+}
+
+void
+port_jit_write(int allowed)
+{
+    (void)allowed;  // no such toggle here
 }

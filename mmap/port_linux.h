@@ -9,7 +9,13 @@
 #define _FILE_OFFSET_BITS 64
 
 // In the symbol table these carry the library's prefix, as the port's functions do.
+#define linux_can acre_linux_can
+#define linux_can_populate acre_linux_can_populate
+#define linux_find_near acre_linux_find_near
+#define linux_hold acre_linux_hold
+#define linux_memory_object acre_linux_memory_object
 #define linux_out_of_memory acre_linux_out_of_memory
+#define linux_prepare acre_linux_prepare
 #define linux_query_self acre_linux_query_self
 #define linux_read_file acre_linux_read_file
 #define linux_read_number acre_linux_read_number
@@ -20,6 +26,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -27,13 +34,21 @@
 
 // Newer than the headers that acre is built with may be.
 enum {
+    LINUX_MAP_DROPPABLE = 0x08,
     LINUX_MAP_FIXED_NOREPLACE = 0x100000,
+    LINUX_MAP_HUGE_SHIFT = 26,
+    LINUX_MADV_COLD = 20,
+    LINUX_MADV_PAGEOUT = 21,
     LINUX_MADV_POPULATE_READ = 22,
     LINUX_MADV_POPULATE_WRITE = 23,
     LINUX_MADV_DONTNEED_LOCKED = 24,
+    LINUX_MADV_COLLAPSE = 25,
     LINUX_MADV_GUARD_INSTALL = 102,
-    LINUX_MADV_GUARD_REMOVE = 103
+    LINUX_MADV_GUARD_REMOVE = 103,
+    LINUX_MLOCK_ONFAULT = 1
 };
+// The same number on every architecture.
+#define LINUX_SYS_mseal 462
 
 // `result` is that of a call that answers -1 on failure, `saved` the errno from before it.
 static inline acre_status
@@ -94,6 +109,45 @@ sys_close(int file)
     errno = saved;
 }
 
+static inline acre_status
+sys_mprotect(void *base, size_t size, int protection)
+{
+    int saved = errno;
+    return status_of(mprotect(base, size, protection), saved);
+}
+
+// Locks by number: sanitizers let the C library's functions do nothing, and say that they did.
+static inline acre_status
+sys_mlock(void *base, size_t size)
+{
+    int saved = errno;
+    return status_of(syscall(SYS_mlock, base, size), saved);
+}
+
+static inline acre_status
+sys_mlock_on_fault(void *base, size_t size)
+{
+    // musl, and C libraries before 2.27, have no name for it.
+    int saved = errno;
+    return status_of(syscall(SYS_mlock2, base, size, LINUX_MLOCK_ONFAULT), saved);
+}
+
+static inline acre_status
+sys_munlock(void *base, size_t size)
+{
+    int saved = errno;
+    return status_of(syscall(SYS_munlock, base, size), saved);
+}
+
+// Moves pages to exactly `target`, in place of what is there.
+static inline acre_status
+sys_move(void *base, size_t size, void *target)
+{
+    int saved = errno;
+    return status_of(mremap(base, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target) == MAP_FAILED ? -1 : 0,
+                     saved);
+}
+
 // Bytes read, 0 at the end, or a failure.
 static inline ssize_t
 sys_read(int file, void *bytes, size_t count)
@@ -123,10 +177,60 @@ ssize_t linux_read_file(const char *path, char *text, size_t capacity);
 uint64_t linux_read_number(const char *path);
 // The smallest explicit huge page size; 0 when there is none.
 size_t linux_smallest_huge_size(void);
+// As port_can; -1 when it cannot be found out now.
+int linux_can(acre_capability what);
+// Whether pages can be brought by advice (5.14).
+int linux_can_populate(void);
 // PROCMAP_QUERY for the area at `address` of this process; -ENOTSUP or another failure where the kernel has none.
 acre_status linux_query_self(uintptr_t address, acre_area *out);
+// Room of `size` bytes at a multiple of `alignment`, all within `reach` of `near_address`, as near as can be.
+acre_status linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t reach, void **base);
 // -ENOMEM, or ACRE_TOO_MANY_AREAS when the process was seen to be at that limit.
 acre_status linux_out_of_memory(void);
 
+static inline int
+linux_protection(uint32_t access)
+{
+    return (access & ACRE_READ ? PROT_READ : 0) | (access & ACRE_WRITE ? PROT_WRITE : 0) |
+           (access & ACRE_EXEC ? PROT_EXEC : 0);
+}
+
+// ENOMEM may mean the limit of areas.
+static inline acre_status
+linux_explain(acre_status status)
+{
+    return status == -ENOMEM ? linux_out_of_memory() : status;
+}
+
+// madvise calls it EAGAIN.
+static inline acre_status
+linux_explain_advice(acre_status status)
+{
+    return status == -ENOMEM || status == -EAGAIN ? linux_out_of_memory() : status;
+}
+
+// Memory whose pages belong to an object of the kernel's, not of a file system: shared, or a view of a ring or twin.
+static inline int
+linux_is_shared_memory(const acre_mmap *map)
+{
+    return (map->flags & (ACRE_IS_RING | ACRE_IS_TWIN)) != 0 ||
+           (map->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE)) == ACRE_MAP_SHARED;
+}
+
+// What can be committed: reservations and private anonymous maps; of adopted ones only what was said to be a reservation.
+static inline int
+linux_is_committable(const acre_mmap *map)
+{
+    uint32_t others = ACRE_MAP_SHARED | ACRE_IS_FILE | ACRE_IS_RING | ACRE_IS_TWIN | ACRE_IS_CLONE;
+    return (map->flags & others) == 0 && (map->flags & (ACRE_IS_ADOPTED | ACRE_IS_RESERVATION)) != ACRE_IS_ADOPTED;
+}
+
+// Addresses held by an inaccessible map, at a multiple of `alignment`; a wish for where.
+acre_status linux_hold(size_t size, size_t alignment, void *wish, void **base);
+// What a map must and should have besides its pages: demands, locks, wishes.  Flags of wishes that were not granted are
+// taken out of *flags.
+acre_status linux_prepare(void *base, const port_request *request, uint32_t *flags);
+// Kernel memory with a name, closed on exec: a descriptor, or a failure.  `huge` is a page size or 0.
+int linux_memory_object(const char *name, uint64_t size, size_t huge);
 
 #endif  // ACRE_MMAP_PORT_LINUX_H_

@@ -473,7 +473,7 @@ find_page_size(int file, acre_process process, raw_area *raw)
 
 // -ENAMETOOLONG when the text does not fit into `bytes` (`last`: then without it).
 static acre_status
-look(int file, uintptr_t address, char *bytes, size_t capacity, int last, acre_area *out)
+look(int file, acre_process process, uintptr_t address, char *bytes, size_t capacity, int last, acre_area *out)
 {
     if (port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME))
         return query_in_file(file, address, bytes, capacity, last, out);
@@ -487,7 +487,7 @@ look(int file, uintptr_t address, char *bytes, size_t capacity, int last, acre_a
         return -ENAMETOOLONG;
     if (has_escape(&raw))
         unescape(&raw);
-    find_page_size(-1, 0, &raw);
+    find_page_size(-1, process, &raw);
     return describe(&raw, out);
 }
 
@@ -495,9 +495,9 @@ look(int file, uintptr_t address, char *bytes, size_t capacity, int last, acre_a
 static ACRE_COLD acre_status
 look_with_room(int file, uintptr_t address, acre_area *out)
 {
-    char bytes[LONGEST_LINE];
+    char bytes[LONGEST_LINE] = {0};
     acre_status status = rewind_text(file);
-    return status == ACRE_OK ? look(file, address, bytes, sizeof bytes, 1, out) : status;
+    return status == ACRE_OK ? look(file, 0, address, bytes, sizeof bytes, 1, out) : status;
 }
 
 acre_status
@@ -506,9 +506,9 @@ port_area_at(uintptr_t address, acre_area *out)
     int file = open_proc(0, "maps");
     if (file < 0)
         return file;
-    char bytes[512];
+    char bytes[512] = {0};
     acre_area area;
-    acre_status status = look(file, address, bytes, sizeof bytes, 0, &area);
+    acre_status status = look(file, 0, address, bytes, sizeof bytes, 0, &area);
     if (status == -ENAMETOOLONG)
         status = look_with_room(file, address, &area);
     sys_close(file);
@@ -526,10 +526,120 @@ linux_query_self(uintptr_t address, acre_area *out)
     int file = open_proc(0, "maps");
     if (file < 0)
         return file;
-    char bytes[512];
+    char bytes[512] = {0};
     acre_status status = query_in_file(file, address, bytes, sizeof bytes, 1, out);
     sys_close(file);
     return status;
+}
+
+// ---- room near an address ---------------------------------------------------------------------------------------------
+
+// Goes through the areas of this process upwards, by whichever way there is.
+typedef struct walker {
+    window text;
+    char bytes[512];
+    uintptr_t position;
+    int by_ioctl;
+} walker;
+
+// The next area that ends above the position: 1, 0 at the end, or a failure.
+static acre_status
+walk_on(walker *walk, acre_area *out)
+{
+    raw_area raw;
+    acre_status status;
+    if (walk->by_ioctl) {
+        status = query_whatever_path(walk->text.file, walk->position, 1, walk->bytes, sizeof walk->bytes, &raw);
+        status = status == ACRE_OK ? 1 : status == ACRE_NOT_MAPPED ? 0 : status;
+    } else {
+        do
+            status = take_area(&walk->text, &raw);
+        while (status == 1 && raw.end <= walk->position);
+    }
+    if (status == 1) {
+        acre_status described = describe(&raw, out);
+        if (described != ACRE_OK)
+            return described;
+        walk->position = out->end;
+    }
+    return status;
+}
+
+typedef struct wanted {
+    size_t size, alignment;
+    uintptr_t low, high;  // the room lies within [low, high]
+    uintptr_t center;
+    uintptr_t best;       // 0 = none yet
+} wanted;
+
+static uintptr_t
+distance(uintptr_t a, uintptr_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+// The place in the hole [start, end) that is nearest to the center.
+static void
+consider(wanted *room, uintptr_t start, uintptr_t end)
+{
+    if (start < room->low)
+        start = room->low;
+    if (end > room->high)
+        end = room->high;
+    if (start > UINTPTR_MAX - (room->alignment - 1))
+        return;
+    uintptr_t first = (start + room->alignment - 1) & ~(uintptr_t)(room->alignment - 1);
+    if (first > end || end - first < room->size)
+        return;
+    uintptr_t last = (end - room->size) & ~(uintptr_t)(room->alignment - 1);
+    uintptr_t at = room->center & ~(uintptr_t)(room->alignment - 1);
+    at = at < first ? first : at > last ? last : at;
+    if (room->best == 0 || distance(at, room->center) < distance(room->best, room->center))
+        room->best = at;
+}
+
+acre_status
+linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t reach, void **base)
+{
+    // The lowest pages are the system's; stacks grow down and the program break up, and both need room for that.
+    enum { LOWEST = 64 * 1024, STACK_ROOM = 16 * 1024 * 1024, HEAP_ROOM = 64 * 1024 * 1024 };
+    wanted room = {
+        .size = size,
+        .alignment = alignment,
+        .low = near_address > reach && near_address - reach > LOWEST ? near_address - reach : LOWEST,
+        .high = near_address > UINTPTR_MAX - reach ? UINTPTR_MAX : near_address + reach,
+        .center = near_address,
+    };
+    walker areas = {.by_ioctl = port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME)};
+    areas.text = (window){.file = open_proc(0, "maps"), .capacity = sizeof areas.bytes, .bytes = areas.bytes};
+    if (areas.text.file < 0)
+        return areas.text.file;
+
+    // From a little below, for what grows from there.
+    areas.position = room.low > HEAP_ROOM ? room.low - HEAP_ROOM : 0;
+    uintptr_t hole = 0;
+    acre_area area;
+    acre_status status;
+    while ((status = walk_on(&areas, &area)) == 1) {
+        uintptr_t end = area.start;
+        if (area.flags & ACRE_AREA_STACK)
+            end = end > STACK_ROOM ? end - STACK_ROOM : 0;
+        if (end > hole)
+            consider(&room, hole, end);
+        hole = area.end;
+        if (area.flags & ACRE_AREA_HEAP)
+            hole = hole > UINTPTR_MAX - HEAP_ROOM ? UINTPTR_MAX : hole + HEAP_ROOM;
+        if (hole >= room.high)
+            break;
+    }
+    sys_close(areas.text.file);
+    // Above the last area lies what is not the program's.
+    if (status < 0)
+        return status;
+    if (room.best == 0)
+        return -ENOMEM;
+    *base = (void *)room.best;
+    return ACRE_OK;
 }
 
 acre_status
@@ -695,7 +805,7 @@ port_view_query(port_view *view, uintptr_t address, acre_area *out)
 
     acre_status status = rewind_text(view->query_file);
     if (status == ACRE_OK)
-        status = look(view->query_file, address, view->queried, sizeof view->queried, 1, out);
+        status = look(view->query_file, view->process, address, view->queried, sizeof view->queried, 1, out);
     if (status == ACRE_NOT_MAPPED && check_alive(view) == -ESRCH)
         return -ESRCH;
     return status;

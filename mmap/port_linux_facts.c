@@ -5,7 +5,6 @@
 #include "mmap/port_linux.h"
 
 #include <linux/mman.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -108,8 +107,9 @@ insert_size(size_t *sizes, size_t capacity, size_t count, size_t size)
         sizes[at] = size;
 }
 
-int
-port_page_sizes(size_t *sizes, size_t capacity)
+// Fills in the explicit huge pages' sizes behind the base page's; their number with it, or a failure.
+static int
+read_page_sizes(size_t *sizes, size_t capacity)
 {
     insert_size(sizes, capacity, 0, port_page_size());
     int count = 1;
@@ -117,7 +117,7 @@ port_page_sizes(size_t *sizes, size_t capacity)
     // opendir allocates; the call beneath it does not.
     int folder = sys_open("/sys/kernel/mm/hugepages", O_RDONLY | O_DIRECTORY);
     if (folder < 0)
-        return count;
+        return folder == -EMFILE || folder == -ENFILE ? folder : count;
     _Alignas(8) char entries[1024];
     int saved = errno;
     long got;
@@ -141,6 +141,31 @@ port_page_sizes(size_t *sizes, size_t capacity)
     return count;
 }
 
+int
+port_page_sizes(size_t *sizes, size_t capacity)
+{
+    // They do not change while the system runs.
+    enum { MOST = 16 };
+    static _Atomic size_t known[MOST];
+    static _Atomic int known_count;
+    int count = atomic_load_explicit(&known_count, memory_order_acquire);
+    if (count == 0) {
+        size_t found[MOST];
+        count = read_page_sizes(found, MOST);
+        if (count < 0) {
+            insert_size(sizes, capacity, 0, port_page_size());
+            return 1;
+        }
+        count = count < MOST ? count : MOST;
+        for (int i = 0; i < count; i++)
+            atomic_store_explicit(&known[i], found[i], memory_order_relaxed);
+        atomic_store_explicit(&known_count, count, memory_order_release);
+    }
+    for (size_t i = 0; i < capacity && i < (size_t)count; i++)
+        sizes[i] = atomic_load_explicit(&known[i], memory_order_relaxed);
+    return count;
+}
+
 size_t
 linux_smallest_huge_size(void)
 {
@@ -149,6 +174,28 @@ linux_smallest_huge_size(void)
     if (size == 1) {
         size_t sizes[2];
         size = port_page_sizes(sizes, 2) >= 2 ? sizes[1] : 0;
+        atomic_store_explicit(&known, size, memory_order_relaxed);
+    }
+    return size;
+}
+
+size_t
+port_default_huge_size(void)
+{
+    char text[4096];
+    if (linux_smallest_huge_size() == 0 || linux_read_file("/proc/meminfo", text, sizeof text) <= 0)
+        return 0;
+    uint64_t size = number_of_key(text, "Hugepagesize") * 1024;
+    return size <= SIZE_MAX / 2 ? (size_t)size : 0;
+}
+
+size_t
+port_transparent_huge_size(void)
+{
+    static _Atomic size_t known = 1;
+    size_t size = atomic_load_explicit(&known, memory_order_relaxed);
+    if (size == 1) {
+        size = (size_t)linux_read_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
         atomic_store_explicit(&known, size, memory_order_relaxed);
     }
     return size;
@@ -207,10 +254,11 @@ probe_guard_markers(void)
     void *page = scratch_page(PROT_READ | PROT_WRITE);
     if (page == NULL)
         return -1;
-    // The call reads a set of signals to block: of none, unless the marker keeps it from reading.
+    // The call writes the number of a processor into the page, unless the marker keeps it from that.  (Not one that debuggers
+    // carry out themselves: Valgrind would die of it.)
     int saved = errno;
     int guarded = sys_madvise(page, port_page_size(), LINUX_MADV_GUARD_INSTALL) == ACRE_OK &&
-                  syscall(SYS_rt_sigprocmask, SIG_BLOCK, page, NULL, _NSIG / 8) == -1 && errno == EFAULT;
+                  syscall(SYS_getcpu, page, NULL, NULL) == -1 && errno == EFAULT;
     errno = saved;
     return sys_munmap(page, port_page_size()) == ACRE_OK ? guarded : -1;
 }
@@ -261,9 +309,109 @@ probe_transparent_huge_pages(void)
            strstr(mode, "[never]") == NULL;
 }
 
-// What this version of acre can demand; without a probe it cannot.
+// A call that the system has may still be refused by this process's limits.
+static int
+probe_lock(void)
+{
+    void *page = scratch_page(PROT_READ | PROT_WRITE);
+    if (page == NULL)
+        return -1;
+    acre_status status = sys_mlock(page, port_page_size());
+    return sys_munmap(page, port_page_size()) == ACRE_OK ? status != -ENOTSUP : -1;
+}
+
+static int
+probe_lock_on_fault(void)
+{
+    void *page = scratch_page(PROT_READ | PROT_WRITE);
+    if (page == NULL)
+        return -1;
+    acre_status status = sys_mlock_on_fault(page, port_page_size());
+    return sys_munmap(page, port_page_size()) == ACRE_OK ? status != -ENOTSUP && status != -EINVAL : -1;
+}
+
+static int
+probe_huge_pages(void)
+{
+    size_t size = port_default_huge_size();
+    if (size == 0)
+        return 0;
+    void *base;
+    acre_status status = sys_mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0, &base);
+    if (status == -ENOMEM)
+        return 1;  // and none is free
+    return status == ACRE_OK && sys_munmap(base, size) == ACRE_OK;
+}
+
+static int
+probe_seal(void)
+{
+    // Sealing nothing, which only a kernel that can seal takes for right.
+    int saved = errno;
+    long none = syscall(LINUX_SYS_mseal, NULL, 0, 0);
+    long wrong = syscall(LINUX_SYS_mseal, NULL, 0, 1);
+    int error = errno;
+    errno = saved;
+    return none == 0 && wrong == -1 && error == EINVAL;
+}
+
+static int
+probe_object(int sealable)
+{
+    int file = linux_memory_object("acre", port_page_size(), 0);
+    if (file == -EMFILE || file == -ENFILE || file == -ENOMEM)
+        return -1;
+    if (file < 0)
+        return 0;
+    int works = !sealable || port_image_seal(file) == ACRE_OK;
+    sys_close(file);
+    return works;
+}
+
+static int
+probe_twin(void)
+{
+    return probe_object(0);
+}
+
+static int
+probe_seal_images(void)
+{
+    return probe_object(1);
+}
+
+static int
+probe_name(void)
+{
+    void *page = scratch_page(PROT_READ);
+    if (page == NULL)
+        return -1;
+    uint32_t flags = 0;
+    port_request request = {.size = port_page_size(), .name = "acre"};
+    acre_status status = linux_prepare(page, &request, &flags);
+    return sys_munmap(page, port_page_size()) == ACRE_OK ? status == ACRE_OK && flags & ACRE_GOT_NAME ? 1 : 0 : -1;
+}
+
+static int
+probe_nodes(void)
+{
+    int policy = 0;
+    int saved = errno;
+    return status_of(syscall(SYS_get_mempolicy, &policy, NULL, 0, NULL, 0), saved) == ACRE_OK;
+}
+
+// One for each; none is missing.
 static const probe probes[ACRE_CAPABILITY_COUNT] = {
     [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_exclude_from_dumps,
+    [ACRE_CAN_LOCK] = probe_lock,
+    [ACRE_CAN_LOCK_ON_FAULT] = probe_lock_on_fault,
+    [ACRE_CAN_HUGE_PAGES] = probe_huge_pages,
+    [ACRE_CAN_SEAL] = probe_seal,
+    [ACRE_CAN_SEAL_IMAGES] = probe_seal_images,
+    [ACRE_CAN_MOVE] = always,
+    [ACRE_CAN_TWIN] = probe_twin,
+    [ACRE_CAN_NAME] = probe_name,
+    [ACRE_CAN_PLACE_ON_NODES] = probe_nodes,
     [ACRE_CAN_GUARD_WITH_MARKERS] = probe_guard_markers,
     [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = probe_transparent_huge_pages,
     [ACRE_CAN_FIX_ADDRESS] = always,
@@ -279,20 +427,38 @@ static _Atomic uint32_t present_capabilities;
 static _Atomic uint32_t pretended_missing;
 
 int
-port_can(acre_capability what)
+linux_can(acre_capability what)
 {
     uint32_t bit = (uint32_t)1 << what;
     if (atomic_load_explicit(&pretended_missing, memory_order_relaxed) & bit)
         return 0;
     if ((atomic_load_explicit(&known_capabilities, memory_order_acquire) & bit) == 0) {
-        int found = probes[what] == NULL ? 0 : probes[what]();
+        int found = probes[what]();
         if (found < 0)
-            return 0;
+            return -1;
         if (found)
             atomic_fetch_or_explicit(&present_capabilities, bit, memory_order_relaxed);
         atomic_fetch_or_explicit(&known_capabilities, bit, memory_order_release);
     }
     return (atomic_load_explicit(&present_capabilities, memory_order_relaxed) & bit) != 0;
+}
+
+int
+port_can(acre_capability what)
+{
+    return linux_can(what) == 1;
+}
+
+int
+linux_can_populate(void)
+{
+    static _Atomic int known = -1;
+    int can = atomic_load_explicit(&known, memory_order_relaxed);
+    if (can < 0) {
+        can = takes_advice(LINUX_MADV_POPULATE_READ);
+        atomic_store_explicit(&known, can, memory_order_relaxed);
+    }
+    return can == 1;
 }
 
 void
@@ -365,6 +531,36 @@ memory_limit(void)
     return limit;
 }
 
+// Whether the kernel lets this process lock what it likes: by a capability, which counts in the first user namespace only.
+static int
+locks_without_limit(void)
+{
+    enum { IPC_LOCK = 14 };
+    char text[4096];
+    if (linux_read_file("/proc/self/uid_map", text, sizeof text) <= 0 || strstr(text, "4294967295") == NULL ||
+        linux_read_file("/proc/self/status", text, sizeof text) <= 0)
+        return 0;
+    const char *set = strstr(text, "CapEff:\t");
+    if (set == NULL)
+        return 0;
+    // 16 hexadecimal digits; bit 14 is in the fourth from the right.
+    char digit = set[8 + 16 - 1 - IPC_LOCK / 4];
+    unsigned value = digit <= '9' ? (unsigned)(digit - '0') : (unsigned)(digit - 'a' + 10);
+    return (value >> IPC_LOCK % 4 & 1) != 0;
+}
+
+static uint64_t
+lock_limit(void)
+{
+    if (locks_without_limit())
+        return UINT64_MAX;
+    struct rlimit limit;
+    int saved = errno;
+    if (status_of(getrlimit(RLIMIT_MEMLOCK, &limit), saved) != ACRE_OK)
+        return 0;
+    return limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+}
+
 // The kernel puts these bytes at the very top of the user's addresses.
 static uint64_t
 address_bits(void)
@@ -395,14 +591,9 @@ port_system_read(acre_system *out)
     out->memory_limit = memory_limit();
     out->address_bits = address_bits();
 
-    struct rlimit lock;
-    int saved = errno;
-    if (getrlimit(RLIMIT_MEMLOCK, &lock) == 0)
-        out->lock_limit = lock.rlim_cur == RLIM_INFINITY ? UINT64_MAX : lock.rlim_cur;
-    errno = saved;
+    out->lock_limit = lock_limit();
 
-    out->transparent_huge_size =
-        linux_read_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
+    out->transparent_huge_size = port_transparent_huge_size();
     if (linux_read_file("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text) > 0)
         out->transparent_huge_mode = strstr(text, "[always]") != NULL    ? 2
                                      : strstr(text, "[madvise]") != NULL ? 1
@@ -416,7 +607,7 @@ linux_out_of_memory(void)
     // The kernel keeps a few areas of distance where a call cuts one in three or moves one.
     uint64_t count;
     uint64_t limit = linux_read_number("/proc/sys/vm/max_map_count");
-    if (limit != 0 && port_area_count(&count) == ACRE_OK && count + 3 >= limit)
+    if (limit != 0 && port_area_count(&count) == ACRE_OK && count + 6 >= limit)
         return ACRE_TOO_MANY_AREAS;
     return -ENOMEM;
 }

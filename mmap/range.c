@@ -32,24 +32,79 @@ check_destroyable(const acre_mmap *map)
     return map->flags & ACRE_IS_SEALED && (map->access & ACRE_WRITE) == 0 ? ACRE_SEALED : ACRE_OK;
 }
 
+// What the system does not permit on a sealed map.
+static acre_status
+of_sealed(const acre_mmap *map, acre_status status)
+{
+    return status == -EPERM && map->flags & ACRE_IS_SEALED ? ACRE_SEALED : status;
+}
+
 // ---- access -----------------------------------------------------------------------------------------------------------
+
+// Whether a commit may be refused after a part of it was done: locks are steps of their own, and where advice or locks have made
+// areas of parts, each is.
+static int
+comes_in_steps(const acre_mmap *map)
+{
+    return (map->private_[0] & UNEVEN || map->flags & (ACRE_MAP_LOCKED | ACRE_MAP_LOCK_ON_FAULT)) &&
+           check_committable(map) == ACRE_OK;
+}
+
+// A range that was wholly reserved, after a commit that was refused half-way.
+static void
+take_back(acre_mmap *map, void *start, size_t length)
+{
+    // A decommit returns accounting, too, but takes guards and advice along.
+    if (map->flags & ACRE_HAS_MARKER_GUARDS || map->private_[0] & UNEVEN)
+        (void)port_protect(map, start, length, ACRE_NONE);
+    else
+        (void)port_decommit(map, start, length);
+}
+
+// Whether every page is known to have the map's own access.
+static int
+is_uniform(const acre_mmap *map)
+{
+    return (map->private_[0] & MIXED) == 0;
+}
+
+// Code is made visible by reading through it, which guarded pages do not bear.
+static void
+flush_code(const acre_mmap *map, char *start, size_t length)
+{
+    if ((map->flags & (ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS)) == 0) {
+        port_icache_flush(start, length);
+        return;
+    }
+    for (size_t done = 0; done < length; done += port_page_size()) {
+        size_t present;
+        if (port_resident(start + done, port_page_size(), &present) == ACRE_OK && present != 0)
+            port_icache_flush(start + done, port_page_size());
+    }
+}
 
 // What commit and protect have in common: gives the range its access and keeps account of whether the map is of one access.
 static acre_status
 give(acre_mmap *map, size_t offset, size_t length, uint32_t access, int committing)
 {
     void *start = at(map, offset);
-    int uniform = (map->private_[0] & MIXED) == 0;
-    acre_status status = committing ? port_commit(map, start, length, access)
-                                    : port_protect(map, start, length, access);
+    int uniform = is_uniform(map);
+    int reserved = access != ACRE_NONE && comes_in_steps(map) && port_is_reserved(start, length);
+    // So that a commit of several areas is not refused in the middle, it is asked for as a whole before.
+    acre_status status = reserved && map->private_[0] & UNEVEN ? port_can_account(length) : ACRE_OK;
+    if (status != ACRE_OK)
+        return status;
+    status = committing ? port_commit(map, start, length, access)
+                        : port_protect(map, start, length, access);
     if (status != ACRE_OK) {
-        // A part may have been done, of a map whose parts are areas of their own.
-        if (uniform)
+        if (reserved)
+            take_back(map, start, length);
+        else if (uniform)
             (void)port_protect(map, start, length, map->access);
         return status;
     }
     if (access & ACRE_EXEC)
-        port_icache_flush(start, length);
+        flush_code(map, start, length);
     if (length == map->size && (!committing || access == map->access)) {
         map->access = access;
         map->private_[0] &= ~(uintptr_t)MIXED;
@@ -95,9 +150,14 @@ acre_mmap_decommit(acre_mmap *map, size_t offset, size_t length)
     if (status != ACRE_OK || length == 0)
         return status;
     status = port_decommit(map, at(map, offset), length);
-    if (status == ACRE_OK)
-        map->private_[0] |= MIXED;
-    return status;
+    if (status != ACRE_OK)
+        return status;
+    if (length == map->size) {
+        map->private_[0] = 0;
+        map->flags &= ~(uint32_t)(ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS);
+    }
+    map->private_[0] |= MIXED;
+    return ACRE_OK;
 }
 
 acre_status
@@ -128,7 +188,7 @@ acre_mmap_discard(acre_mmap *map, size_t offset, size_t length, uint32_t when)
         return status;
     if ((map->flags & (ACRE_IS_FILE | ACRE_MAP_SHARED)) == (ACRE_IS_FILE | ACRE_MAP_SHARED))
         return ACRE_BAD_STATE;
-    return length == 0 ? ACRE_OK : port_discard(map, at(map, offset), length, when);
+    return length == 0 ? ACRE_OK : of_sealed(map, port_discard(map, at(map, offset), length, when));
 }
 
 acre_status
@@ -142,7 +202,18 @@ acre_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
     }
     if (when > ACRE_DISCARD_LAZY)
         return ACRE_BAD_OPTION;
-    return count == 0 ? ACRE_OK : -ENOTSUP;
+    size_t handled = 0;
+    acre_status status = port_discard_many(ranges, count, when, &handled);
+    if (done != NULL)
+        *done = handled;
+    return status;
+}
+
+// Where pages are emptied behind the program's back, guards would be, too.
+static int
+may_be_guarded(const acre_mmap *map)
+{
+    return (map->flags & (ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE)) == 0 && (map->private_[0] & WIPED) == 0;
 }
 
 acre_status
@@ -153,16 +224,22 @@ acre_mmap_guard(acre_mmap *map, size_t offset, size_t length)
         status = check_destroyable(map);
     if (status != ACRE_OK)
         return status;
-    if (map->flags & (ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE))
+    if (!may_be_guarded(map))
         return ACRE_BAD_STATE;
     if (length == 0)
         return ACRE_OK;
 
     uint32_t kind;
     status = port_guard(map, at(map, offset), length, &kind);
-    if (status == ACRE_OK)
-        map->flags |= kind;
-    return status;
+    if (status != ACRE_OK) {
+        if (is_uniform(map))
+            (void)port_protect(map, at(map, offset), length, map->access);
+        return of_sealed(map, status);
+    }
+    map->flags |= kind;
+    if (kind == ACRE_HAS_PAGE_GUARDS)
+        map->private_[0] |= MIXED;
+    return ACRE_OK;
 }
 
 acre_status
@@ -173,15 +250,29 @@ acre_mmap_unguard(acre_mmap *map, size_t offset, size_t length)
         status = check_destroyable(map);
     if (status != ACRE_OK)
         return status;
-    if (map->flags & (ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE))
+    if (!may_be_guarded(map))
         return ACRE_BAD_STATE;
     if (length == 0)
         return ACRE_OK;
-    int known = (map->private_[0] & MIXED) == 0 && (map->flags & ACRE_HAS_PAGE_GUARDS) == 0;
-    return port_unguard(map, at(map, offset), length, known ? ACRE_NONE : map->access);
+    return of_sealed(map, port_unguard(map, at(map, offset), length, !is_uniform(map)));
 }
 
 // ---- residency --------------------------------------------------------------------------------------------------------
+
+// The whole base pages that hold a range of bytes.
+typedef struct span {
+    void *start;
+    size_t length;
+} span;
+
+static span
+pages_of(const acre_mmap *map, size_t offset, size_t length)
+{
+    size_t page = port_page_size();
+    size_t first = offset & ~(page - 1);
+    span result = {at(map, first), round_up(offset + length, page) - first};
+    return result;
+}
 
 acre_status
 acre_mmap_resident(const acre_mmap *map, size_t offset, size_t length, size_t *bytes)
@@ -193,43 +284,58 @@ acre_mmap_resident(const acre_mmap *map, size_t offset, size_t length, size_t *b
         *bytes = 0;
         return ACRE_OK;
     }
-    size_t page = port_page_size();
-    size_t first = offset & ~(page - 1);
-    size_t end = round_up(offset + length, page);
-    return port_resident(at(map, first), end - first, bytes);
+    span pages = pages_of(map, offset, length);
+    return port_resident(pages.start, pages.length, bytes);
 }
 
-// What this version does not do, once its arguments have been found right.
+typedef acre_status (*on_pages)(acre_mmap *map, void *start, size_t length);
 
 static acre_status
-not_yet(const acre_mmap *map, size_t offset, size_t length)
+on_any_bytes(on_pages call, acre_mmap *map, size_t offset, size_t length)
 {
     acre_status status = check_bytes(map, offset, length);
-    return status == ACRE_OK && length != 0 ? -ENOTSUP : status;
+    if (status != ACRE_OK || length == 0)
+        return status;
+    span pages = pages_of(map, offset, length);
+    return call(map, pages.start, pages.length);
 }
 
 acre_status
 acre_mmap_populate(acre_mmap *map, size_t offset, size_t length)
 {
-    return not_yet(map, offset, length);
+    return on_any_bytes(port_populate, map, offset, length);
+}
+
+// A lock on droppable pages would be granted and not kept.
+static acre_status
+lock(on_pages call, acre_mmap *map, size_t offset, size_t length)
+{
+    acre_status status = check_bytes(map, offset, length);
+    if (status == ACRE_OK && map->flags & ACRE_MAP_DROPPABLE)
+        return ACRE_BAD_STATE;
+    if (status == ACRE_OK)
+        status = on_any_bytes(call, map, offset, length);
+    if (length != 0 && length != map->size && status == ACRE_OK)
+        map->private_[0] |= UNEVEN;
+    return status;
 }
 
 acre_status
 acre_mmap_lock(acre_mmap *map, size_t offset, size_t length)
 {
-    return not_yet(map, offset, length);
+    return lock(port_lock, map, offset, length);
 }
 
 acre_status
 acre_mmap_lock_on_fault(acre_mmap *map, size_t offset, size_t length)
 {
-    return not_yet(map, offset, length);
+    return lock(port_lock_on_fault, map, offset, length);
 }
 
 acre_status
 acre_mmap_unlock(acre_mmap *map, size_t offset, size_t length)
 {
-    return not_yet(map, offset, length);
+    return lock(port_unlock, map, offset, length);
 }
 
 acre_status
@@ -240,8 +346,11 @@ acre_mmap_flush(acre_mmap *map, size_t offset, size_t length, uint32_t how)
         return status;
     if (how > ACRE_FLUSH_ASYNC)
         return ACRE_BAD_OPTION;
-    int has_file = (map->flags & (ACRE_IS_FILE | ACRE_MAP_SHARED)) == (ACRE_IS_FILE | ACRE_MAP_SHARED);
-    return length != 0 && has_file ? -ENOTSUP : ACRE_OK;
+    uint32_t shared_file = ACRE_IS_FILE | ACRE_MAP_SHARED;
+    if (length == 0 || (map->flags & shared_file) != shared_file)
+        return ACRE_OK;
+    span pages = pages_of(map, offset, length);
+    return port_flush(map, pages.start, pages.length, how);
 }
 
 acre_status
@@ -252,5 +361,21 @@ acre_mmap_advise(acre_mmap *map, size_t offset, size_t length, acre_advice advic
         return status;
     if ((unsigned)advice > ACRE_ADVISE_KEEP_ON_FORK)
         return ACRE_BAD_OPTION;
-    return length == 0 ? ACRE_OK : -ENOTSUP;
+    if ((advice == ACRE_ADVISE_DONT_FORK || advice == ACRE_ADVISE_WIPE_ON_FORK) && check_destroyable(map) != ACRE_OK)
+        return ACRE_SEALED;
+    // The child would be without its markers.
+    if (advice == ACRE_ADVISE_WIPE_ON_FORK && map->flags & ACRE_HAS_MARKER_GUARDS)
+        return ACRE_BAD_STATE;
+    if (length == 0)
+        return ACRE_OK;
+    status = port_advise(map, at(map, offset), length, advice);
+    if (status != ACRE_OK)
+        return status;
+    if (advice == ACRE_ADVISE_WIPE_ON_FORK)
+        map->private_[0] |= WIPED;
+    else if (advice == ACRE_ADVISE_KEEP_ON_FORK && length == map->size)
+        map->private_[0] &= ~(uintptr_t)WIPED;
+    if (length != map->size)
+        map->private_[0] |= UNEVEN;
+    return ACRE_OK;
 }

@@ -227,7 +227,7 @@ TEST_P(Areas, say_the_same_by_next_and_by_query_and_after_seek)
     EXPECT_EQ(by_next.lines(), after_seek.lines());
     EXPECT_EQ(by_next.lines(), by_query.lines());
     EXPECT_EQ(by_next.lines(), at_once.lines());
-    EXPECT_GT(by_next.count(), 10u);
+    EXPECT_GT(by_next.count(), 5u);
 }
 
 TEST(AreaWays, ioctl_and_text_agree_on_the_whole_map)
@@ -249,7 +249,7 @@ TEST(AreaWays, ioctl_and_text_agree_on_the_whole_map)
     note_all(&stepping, &by_ioctl);
     note_all(&reading, &by_text);
     EXPECT_EQ(by_ioctl.lines(), by_text.lines());
-    EXPECT_GT(by_ioctl.count(), 10u);
+    EXPECT_GT(by_ioctl.count(), 5u);  // a static program has few
 }
 
 TEST_P(Areas, of_every_kind_are_recognized)
@@ -427,7 +427,7 @@ TEST_P(Areas, a_query_does_not_disturb_next)
         ASSERT_OK(acre_areas_query(&queried, reinterpret_cast<uintptr_t>(&alone), &other));
     }
     EXPECT_EQ(alone.lines(), disturbed.lines());
-    EXPECT_GT(alone.count(), 5u);
+    EXPECT_GT(alone.count(), 3u);
 }
 
 TEST_P(Areas, closing_leaves_nothing_behind)

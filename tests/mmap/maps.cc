@@ -1,6 +1,9 @@
 #include "tests/mmap/maps.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -17,6 +20,44 @@ std::string fresh_path(const std::string &name)
 }
 
 }  // namespace
+
+int free_descriptor()
+{
+    int descriptor = dup(0);
+    close(descriptor);
+    return descriptor;
+}
+
+char *free_address(size_t size)
+{
+    acre_mmap map = {};
+    EXPECT_OK(acre_mmap_reserve(size, ACRE_NONE, nullptr, &map));
+    char *address = bytes(map);
+    EXPECT_OK(acre_mmap_unmap(&map));
+    return address;
+}
+
+uint64_t number_in(const std::string &path, const std::string &key)
+{
+    std::ifstream in(path);
+    std::string line;
+    while (std::getline(in, line)) {
+        if (line.compare(0, key.size(), key) == 0)
+            return std::strtoull(line.c_str() + key.size(), nullptr, 10);
+    }
+    return 0;
+}
+
+bool limit_locks(size_t pages)
+{
+    struct rlimit limit = {pages * page(), pages * page()};
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct sets[2] = {};
+    if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0 || syscall(SYS_capget, &header, sets) != 0)
+        return false;
+    sets[0].effective &= ~(1u << CAP_IPC_LOCK);
+    return syscall(SYS_capset, &header, sets) == 0;
+}
 
 File::File(const std::string &text, const std::string &name)
     : path(fresh_path(name)), descriptor(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600))

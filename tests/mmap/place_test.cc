@@ -5,16 +5,6 @@ using namespace acre_test;
 
 namespace {
 
-// An address with room around it where nothing is mapped.
-char *free_address(size_t size)
-{
-    acre_mmap map = {};
-    EXPECT_OK(acre_mmap_reserve(size, ACRE_NONE, nullptr, &map));
-    char *address = bytes(map);
-    EXPECT_OK(acre_mmap_unmap(&map));
-    return address;
-}
-
 TEST(Place, a_wish_is_taken_when_it_is_free)
 {
     acre_mmap_opts opts = {};

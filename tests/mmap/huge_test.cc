@@ -1,0 +1,356 @@
+// Huge pages: transparent ones as a wish, explicit ones from their pool, everything in whole ones.
+#include <fstream>
+#include <vector>
+
+#include "mmap/port.h"
+#include "tests/mmap/maps.h"
+
+using namespace acre_test;
+
+namespace {
+
+size_t transparent_size()
+{
+    acre_system system = {};
+    return acre_system_read(&system) == ACRE_OK ? system.transparent_huge_size : 0;
+}
+
+// The word in brackets.
+std::string mode_of(const char *file)
+{
+    std::ifstream in(std::string("/sys/kernel/mm/transparent_hugepage/") + file);
+    std::string text;
+    std::getline(in, text);
+    size_t start = text.find('[');
+    return start == std::string::npos ? "" : text.substr(start + 1, text.find(']') - start - 1);
+}
+
+// ---- transparent ------------------------------------------------------------------------------------------------------
+
+TEST(TransparentHuge, is_aligned_and_granted_where_the_mode_permits)
+{
+    size_t huge = transparent_size();
+    if (huge == 0)
+        GTEST_SKIP() << "this system has no transparent huge pages";
+    bool permitted = mode_of("enabled") != "never";
+    acre_mmap_opts opts = flags(ACRE_MAP_HUGE_TRANSPARENT);
+    for (int reserved = 0; reserved < 2; reserved++) {
+        Map map;
+        if (reserved)
+            ASSERT_OK(acre_mmap_reserve(3 * huge, ACRE_READ_WRITE, &opts, &map));
+        else
+            ASSERT_OK(acre_mmap_anon(3 * huge, ACRE_READ_WRITE, &opts, &map));
+        EXPECT_EQ(0u, reinterpret_cast<uintptr_t>(map.base) % huge);
+        EXPECT_EQ(page(), map.page_size);
+        EXPECT_EQ(permitted, (map.flags & ACRE_MAP_HUGE_TRANSPARENT) != 0);
+        EXPECT_TRUE(has_vm_flag(map.base, "hg"));
+        ASSERT_OK(acre_mmap_commit(&map, 0, map.size));
+        bytes(map, huge)[0] = 1;
+        if (permitted) {
+            EXPECT_EQ(huge, smaps_bytes(map.base, "AnonHugePages"));
+        }
+        // What was given back and committed again is advised again.
+        ASSERT_OK(acre_mmap_decommit(&map, 0, map.size));
+        ASSERT_OK(acre_mmap_commit(&map, 0, map.size));
+        EXPECT_TRUE(has_vm_flag(map.base, "hg"));
+    }
+}
+
+TEST(TransparentHuge, of_shared_memory_follows_a_mode_of_its_own)
+{
+    size_t huge = transparent_size();
+    std::string mode = mode_of("shmem_enabled");
+    if (huge == 0 || mode.empty())
+        GTEST_SKIP() << "this system has no transparent huge pages";
+    Map map;
+    acre_mmap_opts opts = flags(ACRE_MAP_HUGE_TRANSPARENT | ACRE_MAP_SHARED);
+    ASSERT_OK(acre_mmap_anon(2 * huge, ACRE_READ_WRITE, &opts, &map));
+    bytes(map)[0] = 1;
+    EXPECT_EQ(mode != "never" && mode != "deny", (map.flags & ACRE_MAP_HUGE_TRANSPARENT) != 0);
+    EXPECT_EQ((map.flags & ACRE_MAP_HUGE_TRANSPARENT) != 0, smaps_bytes(map.base, "ShmemPmdMapped") != 0);
+}
+
+TEST(TransparentHuge, below_their_size_needs_no_alignment)
+{
+    Map map;
+    acre_mmap_opts opts = flags(ACRE_MAP_HUGE_TRANSPARENT);
+    ASSERT_OK(acre_mmap_anon(3 * page(), ACRE_READ_WRITE, &opts, &map));
+    EXPECT_EQ(3 * page(), map.size);
+    bytes(map)[0] = 1;
+}
+
+TEST(TransparentHuge, are_never_there_with_no_huge)
+{
+    size_t huge = transparent_size();
+    if (huge == 0)
+        GTEST_SKIP() << "this system has no transparent huge pages";
+    Map map;
+    acre_mmap_opts opts = flags(ACRE_MAP_NO_HUGE);
+    opts.alignment = huge;
+    ASSERT_OK(acre_mmap_reserve(2 * huge, ACRE_READ_WRITE, &opts, &map));
+    ASSERT_OK(acre_mmap_commit(&map, 0, map.size));
+    EXPECT_TRUE(has_vm_flag(map.base, "nh"));
+    std::memset(map.base, 1, map.size);
+    EXPECT_EQ(0u, smaps_bytes(map.base, "AnonHugePages"));
+    EXPECT_EQ(map.size, smaps_bytes(map.base, "Rss"));
+}
+
+// ---- explicit ---------------------------------------------------------------------------------------------------------
+
+std::vector<size_t> huge_sizes()
+{
+    std::vector<size_t> sizes(static_cast<size_t>(acre_page_sizes(nullptr, 0)));
+    acre_page_sizes(sizes.data(), sizes.size());
+    sizes.erase(sizes.begin());
+    return sizes;
+}
+
+std::string pool(size_t size, const char *file)
+{
+    return "/sys/kernel/mm/hugepages/hugepages-" + std::to_string(size / 1024) + "kB/" + file;
+}
+
+// Pages that a map may still take.
+uint64_t free_pages(size_t size)
+{
+    return number_in(pool(size, "free_hugepages")) - number_in(pool(size, "resv_hugepages"));
+}
+
+acre_mmap_opts of_size(size_t size, uint32_t more = 0)
+{
+    acre_mmap_opts opts = flags(ACRE_MAP_HUGE | more);
+    opts.page_size = size;
+    return opts;
+}
+
+TEST(ExplicitHuge, unknown_sizes_are_refused)
+{
+    acre_mmap untouched = {};
+    for (size_t size : {page(), page() * 2, page() + 1, size_t{3} << 20, size_t{1} << 29}) {
+        bool known = false;
+        for (size_t huge : huge_sizes())
+            known |= huge == size;
+        if (known)
+            continue;
+        acre_mmap_opts opts = of_size(size);
+        expect_refused(ACRE_BAD_OPTION, untouched,
+                       [&] { return acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &untouched); });
+        expect_refused(ACRE_BAD_OPTION, untouched,
+                       [&] { return acre_mmap_reserve(page(), ACRE_READ_WRITE, &opts, &untouched); });
+    }
+}
+
+TEST(ExplicitHuge, are_refused_where_there_are_none)
+{
+    if (!huge_sizes().empty())
+        GTEST_SKIP() << "this system has huge pages";
+    acre_mmap untouched = {};
+    acre_mmap_opts opts = flags(ACRE_MAP_HUGE);
+    expect_refused(-ENOTSUP, untouched, [&] { return acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &untouched); });
+}
+
+TEST(ExplicitHuge, from_an_empty_pool_are_out_of_memory)
+{
+    bool tried = false;
+    for (size_t size : huge_sizes()) {
+        if (free_pages(size) != 0 || number_in(pool(size, "nr_overcommit_hugepages")) != 0)
+            continue;
+        tried = true;
+        acre_mmap untouched = {};
+        for (uint32_t more : {0u, uint32_t{ACRE_MAP_NO_DUMP}, uint32_t{ACRE_MAP_SHARED}, uint32_t{ACRE_MAP_LOCKED}}) {
+            acre_mmap_opts opts = of_size(size, more);
+            expect_refused(-ENOMEM, untouched,
+                           [&] { return acre_mmap_anon(1, ACRE_READ_WRITE, &opts, &untouched); });
+        }
+        acre_mmap_opts opts = of_size(size);
+        expect_refused(-ENOMEM, untouched, [&] { return acre_mmap_ring(1, &opts, &untouched); });
+    }
+    if (!tried)
+        GTEST_SKIP() << "no pool of huge pages is empty";
+}
+
+TEST(ExplicitHuge, a_reservation_takes_addresses_only)
+{
+    if (huge_sizes().empty())
+        GTEST_SKIP() << "this system has no huge pages";
+    for (size_t size : huge_sizes()) {
+        uint64_t before = free_pages(size);
+        Map map;
+        acre_mmap_opts opts = of_size(size, ACRE_MAP_NO_DUMP);
+        ASSERT_OK(acre_mmap_reserve(2 * size + 1, ACRE_READ_WRITE, &opts, &map));
+        EXPECT_EQ(3 * size, map.size);
+        EXPECT_EQ(size, map.page_size);
+        EXPECT_EQ(0u, reinterpret_cast<uintptr_t>(map.base) % size);
+        EXPECT_EQ(before, free_pages(size));
+        expect_refused(ACRE_BAD_OFFSET, map, [&] { return acre_mmap_commit(&map, 0, page()); });
+        acre_mmap tail = {};
+        expect_refused(ACRE_BAD_OFFSET, map, [&] { return acre_mmap_split(&map, page(), &tail); });
+        if (before == 0 && number_in(pool(size, "nr_overcommit_hugepages")) == 0) {
+            expect_refused(-ENOMEM, map, [&] { return acre_mmap_commit(&map, size, size); });
+            expect_refused(-ENOMEM, map, [&] { return acre_mmap_protect(&map, 0, 3 * size, ACRE_READ); });
+            EXPECT_EQ("---p", permissions(bytes(map, size)));
+            EXPECT_TRUE(has_vm_flag(bytes(map, size), "dd"));
+        }
+        ASSERT_OK(acre_mmap_split(&map, size, &tail));
+        ASSERT_OK(acre_mmap_merge(&map, &tail));
+        ASSERT_OK(acre_mmap_decommit(&map, size, size));
+        EXPECT_EQ(before, free_pages(size));
+    }
+}
+
+TEST(ExplicitHuge, the_default_size_is_the_systems)
+{
+    size_t size = number_in("/proc/meminfo", "Hugepagesize:") * 1024;
+    if (huge_sizes().empty() || size == 0)
+        GTEST_SKIP() << "this system has no huge pages";
+    Map map;
+    acre_mmap_opts opts = flags(ACRE_MAP_HUGE);
+    ASSERT_OK(acre_mmap_reserve(1, ACRE_READ_WRITE, &opts, &map));
+    EXPECT_EQ(size, map.page_size);
+    EXPECT_EQ(size, map.size);
+    // A file that is not of a huge-page file system has other pages.
+    File file(std::string(page(), 'f'));
+    acre_mmap untouched = {};
+    expect_refused(ACRE_BAD_OPTION, untouched,
+                   [&] { return acre_mmap_file(file.descriptor, 0, 1, ACRE_READ, &opts, &untouched); });
+}
+
+// Runs for each size whose pool has pages enough.
+template <class Body>
+void with_pages(uint64_t count, Body body)
+{
+    bool tried = false;
+    for (size_t size : huge_sizes()) {
+        if (free_pages(size) < count)
+            continue;
+        tried = true;
+        body(size);
+    }
+    if (!tried)
+        GTEST_SKIP() << "no pool of huge pages has " << count << " free pages";
+}
+
+TEST(ExplicitHuge, are_mapped_cut_and_unmapped_whole)
+{
+    with_pages(4, [](size_t size) {
+        uint64_t before = free_pages(size);
+        acre_mmap map = {}, tail = {};
+        acre_mmap_opts opts = of_size(size);
+        ASSERT_OK(acre_mmap_anon(3 * size + 1, ACRE_READ_WRITE, &opts, &map));
+        EXPECT_EQ(4 * size, map.size);
+        EXPECT_EQ(before - 4, free_pages(size));
+        EXPECT_EQ(size, smaps_bytes(map.base, "KernelPageSize"));
+        for (size_t at = 0; at < map.size; at += size)
+            bytes(map)[at] = 1;
+        ASSERT_OK(acre_mmap_split(&map, size, &tail));
+        ASSERT_OK(acre_mmap_unmap(&tail));
+        EXPECT_EQ(before - 1, free_pages(size));
+        EXPECT_EQ(1, bytes(map)[0]);
+        ASSERT_OK(acre_mmap_unmap(&map));
+        EXPECT_EQ(before, free_pages(size));
+    });
+}
+
+TEST(ExplicitHuge, reservations_commit_what_is_not_huge_yet)
+{
+    with_pages(4, [](size_t size) {
+        uint64_t before = free_pages(size);
+        Map map;
+        acre_mmap_opts opts = of_size(size, ACRE_MAP_NO_DUMP);
+        ASSERT_OK(acre_mmap_reserve(4 * size, ACRE_READ_WRITE, &opts, &map));
+        ASSERT_OK(acre_mmap_commit(&map, size, size));
+        EXPECT_EQ(before - 1, free_pages(size));
+        EXPECT_EQ(size, smaps_bytes(bytes(map, size), "KernelPageSize"));
+        EXPECT_TRUE(has_vm_flag(bytes(map, size), "dd"));
+        bytes(map, size)[3] = 3;
+        ASSERT_OK(acre_mmap_commit(&map, 0, map.size));
+        EXPECT_EQ(before - 4, free_pages(size));
+        EXPECT_EQ(3, bytes(map, size)[3]);
+        ASSERT_OK(acre_mmap_decommit(&map, size, 2 * size));
+        EXPECT_EQ(before - 2, free_pages(size));
+        EXPECT_EQ("---p", permissions(bytes(map, size)));
+        ASSERT_OK(acre_mmap_protect(&map, size, size, ACRE_READ));
+        EXPECT_EQ(0, bytes(map, size)[3]);
+        EXPECT_EQ(before - 3, free_pages(size));
+        ASSERT_OK(acre_mmap_decommit(&map, 0, map.size));
+        EXPECT_EQ(before, free_pages(size));
+    });
+}
+
+TEST(ExplicitHuge, a_commit_that_the_pool_cannot_fill_takes_nothing)
+{
+    with_pages(1, [](size_t size) {
+        uint64_t before = free_pages(size);
+        Map map;
+        acre_mmap_opts opts = of_size(size);
+        size_t whole = (static_cast<size_t>(before) + 2) * size;
+        ASSERT_OK(acre_mmap_reserve(whole, ACRE_READ_WRITE, &opts, &map));
+        if (number_in(pool(size, "nr_overcommit_hugepages")) != 0)
+            GTEST_SKIP() << "the pool grows by itself";
+        ASSERT_OK(acre_mmap_commit(&map, size, size));
+        bytes(map, size)[3] = 3;
+        expect_refused(-ENOMEM, map, [&] { return acre_mmap_commit(&map, 0, whole); });
+        EXPECT_EQ(before - 1, free_pages(size));
+        EXPECT_EQ(3, bytes(map, size)[3]);
+        EXPECT_EQ("---p", permissions(map.base));
+    });
+}
+
+TEST(ExplicitHuge, of_anonymous_maps_come_back_huge)
+{
+    with_pages(2, [](size_t size) {
+        uint64_t before = free_pages(size);
+        Map map;
+        acre_mmap_opts opts = of_size(size);
+        ASSERT_OK(acre_mmap_anon(2 * size, ACRE_READ_WRITE, &opts, &map));
+        bytes(map)[0] = 1;
+        ASSERT_OK(acre_mmap_decommit(&map, 0, size));
+        EXPECT_EQ(before - 1, free_pages(size));
+        ASSERT_OK(acre_mmap_commit(&map, 0, size));
+        EXPECT_EQ(size, smaps_bytes(map.base, "KernelPageSize"));
+        EXPECT_EQ(0, bytes(map)[0]);
+    });
+}
+
+TEST(ExplicitHuge, are_discarded_guarded_and_resized_whole)
+{
+    with_pages(3, [](size_t size) {
+        Map map;
+        acre_mmap_opts opts = of_size(size);
+        ASSERT_OK(acre_mmap_anon(2 * size, ACRE_READ_WRITE, &opts, &map));
+        std::memset(map.base, 1, map.size);
+        ASSERT_OK(acre_mmap_discard(&map, 0, size, ACRE_DISCARD_NOW));
+        EXPECT_EQ(0, bytes(map)[0]);
+        EXPECT_EQ(1, bytes(map)[size]);
+        expect_refused(ACRE_BAD_OFFSET, map, [&] { return acre_mmap_guard(&map, 0, page()); });
+        ASSERT_OK(acre_mmap_guard(&map, size, size));
+        EXPECT_EQ(static_cast<uint32_t>(ACRE_MAP_HUGE | ACRE_HAS_PAGE_GUARDS), map.flags);
+        EXPECT_FALSE(readable(bytes(map, size)));
+        ASSERT_OK(acre_mmap_unguard(&map, size, size));
+        EXPECT_EQ(0, bytes(map)[size]);
+        size_t resident = 0;
+        ASSERT_OK(acre_mmap_populate(&map, 1, 1));
+        ASSERT_OK(acre_mmap_resident(&map, 0, map.size, &resident));
+        EXPECT_EQ(2 * size, resident);
+        ASSERT_OK(acre_mmap_resize(&map, 1, ACRE_RESIZE_IN_PLACE));
+        EXPECT_EQ(size, map.size);
+    });
+}
+
+TEST(ExplicitHuge, make_a_ring)
+{
+    with_pages(1, [](size_t size) {
+        uint64_t before = free_pages(size);
+        acre_mmap map = {};
+        acre_mmap_opts opts = of_size(size);
+        ASSERT_OK(acre_mmap_ring(1, &opts, &map));
+        EXPECT_EQ(2 * size, map.size);
+        EXPECT_EQ(before - 1, free_pages(size));
+        bytes(map)[5] = 5;
+        EXPECT_EQ(5, static_cast<volatile char *>(map.base)[size + 5]);
+        ASSERT_OK(acre_mmap_unmap(&map));
+        EXPECT_EQ(before, free_pages(size));
+    });
+}
+
+}  // namespace

@@ -1,0 +1,367 @@
+// Resizing: in place and moving; what is added is fresh, what was there stays, and a refusal changes nothing.
+#include <sys/mman.h>
+
+#include "mmap/port.h"
+#include "tests/mmap/maps.h"
+
+using namespace acre_test;
+
+namespace {
+
+// A map whose neighbour behind is taken or free, as wanted: cut out of a reservation.
+struct Room {
+    acre_mmap before = {};  // an anonymous or other map is put here, at the start
+    acre_mmap behind = {};
+    void *address = nullptr;
+
+    Room(size_t size, bool is_taken)
+    {
+        EXPECT_OK(acre_mmap_reserve(size + 64 * page(), ACRE_NONE, nullptr, &before));
+        EXPECT_OK(acre_mmap_split(&before, size, &behind));
+        address = before.base;
+        EXPECT_OK(acre_mmap_unmap(&before));
+        if (!is_taken) {
+            EXPECT_OK(acre_mmap_unmap(&behind));
+        }
+    }
+    Room(const Room &) = delete;
+    Room &operator=(const Room &) = delete;
+    ~Room()
+    {
+        EXPECT_OK(acre_mmap_unmap(&behind));
+    }
+    acre_mmap_opts opts(uint32_t flag = 0) const
+    {
+        acre_mmap_opts result = flags(flag | ACRE_MAP_FIXED);
+        result.address = address;
+        return result;
+    }
+};
+
+void fill(const acre_mmap &map)
+{
+    for (size_t at = 0; at < map.size; at += page())
+        bytes(map)[at] = static_cast<char>(at / page() + 1);
+}
+
+void expect_filled(const acre_mmap &map, size_t size)
+{
+    for (size_t at = 0; at < size; at += page())
+        EXPECT_EQ(static_cast<char>(at / page() + 1), bytes(map)[at]);
+}
+
+// ---- shrinking --------------------------------------------------------------------------------------------------------
+
+TEST(Resize, shrinks_every_kind_of_map)
+{
+    File file(std::string(8 * page(), 'f'));
+    acre_mmap_opts shared = flags(ACRE_MAP_SHARED);
+    Map anon, memory, reserved, copy, mapped;
+    ASSERT_OK(acre_mmap_anon(8 * page(), ACRE_READ_WRITE, nullptr, &anon));
+    ASSERT_OK(acre_mmap_anon(8 * page(), ACRE_READ_WRITE, &shared, &memory));
+    ASSERT_OK(acre_mmap_reserve(8 * page(), ACRE_READ_WRITE, nullptr, &reserved));
+    ASSERT_OK(acre_mmap_file(file.descriptor, 0, 8 * page(), ACRE_READ_WRITE, nullptr, &copy));
+    ASSERT_OK(acre_mmap_file(file.descriptor, 0, 8 * page(), ACRE_READ_WRITE, &shared, &mapped));
+    ASSERT_OK(acre_mmap_commit(&reserved, 0, 4 * page()));
+    for (acre_mmap *map : {static_cast<acre_mmap *>(&anon), static_cast<acre_mmap *>(&memory),
+                           static_cast<acre_mmap *>(&reserved), static_cast<acre_mmap *>(&copy),
+                           static_cast<acre_mmap *>(&mapped)}) {
+        bytes(*map)[0] = 1;
+        void *base = map->base;
+        ASSERT_OK(acre_mmap_resize(map, 2 * page() + 1, ACRE_RESIZE_MAY_MOVE));
+        EXPECT_EQ(base, map->base);
+        EXPECT_EQ(3 * page(), map->size);
+        EXPECT_EQ(1, bytes(*map)[0]);
+        EXPECT_EQ("", permissions(bytes(*map, 3 * page())));
+        EXPECT_NE("", permissions(bytes(*map, 3 * page() - 1)));
+        // The same size, by any byte of its last page.
+        ASSERT_OK(acre_mmap_resize(map, 2 * page() + 5, ACRE_RESIZE_IN_PLACE));
+        EXPECT_EQ(3 * page(), map->size);
+    }
+}
+
+// ---- growing in place -------------------------------------------------------------------------------------------------
+
+TEST(Resize, grows_anonymous_memory_in_place)
+{
+    Room room(4 * page(), false);
+    acre_mmap_opts opts = room.opts();
+    Map map;
+    ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, &opts, &map));
+    fill(map);
+    size_t areas = area_count();
+    ASSERT_OK(acre_mmap_resize(&map, 9 * page(), ACRE_RESIZE_IN_PLACE));
+    EXPECT_EQ(room.address, map.base);
+    EXPECT_EQ(9 * page(), map.size);
+    expect_filled(map, 4 * page());
+    EXPECT_EQ(0, bytes(map)[4 * page()]);
+    bytes(map)[9 * page() - 1] = 1;
+    EXPECT_EQ(areas, area_count());
+}
+
+TEST(Resize, grows_a_reservation_by_reserved_pages)
+{
+    for (int committed = 0; committed < 2; committed++) {
+        Room room(4 * page(), false);
+        acre_mmap_opts opts = room.opts(ACRE_MAP_NO_DUMP);
+        Map map;
+        ASSERT_OK(acre_mmap_reserve(4 * page(), ACRE_READ_WRITE, &opts, &map));
+        if (committed) {
+            ASSERT_OK(acre_mmap_commit(&map, page(), page()));
+            bytes(map)[page()] = 5;
+        }
+        ASSERT_OK(acre_mmap_resize(&map, 8 * page(), ACRE_RESIZE_IN_PLACE));
+        EXPECT_EQ(8 * page(), map.size);
+        EXPECT_EQ("---p", permissions(bytes(map, 7 * page())));
+        EXPECT_TRUE(has_vm_flag(bytes(map, 7 * page()), "dd"));
+        ASSERT_OK(acre_mmap_commit(&map, 0, map.size));
+        EXPECT_TRUE(has_vm_flag(bytes(map, 7 * page()), "dd"));
+        EXPECT_EQ(committed ? 5 : 0, bytes(map)[page()]);
+        bytes(map)[8 * page() - 1] = 1;
+    }
+}
+
+TEST(Resize, grows_file_maps_in_place_by_the_files_bytes)
+{
+    std::string text(8 * page(), 'a');
+    text[4 * page()] = 'b';
+    text[7 * page()] = 'c';
+    for (uint32_t kind : {0u, uint32_t{ACRE_MAP_SHARED}}) {
+        File file(text);
+        Room room(2 * page(), false);
+        acre_mmap_opts opts = room.opts(kind);
+        Map map;
+        ASSERT_OK(acre_mmap_file(file.descriptor, 2 * page(), 2 * page(), ACRE_READ_WRITE, &opts, &map));
+        bytes(map)[0] = 'w';
+        ASSERT_OK(acre_mmap_resize(&map, 6 * page(), ACRE_RESIZE_IN_PLACE));
+        EXPECT_EQ(room.address, map.base);
+        EXPECT_EQ('w', bytes(map)[0]);
+        EXPECT_EQ('b', bytes(map)[2 * page()]);
+        EXPECT_EQ('c', bytes(map)[5 * page()]);
+        bytes(map)[5 * page()] = 'z';
+        EXPECT_EQ(kind ? 'z' : 'c', file.content()[7 * page()]);
+        // With a last page that has another access, what is added has the map's.
+        ASSERT_OK(acre_mmap_protect(&map, 5 * page(), page(), ACRE_READ));
+        ASSERT_OK(acre_mmap_resize(&map, 7 * page(), ACRE_RESIZE_IN_PLACE));
+        EXPECT_EQ(kind ? "r--s" : "r--p", permissions(bytes(map, 5 * page())));
+        EXPECT_EQ(kind ? "rw-s" : "rw-p", permissions(bytes(map, 6 * page())));
+    }
+}
+
+TEST(Resize, keeps_demands_access_and_locks)
+{
+    Room room(4 * page(), false);
+    acre_mmap_opts opts = room.opts(ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK | ACRE_MAP_LOCKED | ACRE_MAP_NO_HUGE);
+    size_t locked = status_bytes("VmLck");
+    Map map;
+    ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, &opts, &map));
+    ASSERT_OK(acre_mmap_protect(&map, 0, map.size, ACRE_READ));
+    uint32_t before = map.flags;
+    ASSERT_OK(acre_mmap_resize(&map, 8 * page(), ACRE_RESIZE_IN_PLACE));
+    EXPECT_EQ(before, map.flags);
+    EXPECT_EQ("r--p", permissions(bytes(map, 7 * page())));
+    for (const char *flag : {"dd", "dc", "nh", "lo"})
+        EXPECT_TRUE(has_vm_flag(bytes(map, 7 * page()), flag)) << flag;
+    EXPECT_EQ(locked + map.size, status_bytes("VmLck"));
+}
+
+TEST(Resize, brings_the_pages_of_populated_maps)
+{
+    Room room(4 * page(), false);
+    acre_mmap_opts opts = room.opts(ACRE_MAP_POPULATE);
+    Map map;
+    ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, &opts, &map));
+    if ((map.flags & ACRE_MAP_POPULATE) == 0)
+        GTEST_SKIP() << "the wish was not granted: Linux before 5.14, or an emulator";
+    ASSERT_OK(acre_mmap_resize(&map, 8 * page(), ACRE_RESIZE_IN_PLACE));
+    size_t resident = 0;
+    ASSERT_OK(acre_mmap_resident(&map, 0, map.size, &resident));
+    EXPECT_EQ(map.size, resident);
+}
+
+TEST(Resize, a_commit_refused_over_what_was_added_commits_nothing)
+{
+    acre_system system = {};
+    ASSERT_OK(acre_system_read(&system));
+    if (sizeof(void *) != 8 || system.overcommit_mode == 1)
+        GTEST_SKIP() << "nothing is refused here";
+    // Advised as a whole, which what is added is not.
+    Map map;
+    ASSERT_OK(acre_mmap_reserve(4 * page(), ACRE_READ_WRITE, nullptr, &map));
+    ASSERT_OK(acre_mmap_advise(&map, 0, map.size, ACRE_ADVISE_RANDOM));
+    size_t large = 4 * static_cast<size_t>(system.physical_memory) / page() * page();
+    acre_status status = acre_mmap_resize(&map, large, ACRE_RESIZE_MAY_MOVE);
+    ASSERT_OK(status);
+    expect_refused(-ENOMEM, map, [&] { return acre_mmap_commit(&map, 0, map.size); });
+    EXPECT_EQ("---p", permissions(map.base));
+    EXPECT_FALSE(has_vm_flag(map.base, "ac"));
+}
+
+// ---- moving -----------------------------------------------------------------------------------------------------------
+
+TEST(Resize, an_occupied_neighbour_refuses_growth_in_place)
+{
+    File file(std::string(16 * page(), 'f'));
+    for (int kind = 0; kind < 3; kind++) {
+        Room room(4 * page(), true);
+        acre_mmap_opts opts = room.opts();
+        Map map;
+        if (kind == 0)
+            ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, &opts, &map));
+        else if (kind == 1)
+            ASSERT_OK(acre_mmap_reserve(4 * page(), ACRE_READ_WRITE, &opts, &map));
+        else
+            ASSERT_OK(acre_mmap_file(file.descriptor, 0, 4 * page(), ACRE_READ_WRITE, &opts, &map));
+        expect_refused(-ENOMEM, map, [&] { return acre_mmap_resize(&map, 5 * page(), ACRE_RESIZE_IN_PLACE); });
+        EXPECT_EQ("---p", permissions(bytes(map, 4 * page())));
+
+        ASSERT_OK(acre_mmap_resize(&map, 12 * page(), ACRE_RESIZE_MAY_MOVE));
+        EXPECT_NE(room.address, map.base);
+        EXPECT_EQ("", permissions(room.address));
+        EXPECT_EQ(12 * page(), map.size);
+        EXPECT_EQ("---p", permissions(static_cast<char *>(room.address) + 4 * page()));
+    }
+}
+
+TEST(Resize, moved_memory_keeps_its_bytes_demands_and_locks)
+{
+    size_t locked = status_bytes("VmLck");
+    Room room(4 * page(), true);
+    acre_mmap_opts opts = room.opts(ACRE_MAP_NO_DUMP | ACRE_MAP_LOCKED);
+    Map map;
+    ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, &opts, &map));
+    fill(map);
+    size_t areas = area_count();
+    ASSERT_OK(acre_mmap_resize(&map, 64 * page(), ACRE_RESIZE_MAY_MOVE));
+    expect_filled(map, 4 * page());
+    EXPECT_EQ(0, bytes(map)[4 * page()]);
+    EXPECT_EQ(0, bytes(map)[64 * page() - 1]);
+    EXPECT_TRUE(has_vm_flag(map.base, "dd"));
+    EXPECT_TRUE(has_vm_flag(bytes(map, 63 * page()), "dd"));
+    EXPECT_TRUE(has_vm_flag(bytes(map, 63 * page()), "lo"));
+    EXPECT_EQ(locked + map.size, status_bytes("VmLck"));
+    EXPECT_LE(area_count(), areas + 1);
+}
+
+TEST(Resize, moved_files_go_on_in_the_file)
+{
+    std::string text(16 * page(), 'a');
+    text[12 * page()] = 'b';
+    for (uint32_t kind : {0u, uint32_t{ACRE_MAP_SHARED}}) {
+        File file(text);
+        Room room(4 * page(), true);
+        acre_mmap_opts opts = room.opts(kind);
+        Map map;
+        ASSERT_OK(acre_mmap_file(file.descriptor, page(), 4 * page(), ACRE_READ_WRITE, &opts, &map));
+        bytes(map)[0] = 'w';
+        ASSERT_OK(acre_mmap_resize(&map, 15 * page(), ACRE_RESIZE_MAY_MOVE));
+        EXPECT_EQ('w', bytes(map)[0]);
+        EXPECT_EQ('b', bytes(map)[11 * page()]);
+        EXPECT_EQ(page(), map.offset);
+        acre_mmap tail = {};
+        ASSERT_OK(acre_mmap_split(&map, 5 * page(), &tail));
+        ASSERT_OK(acre_mmap_merge(&map, &tail));
+    }
+}
+
+TEST(Resize, a_reservation_moves_while_it_is_all_of_one_kind)
+{
+    Room room(4 * page(), true);
+    acre_mmap_opts opts = room.opts();
+    Map map;
+    ASSERT_OK(acre_mmap_reserve(4 * page(), ACRE_READ_WRITE, &opts, &map));
+    ASSERT_OK(acre_mmap_commit(&map, page(), page()));
+    bytes(map)[page()] = 6;
+    expect_refused(ACRE_BAD_STATE, map, [&] { return acre_mmap_resize(&map, 8 * page(), ACRE_RESIZE_MAY_MOVE); });
+    EXPECT_EQ(6, bytes(map)[page()]);
+    EXPECT_EQ("---p", permissions(bytes(map, 2 * page())));
+
+    ASSERT_OK(acre_mmap_commit(&map, 0, map.size));
+    bytes(map)[0] = 7;
+    ASSERT_OK(acre_mmap_resize(&map, 8 * page(), ACRE_RESIZE_MAY_MOVE));
+    EXPECT_EQ(7, bytes(map)[0]);
+    EXPECT_EQ("---p", permissions(bytes(map, 4 * page())));
+    ASSERT_OK(acre_mmap_commit(&map, 4 * page(), 4 * page()));
+    bytes(map)[8 * page() - 1] = 1;
+}
+
+TEST(Resize, guarded_maps_do_not_move)
+{
+    for (int markers = 0; markers < 2; markers++) {
+        if (markers == 0)
+            port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+        Room room(4 * page(), true);
+        acre_mmap_opts opts = room.opts();
+        Map map;
+        ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, &opts, &map));
+        ASSERT_OK(acre_mmap_guard(&map, 0, page()));
+        expect_refused(ACRE_BAD_STATE, map, [&] { return acre_mmap_resize(&map, 8 * page(), ACRE_RESIZE_MAY_MOVE); });
+        EXPECT_FALSE(readable(map.base));
+        port_pretend_nothing();
+    }
+}
+
+TEST(Resize, moved_transparent_huge_pages_stay_aligned)
+{
+    acre_system system = {};
+    ASSERT_OK(acre_system_read(&system));
+    size_t huge = system.transparent_huge_size;
+    if (huge == 0 || system.transparent_huge_mode == 0)
+        GTEST_SKIP() << "no transparent huge pages are given here";
+    Map map, behind;
+    acre_mmap_opts opts = flags(ACRE_MAP_HUGE_TRANSPARENT);
+    ASSERT_OK(acre_mmap_anon(huge, ACRE_READ_WRITE, &opts, &map));
+    acre_mmap_opts at = flags(0);
+    at.address = bytes(map, huge);
+    ASSERT_OK(acre_mmap_anon(page(), ACRE_READ, &at, &behind));
+    bytes(map)[17] = 17;
+    void *base = map.base;
+    acre_status status = acre_mmap_resize(&map, 4 * huge, ACRE_RESIZE_MAY_MOVE);
+    ASSERT_OK(status);
+    EXPECT_TRUE(map.base != base || behind.base != at.address);
+    EXPECT_EQ(0u, reinterpret_cast<uintptr_t>(map.base) % huge);
+    EXPECT_EQ(17, bytes(map)[17]);
+    EXPECT_TRUE(has_vm_flag(bytes(map, 3 * huge), "hg"));
+    bytes(map)[3 * huge] = 1;
+    EXPECT_GE(smaps_bytes(bytes(map, 3 * huge), "AnonHugePages"), huge);
+}
+
+// ---- refusals ---------------------------------------------------------------------------------------------------------
+
+TEST(Resize, growth_of_what_has_a_size_of_its_own_is_refused)
+{
+    acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
+    Map shared;
+    ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, &opts, &shared));
+    Map ring;
+    ASSERT_OK(acre_mmap_ring(4 * page(), nullptr, &ring));
+    Map write, exec;
+    ASSERT_OK(acre_mmap_twin(4 * page(), nullptr, &write, &exec));
+    for (uint32_t how : {ACRE_RESIZE_IN_PLACE, ACRE_RESIZE_MAY_MOVE}) {
+        expect_refused(ACRE_BAD_STATE, shared, [&] { return acre_mmap_resize(&shared, 5 * page(), how); });
+        for (acre_mmap *map : {static_cast<acre_mmap *>(&ring), static_cast<acre_mmap *>(&write),
+                               static_cast<acre_mmap *>(&exec)}) {
+            expect_refused(ACRE_BAD_STATE, *map, [&] { return acre_mmap_resize(map, 16 * page(), how); });
+            expect_refused(ACRE_BAD_STATE, *map, [&] { return acre_mmap_resize(map, page(), how); });
+            expect_refused(ACRE_BAD_SIZE, *map, [&] { return acre_mmap_resize(map, 0, how); });
+        }
+    }
+}
+
+TEST(Resize, beyond_all_addresses_is_out_of_memory)
+{
+    File file(std::string(4 * page(), 'f'));
+    Map anon, reserved, mapped;
+    ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, nullptr, &anon));
+    ASSERT_OK(acre_mmap_reserve(4 * page(), ACRE_READ_WRITE, nullptr, &reserved));
+    ASSERT_OK(acre_mmap_file(file.descriptor, 0, 4 * page(), ACRE_READ_WRITE, nullptr, &mapped));
+    bytes(anon)[0] = 3;
+    for (acre_mmap *map : {static_cast<acre_mmap *>(&anon), static_cast<acre_mmap *>(&reserved),
+                           static_cast<acre_mmap *>(&mapped)}) {
+        for (uint32_t how : {ACRE_RESIZE_IN_PLACE, ACRE_RESIZE_MAY_MOVE})
+            expect_refused(-ENOMEM, *map, [&] { return acre_mmap_resize(map, SIZE_MAX / 2 - page(), how); });
+    }
+    EXPECT_EQ(3, bytes(anon)[0]);
+}
+
+}  // namespace
