@@ -1,4 +1,4 @@
-// The examples of README.md: they are those of examples/readme, and these run.
+// The examples of README.md and docs/mapping.md: they are those of examples/, and these run.
 #include <gtest/gtest.h>
 
 #include "tests/examples/program.h"
@@ -7,20 +7,24 @@ using namespace acre_test;
 
 namespace {
 
-const std::string BEGIN = "// README begins\n";
-const std::string END = "// README ends\n";
+// What stands between two lines of the program stands in the page, too.
+void expect_quoted(const std::string &program, const std::string &page, const std::string &mark)
+{
+    const std::string first = "// " + mark + " begins\n";
+    const std::string last = "// " + mark + " ends\n";
+    std::string source = read_file(program + ".c");
+    size_t begin = source.find(first);
+    size_t end = source.find(last);
+    ASSERT_NE(std::string::npos, begin);
+    ASSERT_NE(std::string::npos, end);
+    begin += first.size();
+    std::string block = "```c\n" + source.substr(begin, end - begin) + "```\n";
+    EXPECT_NE(std::string::npos, read_file(page).find(block)) << page << " lacks\n" << block;
+}
 
 void expect_quoted(const std::string &package)
 {
-    std::string source = read_file("examples/readme/" + package + ".c");
-    size_t begin = source.find(BEGIN);
-    size_t end = source.find(END);
-    ASSERT_NE(std::string::npos, begin);
-    ASSERT_NE(std::string::npos, end);
-    begin += BEGIN.size();
-    std::string block = "```c\n" + source.substr(begin, end - begin) + "```\n";
-    EXPECT_NE(std::string::npos, read_file("README.md").find(block)) << "README.md lacks\n"
-                                                                     << block;
+    expect_quoted("examples/readme/" + package, "README.md", "README");
 }
 
 void expect_prints(const std::string &package, const std::string &line)
@@ -47,6 +51,31 @@ TEST(Readme, shows_a_stack_and_its_guard)
 {
     expect_quoted("stack");
     expect_prints("stack", "that is its guard");
+}
+
+struct Recipe {
+    const char *name;
+    const char *prints;
+};
+
+TEST(Cookbook, shows_what_runs)
+{
+    const Recipe recipes[] = {
+        {"ring", "across, of which \"oss\" lies at the beginning\n"},
+        {"snapshot", "changed to b, back to a\n"},
+        {"huge", "4 MiB, as asked\n"},
+        {"jit", nullptr},     // answers 42 where it knows the processor
+        {"secret", nullptr},  // silent, or says why there is no place for it
+    };
+    for (const Recipe &recipe : recipes) {
+        std::string program = std::string("examples/mapping/") + recipe.name;
+        expect_quoted(program, "docs/mapping.md", "quote");
+        Said said = run(program, {});
+        EXPECT_EQ(0, said.exit_code) << recipe.name << ", signal " << said.signal;
+        if (recipe.prints != nullptr) {
+            EXPECT_EQ(recipe.prints, said.out);
+        }
+    }
 }
 
 }  // namespace
