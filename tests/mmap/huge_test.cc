@@ -49,10 +49,10 @@ TEST(TransparentHuge, is_aligned_and_granted_where_the_mode_permits)
         if (permitted) {
             EXPECT_EQ(huge, smaps_bytes(map.base, "AnonHugePages"));
         }
-        // What was given back and committed again is advised again.
+        // What was given back and committed again is advised again, where the wish was granted.
         ASSERT_OK(acre_mmap_decommit(&map, 0, map.size));
         ASSERT_OK(acre_mmap_commit(&map, 0, map.size));
-        EXPECT_TRUE(has_vm_flag(map.base, "hg"));
+        EXPECT_TRUE(!permitted || has_vm_flag(map.base, "hg"));
     }
 }
 
