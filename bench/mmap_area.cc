@@ -1,6 +1,7 @@
 // What does it cost to ask what is mapped, with few and with many areas?
 //
-// mmap-rs 0.6.1, quoted, on the machine of the research: a query among 60 000 areas 183 ms, enumerating them 73-130 ms.
+// mmap-rs 0.6.1, quoted, on the machine of the research: a query among 60 000 areas 183 ms,
+// enumerating them 73-130 ms.
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -15,7 +16,8 @@
 
 namespace {
 
-void check(bool ok)
+void
+check(bool ok)
 {
     if (!ok) {
         std::perror("bench");
@@ -24,8 +26,7 @@ void check(bool ok)
 }
 
 // The process as it is, or with areas up to about 60 000.
-class Crowd
-{
+class Crowd {
   public:
     explicit Crowd(bool many)
     {
@@ -44,7 +45,8 @@ class Crowd
     {
         check(acre_mmap_unmap(&map_) == ACRE_OK);
     }
-    uintptr_t middle() const
+    uintptr_t
+    middle() const
     {
         return middle_ != 0 ? middle_ : reinterpret_cast<uintptr_t>(this);
     }
@@ -54,7 +56,8 @@ class Crowd
     uintptr_t middle_ = 0;
 };
 
-void query_view(benchmark::State &state, bool many)
+void
+query_view(benchmark::State &state, bool many)
 {
     Crowd crowd(many);
     acre_areas view;
@@ -67,7 +70,8 @@ void query_view(benchmark::State &state, bool many)
 BENCHMARK_CAPTURE(query_view, few, false)->Name("query, open view, 30 areas/acre");
 BENCHMARK_CAPTURE(query_view, many, true)->Name("query, open view, 60 000 areas/acre");
 
-void query_once(benchmark::State &state, bool many)
+void
+query_once(benchmark::State &state, bool many)
 {
     Crowd crowd(many);
     acre_area area;
@@ -78,7 +82,8 @@ BENCHMARK_CAPTURE(query_once, few, false)->Name("query, one shot, 30 areas/acre"
 BENCHMARK_CAPTURE(query_once, many, true)->Name("query, one shot, 60 000 areas/acre");
 
 // The text up to the line of the address: what every reader of the text pays at least.
-void query_text(benchmark::State &state, bool many)
+void
+query_text(benchmark::State &state, bool many)
 {
     Crowd crowd(many);
     static char bytes[64 * 1024];
@@ -98,7 +103,8 @@ void query_text(benchmark::State &state, bool many)
 BENCHMARK_CAPTURE(query_text, few, false)->Name("query, one shot, 30 areas/reading the text");
 BENCHMARK_CAPTURE(query_text, many, true)->Name("query, one shot, 60 000 areas/reading the text");
 
-void enumerate(benchmark::State &state, bool many)
+void
+enumerate(benchmark::State &state, bool many)
 {
     Crowd crowd(many);
     for (auto _ : state) {
@@ -115,7 +121,8 @@ void enumerate(benchmark::State &state, bool many)
 BENCHMARK_CAPTURE(enumerate, few, false)->Name("enumerate 30 areas/acre");
 BENCHMARK_CAPTURE(enumerate, many, true)->Name("enumerate 60 000 areas/acre");
 
-void enumerate_text(benchmark::State &state, bool many)
+void
+enumerate_text(benchmark::State &state, bool many)
 {
     Crowd crowd(many);
     static char bytes[64 * 1024];

@@ -17,7 +17,8 @@ constexpr int kGuardInstall = 102;
 constexpr int kGuardRemove = 103;
 constexpr int kPopulateWrite = 23;
 
-void check(bool ok)
+void
+check(bool ok)
 {
     if (!ok) {
         std::perror("bench");
@@ -25,7 +26,8 @@ void check(bool ok)
     }
 }
 
-void check(acre_status status)
+void
+check(acre_status status)
 {
     if (status != ACRE_OK) {
         std::fprintf(stderr, "bench: %s\n", acre_status_text(status));
@@ -33,37 +35,42 @@ void check(acre_status status)
     }
 }
 
-void *map_bare(size_t size, int protection, int extra = 0, void *address = nullptr)
+void *
+map_bare(size_t size, int protection, int extra = 0, void *address = nullptr)
 {
     void *base = mmap(address, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | extra, -1, 0);
     check(base != MAP_FAILED);
     return base;
 }
 
-acre_mmap anon(size_t size)
+acre_mmap
+anon(size_t size)
 {
     acre_mmap map;
     check(acre_mmap_anon(size, ACRE_READ_WRITE, nullptr, &map));
     return map;
 }
 
-acre_mmap reserve(size_t size)
+acre_mmap
+reserve(size_t size)
 {
     acre_mmap map;
     check(acre_mmap_reserve(size, ACRE_READ_WRITE, nullptr, &map));
     return map;
 }
 
-// ---- map and unmap ----------------------------------------------------------------------------------------------------
+// ---- map and unmap ------------------------------------------------------------------------------
 
-void map_unmap_bare(benchmark::State &state)
+void
+map_unmap_bare(benchmark::State &state)
 {
     for (auto _ : state)
         check(munmap(map_bare(kRange, PROT_READ | PROT_WRITE), kRange) == 0);
 }
 BENCHMARK(map_unmap_bare)->Name("map + unmap 64 KiB/bare");
 
-void map_unmap_acre(benchmark::State &state)
+void
+map_unmap_acre(benchmark::State &state)
 {
     for (auto _ : state) {
         acre_mmap map = anon(kRange);
@@ -72,14 +79,16 @@ void map_unmap_acre(benchmark::State &state)
 }
 BENCHMARK(map_unmap_acre)->Name("map + unmap 64 KiB/acre");
 
-void reserve_unmap_bare(benchmark::State &state)
+void
+reserve_unmap_bare(benchmark::State &state)
 {
     for (auto _ : state)
         check(munmap(map_bare(size_t{1} << 30, PROT_NONE), size_t{1} << 30) == 0);
 }
 BENCHMARK(reserve_unmap_bare)->Name("reserve + unmap 1 GiB/bare");
 
-void reserve_unmap_acre(benchmark::State &state)
+void
+reserve_unmap_acre(benchmark::State &state)
 {
     for (auto _ : state) {
         acre_mmap map = reserve(size_t{1} << 30);
@@ -88,9 +97,10 @@ void reserve_unmap_acre(benchmark::State &state)
 }
 BENCHMARK(reserve_unmap_acre)->Name("reserve + unmap 1 GiB/acre");
 
-// ---- commit, protect --------------------------------------------------------------------------------------------------
+// ---- commit, protect ----------------------------------------------------------------------------
 
-void commit_bare(benchmark::State &state)
+void
+commit_bare(benchmark::State &state)
 {
     char *base = static_cast<char *>(map_bare(1 << 24, PROT_NONE));
     for (auto _ : state) {
@@ -101,7 +111,8 @@ void commit_bare(benchmark::State &state)
 }
 BENCHMARK(commit_bare)->Name("commit + decommit 64 KiB/bare");
 
-void commit_acre(benchmark::State &state)
+void
+commit_acre(benchmark::State &state)
 {
     acre_mmap map = reserve(1 << 24);
     for (auto _ : state) {
@@ -112,7 +123,8 @@ void commit_acre(benchmark::State &state)
 }
 BENCHMARK(commit_acre)->Name("commit + decommit 64 KiB/acre");
 
-void protect_bare(benchmark::State &state)
+void
+protect_bare(benchmark::State &state)
 {
     char *base = static_cast<char *>(map_bare(4 * kRange, PROT_READ | PROT_WRITE));
     for (auto _ : state) {
@@ -123,7 +135,8 @@ void protect_bare(benchmark::State &state)
 }
 BENCHMARK(protect_bare)->Name("protect there and back 64 KiB/bare");
 
-void protect_acre(benchmark::State &state)
+void
+protect_acre(benchmark::State &state)
 {
     acre_mmap map = anon(4 * kRange);
     for (auto _ : state) {
@@ -134,9 +147,10 @@ void protect_acre(benchmark::State &state)
 }
 BENCHMARK(protect_acre)->Name("protect there and back 64 KiB/acre");
 
-// ---- guard, discard, count --------------------------------------------------------------------------------------------
+// ---- guard, discard, count ----------------------------------------------------------------------
 
-void guard_bare(benchmark::State &state)
+void
+guard_bare(benchmark::State &state)
 {
     size_t page = acre_page_size();
     char *base = static_cast<char *>(map_bare(kRange, PROT_READ | PROT_WRITE));
@@ -152,7 +166,8 @@ void guard_bare(benchmark::State &state)
 }
 BENCHMARK(guard_bare)->Name("guard + unguard a page/bare");
 
-void guard_acre(benchmark::State &state)
+void
+guard_acre(benchmark::State &state)
 {
     size_t page = acre_page_size();
     acre_mmap map = anon(kRange);
@@ -164,7 +179,8 @@ void guard_acre(benchmark::State &state)
 }
 BENCHMARK(guard_acre)->Name("guard + unguard a page/acre");
 
-void discard_bare(benchmark::State &state)
+void
+discard_bare(benchmark::State &state)
 {
     size_t page = acre_page_size();
     volatile char *base = static_cast<char *>(map_bare(kRange, PROT_READ | PROT_WRITE));
@@ -176,7 +192,8 @@ void discard_bare(benchmark::State &state)
 }
 BENCHMARK(discard_bare)->Name("touch + discard a page/bare");
 
-void discard_acre(benchmark::State &state)
+void
+discard_acre(benchmark::State &state)
 {
     size_t page = acre_page_size();
     acre_mmap map = anon(kRange);
@@ -188,7 +205,8 @@ void discard_acre(benchmark::State &state)
 }
 BENCHMARK(discard_acre)->Name("touch + discard a page/acre");
 
-void resident_mincore(benchmark::State &state)
+void
+resident_mincore(benchmark::State &state)
 {
     static unsigned char present[4096];
     char *base = static_cast<char *>(map_bare(1 << 24, PROT_READ | PROT_WRITE));
@@ -202,7 +220,8 @@ void resident_mincore(benchmark::State &state)
 }
 BENCHMARK(resident_mincore)->Name("resident bytes of 16 MiB/mincore");
 
-void resident_acre(benchmark::State &state)
+void
+resident_acre(benchmark::State &state)
 {
     acre_mmap map = anon(1 << 24);
     for (size_t i = 0; i < 1 << 24; i += 16 * 4096)
@@ -216,9 +235,10 @@ void resident_acre(benchmark::State &state)
 }
 BENCHMARK(resident_acre)->Name("resident bytes of 16 MiB/acre");
 
-// ---- locks, presence, advice ------------------------------------------------------------------------------------------
+// ---- locks, presence, advice --------------------------------------------------------------------
 
-void lock_bare(benchmark::State &state)
+void
+lock_bare(benchmark::State &state)
 {
     char *base = static_cast<char *>(map_bare(4 * kRange, PROT_READ | PROT_WRITE));
     for (auto _ : state) {
@@ -229,7 +249,8 @@ void lock_bare(benchmark::State &state)
 }
 BENCHMARK(lock_bare)->Name("lock + unlock 64 KiB/bare");
 
-void lock_acre(benchmark::State &state)
+void
+lock_acre(benchmark::State &state)
 {
     acre_mmap map = anon(4 * kRange);
     for (auto _ : state) {
@@ -240,7 +261,8 @@ void lock_acre(benchmark::State &state)
 }
 BENCHMARK(lock_acre)->Name("lock + unlock 64 KiB/acre");
 
-void populate_bare(benchmark::State &state)
+void
+populate_bare(benchmark::State &state)
 {
     char *base = static_cast<char *>(map_bare(kRange, PROT_READ | PROT_WRITE));
     if (madvise(base, kRange, kPopulateWrite) != 0) {
@@ -255,7 +277,8 @@ void populate_bare(benchmark::State &state)
 }
 BENCHMARK(populate_bare)->Name("populate + discard 64 KiB/bare");
 
-void populate_acre(benchmark::State &state)
+void
+populate_acre(benchmark::State &state)
 {
     acre_mmap map = anon(kRange);
     if (acre_mmap_populate(&map, 0, kRange) != ACRE_OK) {
@@ -270,7 +293,8 @@ void populate_acre(benchmark::State &state)
 }
 BENCHMARK(populate_acre)->Name("populate + discard 64 KiB/acre");
 
-void advise_bare(benchmark::State &state)
+void
+advise_bare(benchmark::State &state)
 {
     char *base = static_cast<char *>(map_bare(kRange, PROT_READ | PROT_WRITE));
     for (auto _ : state) {
@@ -281,7 +305,8 @@ void advise_bare(benchmark::State &state)
 }
 BENCHMARK(advise_bare)->Name("advise NO_DUMP + DUMP 64 KiB/bare");
 
-void advise_acre(benchmark::State &state)
+void
+advise_acre(benchmark::State &state)
 {
     acre_mmap map = anon(kRange);
     for (auto _ : state) {
@@ -292,7 +317,8 @@ void advise_acre(benchmark::State &state)
 }
 BENCHMARK(advise_acre)->Name("advise NO_DUMP + DUMP 64 KiB/acre");
 
-void commit_locked_bare(benchmark::State &state)
+void
+commit_locked_bare(benchmark::State &state)
 {
     // What a program does that wants committed and locked pages.
     char *base = static_cast<char *>(map_bare(1 << 24, PROT_NONE));
@@ -305,7 +331,8 @@ void commit_locked_bare(benchmark::State &state)
 }
 BENCHMARK(commit_locked_bare)->Name("commit locked + decommit 64 KiB/bare");
 
-void commit_locked_acre(benchmark::State &state)
+void
+commit_locked_acre(benchmark::State &state)
 {
     acre_mmap map;
     acre_mmap_opts opts = {};
@@ -319,9 +346,10 @@ void commit_locked_acre(benchmark::State &state)
 }
 BENCHMARK(commit_locked_acre)->Name("commit locked + decommit 64 KiB/acre");
 
-// ---- bookkeeping ------------------------------------------------------------------------------------------------------
+// ---- bookkeeping --------------------------------------------------------------------------------
 
-void split_merge_acre(benchmark::State &state)
+void
+split_merge_acre(benchmark::State &state)
 {
     acre_mmap map = anon(kRange);
     for (auto _ : state) {
@@ -334,7 +362,8 @@ void split_merge_acre(benchmark::State &state)
 }
 BENCHMARK(split_merge_acre)->Name("split + merge, anonymous/acre");
 
-void split_merge_two_calls(benchmark::State &state)
+void
+split_merge_two_calls(benchmark::State &state)
 {
     // What a library pays that asks the system for each part.
     for (auto _ : state) {
@@ -344,7 +373,8 @@ void split_merge_two_calls(benchmark::State &state)
 }
 BENCHMARK(split_merge_two_calls)->Name("split + merge, anonymous/two empty system calls");
 
-void split_merge_file_acre(benchmark::State &state)
+void
+split_merge_file_acre(benchmark::State &state)
 {
     acre_mmap map;
     int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);

@@ -12,7 +12,8 @@
 
 namespace {
 
-void check(bool ok)
+void
+check(bool ok)
 {
     if (!ok) {
         std::perror("bench");
@@ -20,7 +21,8 @@ void check(bool ok)
     }
 }
 
-void check(acre_status status)
+void
+check(acre_status status)
 {
     if (status != ACRE_OK) {
         std::fprintf(stderr, "bench: %s\n", acre_status_text(status));
@@ -46,7 +48,8 @@ struct Ranges {
     {
         check(acre_mmap_unmap(&map));
     }
-    void touch()
+    void
+    touch()
     {
         if (!touched)
             return;
@@ -59,7 +62,8 @@ struct Ranges {
 };
 
 template <class Discard>
-void run(benchmark::State &state, bool touched, Discard discard)
+void
+run(benchmark::State &state, bool touched, Discard discard)
 {
     Ranges ranges(static_cast<size_t>(state.range(0)), touched);
     for (auto _ : state) {
@@ -69,31 +73,36 @@ void run(benchmark::State &state, bool touched, Discard discard)
     state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
-void single_bare(Ranges &ranges)
+void
+single_bare(Ranges &ranges)
 {
     for (const acre_range &range : ranges.ranges)
         check(madvise(range.base, range.length, MADV_DONTNEED) == 0);
 }
 
-void single_acre(Ranges &ranges)
+void
+single_acre(Ranges &ranges)
 {
     size_t page = acre_page_size();
     for (size_t i = 0; i < ranges.ranges.size(); i++)
         check(acre_mmap_discard(&ranges.map, 2 * i * page, page, ACRE_DISCARD_NOW));
 }
 
-void many(Ranges &ranges)
+void
+many(Ranges &ranges)
 {
     check(acre_discard_many(ranges.ranges.data(), ranges.ranges.size(), ACRE_DISCARD_NOW, nullptr));
 }
 
-void ask(int count, bool touched)
+void
+ask(int count, bool touched)
 {
-    std::string question = (touched ? "touch + discard, of " : "discard untouched, of ") + std::to_string(count) + "/";
+    std::string question =
+        (touched ? "touch + discard, of " : "discard untouched, of ") + std::to_string(count) + "/";
     auto add = [&](const char *peer, void (*discard)(Ranges &)) {
-        benchmark::RegisterBenchmark((question + peer).c_str(),
-                                     [=](benchmark::State &state) { run(state, touched, discard); })
-            ->Arg(count);
+        benchmark::RegisterBenchmark((question + peer).c_str(), [=](benchmark::State &state) {
+            run(state, touched, discard);
+        })->Arg(count);
     };
     add("madvise for each", single_bare);
     add("acre for each", single_acre);

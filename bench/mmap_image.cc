@@ -1,6 +1,7 @@
 // What does a fresh copy of a state cost, and a reset of it after some of its pages were written?
 //
-// Peers: a clone of an image; memcpy into memory that is there; fork, whose child has a copy of the whole process.
+// Peers: a clone of an image; memcpy into memory that is there; fork, whose child has a copy of the
+// whole process.
 #include <benchmark/benchmark.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -18,7 +19,8 @@ namespace {
 
 constexpr size_t kMiB = 1 << 20;
 
-void check(bool ok)
+void
+check(bool ok)
 {
     if (!ok) {
         std::perror("bench");
@@ -26,7 +28,8 @@ void check(bool ok)
     }
 }
 
-void check(acre_status status)
+void
+check(acre_status status)
 {
     if (status != ACRE_OK) {
         std::fprintf(stderr, "bench: %s\n", acre_status_text(status));
@@ -60,7 +63,8 @@ struct State {
 };
 
 // Writes a byte to so many of a hundred pages, spread evenly.
-void write_pages(void *base, size_t size, size_t percent)
+void
+write_pages(void *base, size_t size, size_t percent)
 {
     size_t page = acre_page_size();
     size_t pages = size / page;
@@ -69,9 +73,10 @@ void write_pages(void *base, size_t size, size_t percent)
         static_cast<volatile char *>(base)[i * pages / count * page] = 2;
 }
 
-// ---- a copy of its own ------------------------------------------------------------------------------------------------
+// ---- a copy of its own --------------------------------------------------------------------------
 
-void copy_by_clone(benchmark::State &run, size_t size, size_t percent)
+void
+copy_by_clone(benchmark::State &run, size_t size, size_t percent)
 {
     State state(size);
     for (auto _ : run) {
@@ -82,7 +87,8 @@ void copy_by_clone(benchmark::State &run, size_t size, size_t percent)
     }
 }
 
-void copy_by_memcpy(benchmark::State &run, size_t size, size_t percent)
+void
+copy_by_memcpy(benchmark::State &run, size_t size, size_t percent)
 {
     State state(size);
     for (auto _ : run) {
@@ -94,7 +100,8 @@ void copy_by_memcpy(benchmark::State &run, size_t size, size_t percent)
     }
 }
 
-void copy_by_fork(benchmark::State &run, size_t size, size_t percent)
+void
+copy_by_fork(benchmark::State &run, size_t size, size_t percent)
 {
     State state(size);
     for (auto _ : run) {
@@ -107,9 +114,10 @@ void copy_by_fork(benchmark::State &run, size_t size, size_t percent)
     }
 }
 
-// ---- back to the first state ------------------------------------------------------------------------------------------
+// ---- back to the first state --------------------------------------------------------------------
 
-void reset_by_discard(benchmark::State &run, size_t size, size_t percent)
+void
+reset_by_discard(benchmark::State &run, size_t size, size_t percent)
 {
     State state(size);
     acre_mmap clone;
@@ -121,7 +129,8 @@ void reset_by_discard(benchmark::State &run, size_t size, size_t percent)
     check(acre_mmap_unmap(&clone));
 }
 
-void reset_by_memcpy(benchmark::State &run, size_t size, size_t percent)
+void
+reset_by_memcpy(benchmark::State &run, size_t size, size_t percent)
 {
     State state(size);
     acre_mmap copy;
@@ -136,7 +145,8 @@ void reset_by_memcpy(benchmark::State &run, size_t size, size_t percent)
 
 using Peer = void (*)(benchmark::State &, size_t, size_t);
 
-void add(const std::string &question, const char *name, Peer peer, size_t size, size_t percent)
+void
+add(const std::string &question, const char *name, Peer peer, size_t size, size_t percent)
 {
     benchmark::RegisterBenchmark((question + "/" + name).c_str(),
                                  [=](benchmark::State &run) { peer(run, size, percent); });
@@ -145,7 +155,8 @@ void add(const std::string &question, const char *name, Peer peer, size_t size, 
 const int registered = [] {
     for (size_t size : {1 * kMiB, 16 * kMiB, 128 * kMiB}) {
         for (size_t percent : {size_t{1}, size_t{10}, size_t{100}}) {
-            std::string what = " of " + std::to_string(size / kMiB) + " MiB, " + std::to_string(percent) + "% written";
+            std::string what = " of " + std::to_string(size / kMiB) + " MiB, " +
+                               std::to_string(percent) + "% written";
             add("copy" + what, "acre", copy_by_clone, size, percent);
             add("copy" + what, "memcpy", copy_by_memcpy, size, percent);
             add("copy" + what, "fork", copy_by_fork, size, percent);

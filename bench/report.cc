@@ -1,7 +1,8 @@
-// main() of every benchmark: runs all peers of each question in random interleaving, several times over, and closes with a table of
-// ratios between the fastest runs.
+// main() of every benchmark: runs all peers of each question in random interleaving, several times
+// over, and closes with a table of ratios between the fastest runs.
 //
-// A benchmark is named "question/peer"; the peer "acre" is compared with all others of its question.
+// A benchmark is named "question/peer"; the peer "acre" is compared with all others of its
+// question.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -17,15 +18,16 @@ struct Question {
     std::vector<std::pair<std::string, double>> fastest;  // peer, nanoseconds an item
 };
 
-class Report : public benchmark::BenchmarkReporter
-{
+class Report : public benchmark::BenchmarkReporter {
   public:
-    bool ReportContext(const Context &) override
+    bool
+    ReportContext(const Context &) override
     {
         return true;
     }
 
-    void ReportRuns(const std::vector<Run> &runs) override
+    void
+    ReportRuns(const std::vector<Run> &runs) override
     {
         for (const Run &run : runs) {
             if (run.error_occurred)
@@ -35,16 +37,19 @@ class Report : public benchmark::BenchmarkReporter
         }
     }
 
-    void Finalize() override
+    void
+    Finalize() override
     {
-        std::printf("\n%-44s %-22s %12s %12s %9s\n", "question", "peer", "peer ns", "acre ns", "ratio");
+        std::printf("\n%-44s %-22s %12s %12s %9s\n", "question", "peer", "peer ns", "acre ns",
+                    "ratio");
         for (const Question &question : questions_)
             print(question);
     }
 
   private:
     // Where a benchmark counts items, the time of one.
-    static double nanoseconds(const Run &run)
+    static double
+    nanoseconds(const Run &run)
     {
         auto rate = run.counters.find("items_per_second");
         if (rate != run.counters.end())
@@ -52,7 +57,8 @@ class Report : public benchmark::BenchmarkReporter
         return run.real_accumulated_time / static_cast<double>(run.iterations) * 1e9;
     }
 
-    void note(const Run &run)
+    void
+    note(const Run &run)
     {
         std::string name = run.run_name.function_name;
         size_t slash = name.rfind('/');
@@ -69,7 +75,8 @@ class Report : public benchmark::BenchmarkReporter
         question->fastest.emplace_back(peer, nanoseconds(run));
     }
 
-    Question *find(const std::string &name)
+    Question *
+    find(const std::string &name)
     {
         for (Question &question : questions_) {
             if (question.name == name)
@@ -79,7 +86,8 @@ class Report : public benchmark::BenchmarkReporter
         return &questions_.back();
     }
 
-    static void print(const Question &question)
+    static void
+    print(const Question &question)
     {
         double ours = 0;
         for (const auto &entry : question.fastest) {
@@ -89,8 +97,9 @@ class Report : public benchmark::BenchmarkReporter
         for (const auto &entry : question.fastest) {
             if (entry.first == "acre" && question.fastest.size() > 1)
                 continue;
-            std::printf("%-44s %-22s %12.2f %12.2f %8.2fx\n", question.name.c_str(), entry.first.c_str(),
-                        entry.second, ours, ours > 0 ? entry.second / ours : 0.0);
+            std::printf("%-44s %-22s %12.2f %12.2f %8.2fx\n", question.name.c_str(),
+                        entry.first.c_str(), entry.second, ours,
+                        ours > 0 ? entry.second / ours : 0.0);
         }
     }
 
@@ -99,7 +108,8 @@ class Report : public benchmark::BenchmarkReporter
 
 }  // namespace
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
     // Given first, so that the command line's own go before.
     std::string defaults[] = {

@@ -1,7 +1,8 @@
 // Areas: views and what holds for them on every system.
 //
-// A view's state lies in a mapping of its own, which the kernel empties in the child of a fork: a child that goes on with its
-// parent's view, whose descriptors tell of the parent, finds its owner gone.
+// A view's state lies in a mapping of its own, which the kernel empties in the child of a fork: a
+// child that goes on with its parent's view, whose descriptors tell of the parent, finds its owner
+// gone.
 #include "acre/area.h"
 
 #include "mmap/port.h"

@@ -1,10 +1,12 @@
-// Splitting and merging, which is bookkeeping, since the kernel tracks pages one by one; resizing and sealing.
+// Splitting and merging, which is bookkeeping, since the kernel tracks pages one by one; resizing
+// and sealing.
 #include "acre/mmap.h"
 
 #include "mmap/check.h"
 
 enum {
-    // Granted wishes: they may differ between two maps that become one, which then has those that both had.
+    // Granted wishes: they may differ between two maps that become one, which then has those that
+    // both had.
     WISHES = ACRE_MAP_POPULATE | ACRE_MAP_HUGE_TRANSPARENT | ACRE_GOT_NODE | ACRE_GOT_NAME,
     // What holds for the whole when it holds for a part.
     OF_ANY_PART = ACRE_MAP_DROPPABLE | ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS
@@ -41,7 +43,8 @@ acre_mmap_split(acre_mmap *map, size_t at, acre_mmap *tail)
 acre_status
 acre_mmap_merge(acre_mmap *map, acre_mmap *next)
 {
-    if (map->size == 0 || next->size == 0 || (uintptr_t)map->base + map->size != (uintptr_t)next->base)
+    if (map->size == 0 || next->size == 0 ||
+        (uintptr_t)map->base + map->size != (uintptr_t)next->base)
         return ACRE_NOT_ADJACENT;
     if ((map->flags | next->flags) & ACRE_IS_SEALED)
         return ACRE_SEALED;
@@ -53,7 +56,8 @@ acre_mmap_merge(acre_mmap *map, acre_mmap *next)
     uint32_t differing = (map->flags ^ next->flags) & ~(uint32_t)(WISHES | OF_ANY_PART);
     if (map->access != next->access || map->page_size != next->page_size || differing != 0)
         return ACRE_ATTRIBUTE_MISMATCH;
-    if (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE) && (status = port_continues(map, next)) != ACRE_OK)
+    if (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE) &&
+        (status = port_continues(map, next)) != ACRE_OK)
         return status;
 
     uint32_t wishes = map->flags & next->flags & WISHES;
@@ -82,7 +86,8 @@ acre_mmap_resize(acre_mmap *map, size_t size, uint32_t how)
     size = round_up(size, page);
     if (size == map->size)
         return ACRE_OK;
-    if (size > map->size && (map->flags & ACRE_IS_CLONE || (map->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE)) == ACRE_MAP_SHARED))
+    if (size > map->size && (map->flags & ACRE_IS_CLONE ||
+                             (map->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE)) == ACRE_MAP_SHARED))
         return ACRE_BAD_STATE;
     int grows = size > map->size;
     status = port_resize(map, size, how);

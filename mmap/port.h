@@ -1,18 +1,20 @@
 // mmap/port.h - what acre needs of an operating system.
 //
-// Each system has one implementation, port_<system>*.c, the only files that include a system header.  Everything above calls
-// these functions and is the same everywhere.
+// Each system has one implementation, port_<system>*.c, the only files that include a system
+// header.  Everything above calls these functions and is the same everywhere.
 //
 // Conventions
-//   Arguments have been checked: ranges lie inside their map, offsets and lengths are multiples of the map's page size where
-//   the public call wants that, a length is never 0, flags are known and do not contradict one another.
-//   A status comes back by value; errno (and Windows' last error) is left as it was found.  A failure leaves what the header
-//   of the public call says.  What a system cannot do is -ENOTSUP, decided by port_can() or by trying, never by version.
-//   Nothing here calls malloc, writes anything out, or keeps a lock across a system call.
-//   `map` gives the context (kind, flags, page size); unless it is an out-parameter only its backing and private_ words may be
-//   changed.
+//   Arguments have been checked: ranges lie inside their map, offsets and lengths are multiples of
+//   the map's page size where the public call wants that, a length is never 0, flags are known and
+//   do not contradict one another. A status comes back by value; errno (and Windows' last error) is
+//   left as it was found.  A failure leaves what the header of the public call says.  What a system
+//   cannot do is -ENOTSUP, decided by port_can() or by trying, never by version. Nothing here calls
+//   malloc, writes anything out, or keeps a lock across a system call. `map` gives the context
+//   (kind, flags, page size); unless it is an out-parameter only its backing and private_ words may
+//   be changed.
 //
-// In the symbol table every name carries the library's prefix, so that a program's own port_open() does not clash.
+// In the symbol table every name carries the library's prefix, so that a program's own port_open()
+// does not clash.
 #ifndef ACRE_MMAP_PORT_H_
 #define ACRE_MMAP_PORT_H_
 
@@ -72,7 +74,7 @@
 
 ACRE_EXTERN_C_BEGIN
 
-// ---- facts ------------------------------------------------------------------------------------------------------------
+// ---- facts --------------------------------------------------------------------------------------
 
 size_t port_page_size(void);
 size_t port_granularity(void);
@@ -86,30 +88,32 @@ size_t port_transparent_huge_size(void);
 int port_can(acre_capability what);
 acre_status port_system_read(acre_system *out);
 
-/// For tests: port_can(what) is 0 from here on, and the port goes the way that it goes where this is missing.
+/// For tests: port_can(what) is 0 from here on, and the port goes the way that it goes where this
+/// is missing.
 void port_pretend_without(acre_capability what);
 /// Ends all pretending.
 void port_pretend_nothing(void);
 
-// ---- maps -------------------------------------------------------------------------------------------------------------
+// ---- maps ---------------------------------------------------------------------------------------
 
 typedef struct port_request {
-    void *address;     // a wish; with ACRE_MAP_FIXED or ACRE_MAP_REPLACE a demand, a multiple of `alignment`
-    size_t size;       // bytes, > 0, a multiple of page_size
-    size_t alignment;  // a power of two, at least page_size
-    size_t page_size;  // with ACRE_MAP_HUGE of huge pages
+    void *address;           // a wish; with FIXED or REPLACE a demand, a multiple of `alignment`
+    size_t size;             // bytes, > 0, a multiple of page_size
+    size_t alignment;        // a power of two, at least page_size
+    size_t page_size;        // with ACRE_MAP_HUGE of huge pages
     uintptr_t near_address;  // with reach > 0: all bytes within `reach` of it
     size_t reach;
-    const char *name;  // a wish; may be NULL
-    uint64_t offset;   // of a file: a multiple of the granularity
-    acre_file file;    // with ACRE_IS_FILE and ACRE_IS_CLONE
-    uint32_t access;   // write comes with read
-    uint32_t flags;    // ACRE_MAP_*, one of ACRE_IS_FILE, _RESERVATION, _CLONE
+    const char *name;        // a wish; may be NULL
+    uint64_t offset;         // of a file: a multiple of the granularity
+    acre_file file;          // with ACRE_IS_FILE and ACRE_IS_CLONE
+    uint32_t access;         // write comes with read
+    uint32_t flags;          // ACRE_MAP_*, one of ACRE_IS_FILE, _RESERVATION, _CLONE
     uint32_t node_plus_one;  // a wish
 } port_request;
 
-/// Maps what is asked for and sets out->base, backing, private_ and flags: those of the request without FIXED, REPLACE and wishes
-/// that were not granted.  On failure nothing is left mapped, and nothing lost but what REPLACE may lose.
+/// Maps what is asked for and sets out->base, backing, private_ and flags: those of the request
+/// without FIXED, REPLACE and wishes that were not granted.  On failure nothing is left mapped, and
+/// nothing lost but what REPLACE may lose.
 acre_status port_map(const port_request *request, acre_mmap *out);
 
 /// The whole map.
@@ -117,7 +121,8 @@ acre_status port_unmap(acre_mmap *map);
 
 /// Accessible as `access` and accounted, with the demands in map->flags; contents stay.
 acre_status port_commit(acre_mmap *map, void *start, size_t length, uint32_t access);
-/// Reserved again: contents and accounting returned, demands in map->flags in force for the next commit.
+/// Reserved again: contents and accounting returned, demands in map->flags in force for the next
+/// commit.
 acre_status port_decommit(acre_mmap *map, void *start, size_t length);
 /// Whether all of the range is inaccessible and none of it has contents.
 int port_is_reserved(const void *start, size_t length);
@@ -141,18 +146,21 @@ acre_status port_unlock(acre_mmap *map, void *start, size_t length);
 /// Of a shared file map.
 acre_status port_flush(acre_mmap *map, void *start, size_t length, uint32_t how);
 acre_status port_resident(const void *start, size_t length, size_t *bytes);
-/// The lowest page of private anonymous memory that was touched since it was fresh; start + length when none was.
+/// The lowest page of private anonymous memory that was touched since it was fresh; start + length
+/// when none was.
 acre_status port_lowest_touched(const void *start, size_t length, const void **lowest);
 
 /// ACRE_OK when `next` continues `map` in the same file, else ACRE_BACKING_MISMATCH.
 acre_status port_continues(const acre_mmap *map, const acre_mmap *next);
 
-/// All-or-nothing for the handle: base and size change on success only.  `size` is a multiple of the page size, not the old size.
+/// All-or-nothing for the handle: base and size change on success only.  `size` is a multiple of
+/// the page size, not the old size.
 acre_status port_resize(acre_mmap *map, size_t size, uint32_t how);
 acre_status port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice);
 acre_status port_seal(acre_mmap *map);
 
-/// Objects of several maps.  request->size is that of a lap, of each twin; flags, base and the like of the outs are set.
+/// Objects of several maps.  request->size is that of a lap, of each twin; flags, base and the like
+/// of the outs are set.
 acre_status port_ring(const port_request *request, acre_mmap *out);
 acre_status port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec);
 
@@ -165,30 +173,33 @@ acre_status port_image_close(acre_file file);
 void port_icache_flush(void *start, size_t length);
 void port_jit_write(int allowed);
 
-// ---- files and processes ----------------------------------------------------------------------------------------------
+// ---- files and processes ------------------------------------------------------------------------
 
-/// Opens a file for acre_mmap_path, closed on exec; `writable`: for reading and writing.  Directories and what has no size
-/// report a size of 0.
+/// Opens a file for acre_mmap_path, closed on exec; `writable`: for reading and writing.
+/// Directories and what has no size report a size of 0.
 acre_status port_file_open(const char *path, int writable, acre_file *file, uint64_t *size);
 void port_file_close(acre_file file);
 
 acre_process port_process_id(void);
 
-// ---- areas ------------------------------------------------------------------------------------------------------------
+// ---- areas --------------------------------------------------------------------------------------
 
-/// The area at `address` in this process, path and name NULL.  Maps nothing, async-signal-safe where area.h says so.
+/// The area at `address` in this process, path and name NULL.  Maps nothing, async-signal-safe
+/// where area.h says so.
 acre_status port_area_at(uintptr_t address, acre_area *out);
 
 /// The port's part of a view, in PORT_VIEW_SIZE zeroed bytes that area.c provides.
 typedef struct port_view port_view;
 
-/// Room for the port's state, a path, and two lines of the system's text with paths of 4096 bytes written as four characters each.
+/// Room for the port's state, a path, and two lines of the system's text with paths of 4096 bytes
+/// written as four characters each.
 enum { PORT_VIEW_SIZE = 48 * 1024 - 64 };
 
 /// `*handle` is what port_view_close closes, without a look at the view.
 acre_status port_view_open(port_view *view, acre_process process, uintptr_t handle[2]);
 void port_view_close(const uintptr_t handle[2]);
-/// As acre_areas_next, but an area may begin below the end of the one before when the map changed meanwhile.
+/// As acre_areas_next, but an area may begin below the end of the one before when the map changed
+/// meanwhile.
 acre_status port_view_next(port_view *view, acre_area *out);
 acre_status port_view_seek(port_view *view, uintptr_t address);
 acre_status port_view_query(port_view *view, uintptr_t address, acre_area *out);

@@ -1,12 +1,14 @@
 // Linux: what is mapped, by /proc/PID/maps.
 //
-// Two ways lead to an area.  The ioctl PROCMAP_QUERY (6.11) finds one by its address in constant time; the text gives all of them,
-// at half the price of asking for each.  So a view enumerates by text and queries by ioctl; where there is no ioctl, a second
-// descriptor reads the text for queries.
+// Two ways lead to an area.  The ioctl PROCMAP_QUERY (6.11) finds one by its address in constant
+// time; the text gives all of them, at half the price of asking for each.  So a view enumerates by
+// text and queries by ioctl; where there is no ioctl, a second descriptor reads the text for
+// queries.
 //
-// Both say the same, except that the text has no page size, writes some bytes of a path in octal, and lists the vsyscall page,
-// which is no area of the process.  A descriptor stays with the program that it was opened for: when that has ended or has
-// executed another, the ioctl says so, while the text just ends; then reading it from the start gives nothing.
+// Both say the same, except that the text has no page size, writes some bytes of a path in octal,
+// and lists the vsyscall page, which is no area of the process.  A descriptor stays with the
+// program that it was opened for: when that has ended or has executed another, the ioctl says so,
+// while the text just ends; then reading it from the start gives nothing.
 #include "mmap/port_linux.h"
 
 #include <stdatomic.h>
@@ -25,12 +27,12 @@ typedef struct raw_area {
     uint32_t major, minor;
     uint32_t access;
     int shared;
-    size_t page_size;   // 0 = not told
-    char *text;         // path or name, ended by 0
+    size_t page_size;  // 0 = not told
+    char *text;        // path or name, ended by 0
     size_t text_length;
 } raw_area;
 
-// ---- what the kernel's words mean -------------------------------------------------------------------------------------
+// ---- what the kernel's words mean ---------------------------------------------------------------
 
 static int
 begins(const raw_area *raw, const char *prefix)
@@ -133,13 +135,14 @@ describe(raw_area *raw, acre_area *out)
     describe_text(raw, &area);
     if (raw->page_size > port_page_size())
         area.flags |= ACRE_AREA_HUGE;
-    if (area.access == ACRE_NONE && !raw->shared && raw->inode == 0 && (area.flags & ACRE_AREA_SYSTEM) == 0)
+    if (area.access == ACRE_NONE && !raw->shared && raw->inode == 0 &&
+        (area.flags & ACRE_AREA_SYSTEM) == 0)
         area.flags |= ACRE_AREA_RESERVED;
     *out = area;
     return ACRE_OK;
 }
 
-// ---- by ioctl ---------------------------------------------------------------------------------------------------------
+// ---- by ioctl -----------------------------------------------------------------------------------
 
 // From linux/fs.h of 6.11.
 struct procmap_query {
@@ -148,9 +151,16 @@ struct procmap_query {
     uint64_t name_address, build_id_address;
 };
 #define PROCMAP_QUERY_REQUEST _IOWR('f', 17, struct procmap_query)
-enum { QUERY_READABLE = 1, QUERY_WRITABLE = 2, QUERY_EXECUTABLE = 4, QUERY_SHARED = 8, QUERY_OR_NEXT = 16 };
+enum {
+    QUERY_READABLE = 1,
+    QUERY_WRITABLE = 2,
+    QUERY_EXECUTABLE = 4,
+    QUERY_SHARED = 8,
+    QUERY_OR_NEXT = 16
+};
 
-// The area at `address`, or the next above it; ACRE_NOT_MAPPED; -ENAMETOOLONG when its text needs more room.
+// The area at `address`, or the next above it; ACRE_NOT_MAPPED; -ENAMETOOLONG when its text needs
+// more room.
 static acre_status
 query(int file, uintptr_t address, int or_next, char *text, size_t capacity, raw_area *raw)
 {
@@ -188,7 +198,8 @@ query(int file, uintptr_t address, int or_next, char *text, size_t capacity, raw
 
 // As query, but a path that is too long for any buffer is left out.
 static acre_status
-query_whatever_path(int file, uintptr_t address, int or_next, char *text, size_t capacity, raw_area *raw)
+query_whatever_path(int file, uintptr_t address, int or_next, char *text, size_t capacity,
+                    raw_area *raw)
 {
     acre_status status = query(file, address, or_next, text, capacity, raw);
     return status == -ENAMETOOLONG ? query(file, address, or_next, text, 0, raw) : status;
@@ -203,7 +214,7 @@ query_in_file(int file, uintptr_t address, char *text, size_t capacity, int last
     return status == ACRE_OK ? describe(&raw, out) : status;
 }
 
-// ---- by text ----------------------------------------------------------------------------------------------------------
+// ---- by text ------------------------------------------------------------------------------------
 
 // A window on the text: bytes [begin, end) of `bytes` have been read and not used.
 typedef struct window {
@@ -248,7 +259,8 @@ skip_rest_of_line(window *text)
     return ACRE_OK;
 }
 
-// Takes a line, ended by 0 instead of a newline: 1; 0 at the end.  Of a line longer than the window only the beginning.
+// Takes a line, ended by 0 instead of a newline: 1; 0 at the end.  Of a line longer than the window
+// only the beginning.
 static acre_status
 take_line(window *text, char **line, size_t *length)
 {
@@ -274,7 +286,8 @@ take_line(window *text, char **line, size_t *length)
     return status;
 }
 
-// Reads a number to `base` (10, or 16 in small letters) from *at on and steps over the byte behind it.
+// Reads a number to `base` (10, or 16 in small letters) from *at on and steps over the byte behind
+// it.
 static inline uint64_t
 take_field(const char **at, unsigned base)
 {
@@ -292,8 +305,8 @@ take_field(const char **at, unsigned base)
     return value;
 }
 
-// The kernel writes a newline in a path as \012 and a backslash as it is, so only the file can tell which of them
-// was meant.
+// The kernel writes a newline in a path as \012 and a backslash as it is, so only the file can tell
+// which of them was meant.
 static int
 has_escape(const raw_area *raw)
 {
@@ -327,7 +340,8 @@ parse(char *line, size_t length, raw_area *raw)
     raw_area result = {0};
     result.start = take_field(&at, 16);
     result.end = take_field(&at, 16);
-    result.access = (at[0] == 'r' ? ACRE_READ : 0u) | (at[1] == 'w' ? ACRE_WRITE : 0u) | (at[2] == 'x' ? ACRE_EXEC : 0u);
+    result.access = (at[0] == 'r' ? ACRE_READ : 0u) | (at[1] == 'w' ? ACRE_WRITE : 0u) |
+                    (at[2] == 'x' ? ACRE_EXEC : 0u);
     result.shared = at[3] == 's';
     at += 5;
     result.offset = take_field(&at, 16);
@@ -347,7 +361,8 @@ is_vsyscall(const raw_area *raw)
     return raw->text[0] == '[' && strcmp(raw->text, "[vsyscall]") == 0;
 }
 
-// The next area: 1, 0 at the end, or a failure.  Its text is as the kernel wrote it; empty when it did not fit.
+// The next area: 1, 0 at the end, or a failure.  Its text is as the kernel wrote it; empty when it
+// did not fit.
 static acre_status
 take_area(window *text, raw_area *raw)
 {
@@ -415,7 +430,8 @@ open_proc(acre_process process, const char *file)
     return opened == -ENOENT && process != 0 ? -ESRCH : opened;
 }
 
-// The page size of an area by the long text, for kernels without the ioctl; the base page when it cannot be found.
+// The page size of an area by the long text, for kernels without the ioctl; the base page when it
+// cannot be found.
 static size_t
 page_size_by_smaps(acre_process process, uint64_t start)
 {
@@ -469,11 +485,12 @@ find_page_size(int file, acre_process process, raw_area *raw)
         raw->page_size = (size_t)request.page_size;
 }
 
-// ---- without a view ---------------------------------------------------------------------------------------------------
+// ---- without a view -----------------------------------------------------------------------------
 
 // -ENAMETOOLONG when the text does not fit into `bytes` (`last`: then without it).
 static acre_status
-look(int file, acre_process process, uintptr_t address, char *bytes, size_t capacity, int last, acre_area *out)
+look(int file, acre_process process, uintptr_t address, char *bytes, size_t capacity, int last,
+     acre_area *out)
 {
     if (port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME))
         return query_in_file(file, address, bytes, capacity, last, out);
@@ -532,7 +549,7 @@ linux_query_self(uintptr_t address, acre_area *out)
     return status;
 }
 
-// ---- room near an address ---------------------------------------------------------------------------------------------
+// ---- room near an address -----------------------------------------------------------------------
 
 // Goes through the areas of this process upwards, by whichever way there is.
 typedef struct walker {
@@ -549,7 +566,8 @@ walk_on(walker *walk, acre_area *out)
     raw_area raw;
     acre_status status;
     if (walk->by_ioctl) {
-        status = query_whatever_path(walk->text.file, walk->position, 1, walk->bytes, sizeof walk->bytes, &raw);
+        status = query_whatever_path(walk->text.file, walk->position, 1, walk->bytes,
+                                     sizeof walk->bytes, &raw);
         status = status == ACRE_OK ? 1 : status == ACRE_NOT_MAPPED ? 0 : status;
     } else {
         do
@@ -569,7 +587,7 @@ typedef struct wanted {
     size_t size, alignment;
     uintptr_t low, high;  // the room lies within [low, high]
     uintptr_t center;
-    uintptr_t best;       // 0 = none yet
+    uintptr_t best;  // 0 = none yet
 } wanted;
 
 static uintptr_t
@@ -601,17 +619,20 @@ consider(wanted *room, uintptr_t start, uintptr_t end)
 acre_status
 linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t reach, void **base)
 {
-    // The lowest pages are the system's; stacks grow down and the program break up, and both need room for that.
+    // The lowest pages are the system's; stacks grow down and the program break up, and both need
+    // room for that.
     enum { LOWEST = 64 * 1024, STACK_ROOM = 16 * 1024 * 1024, HEAP_ROOM = 64 * 1024 * 1024 };
     wanted room = {
         .size = size,
         .alignment = alignment,
-        .low = near_address > reach && near_address - reach > LOWEST ? near_address - reach : LOWEST,
+        .low =
+            near_address > reach && near_address - reach > LOWEST ? near_address - reach : LOWEST,
         .high = near_address > UINTPTR_MAX - reach ? UINTPTR_MAX : near_address + reach,
         .center = near_address,
     };
     walker areas = {.by_ioctl = port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME)};
-    areas.text = (window){.file = open_proc(0, "maps"), .capacity = sizeof areas.bytes, .bytes = areas.bytes};
+    areas.text = (window){
+        .file = open_proc(0, "maps"), .capacity = sizeof areas.bytes, .bytes = areas.bytes};
     if (areas.text.file < 0)
         return areas.text.file;
 
@@ -660,13 +681,13 @@ port_area_count(uint64_t *out)
     return status;
 }
 
-// ---- views ------------------------------------------------------------------------------------------------------------
+// ---- views --------------------------------------------------------------------------------------
 
 struct port_view {
-    window text;           // for next
-    int query_file;        // answers queries: the ioctl, or the text from its start
+    window text;     // for next
+    int query_file;  // answers queries: the ioctl, or the text from its start
     int by_ioctl;
-    int stepping;          // next goes by query from `position` on
+    int stepping;  // next goes by query from `position` on
     acre_process process;
     uintptr_t position;
     char queried[LONGEST_LINE];  // what a query reads, and answers with
@@ -774,7 +795,8 @@ port_view_next(port_view *view, acre_area *out)
     if (has_escape(&raw) && !view->by_ioctl)
         unescape(&raw);
     else if (has_escape(&raw))
-        (void)query(view->query_file, (uintptr_t)raw.start, 0, view->queried, sizeof view->queried - 1, &raw);
+        (void)query(view->query_file, (uintptr_t)raw.start, 0, view->queried,
+                    sizeof view->queried - 1, &raw);
     find_page_size(view->by_ioctl ? view->query_file : -1, view->process, &raw);
     status = describe(&raw, out);
     return status == ACRE_OK ? 1 : status;
@@ -801,11 +823,13 @@ acre_status
 port_view_query(port_view *view, uintptr_t address, acre_area *out)
 {
     if (view->by_ioctl)
-        return query_in_file(view->query_file, address, view->queried, sizeof view->queried - 1, 1, out);
+        return query_in_file(view->query_file, address, view->queried, sizeof view->queried - 1, 1,
+                             out);
 
     acre_status status = rewind_text(view->query_file);
     if (status == ACRE_OK)
-        status = look(view->query_file, view->process, address, view->queried, sizeof view->queried, 1, out);
+        status = look(view->query_file, view->process, address, view->queried, sizeof view->queried,
+                      1, out);
     if (status == ACRE_NOT_MAPPED && check_alive(view) == -ESRCH)
         return -ESRCH;
     return status;

@@ -1,7 +1,7 @@
 // Linux: page sizes, capabilities, limits.
 //
-// Capabilities are probed by effect: emulators and sandboxes answer 0 to calls that they do not carry out (qemu-user to any
-// madvise at all), and distributions carry features to older versions.
+// Capabilities are probed by effect: emulators and sandboxes answer 0 to calls that they do not
+// carry out (qemu-user to any madvise at all), and distributions carry features to older versions.
 #include "mmap/port_linux.h"
 
 #include <linux/mman.h>
@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-// ---- small files ------------------------------------------------------------------------------------------------------
+// ---- small files --------------------------------------------------------------------------------
 
 ssize_t
 linux_read_file(const char *path, char *text, size_t capacity)
@@ -23,7 +23,8 @@ linux_read_file(const char *path, char *text, size_t capacity)
 
     size_t length = 0;
     ssize_t got;
-    while (length < capacity - 1 && (got = sys_read(file, text + length, capacity - 1 - length)) != 0) {
+    while (length < capacity - 1 &&
+           (got = sys_read(file, text + length, capacity - 1 - length)) != 0) {
         if (got < 0) {
             sys_close(file);
             return got;
@@ -73,7 +74,7 @@ number_of_key(const char *text, const char *key)
     return 0;
 }
 
-// ---- page sizes -------------------------------------------------------------------------------------------------------
+// ---- page sizes ---------------------------------------------------------------------------------
 
 size_t
 port_page_size(void)
@@ -93,7 +94,8 @@ port_granularity(void)
     return port_page_size();
 }
 
-// Puts `size` into ascending order among the first `count` of `sizes`; the largest fall out beyond `capacity`.
+// Puts `size` into ascending order among the first `count` of `sizes`; the largest fall out beyond
+// `capacity`.
 static void
 insert_size(size_t *sizes, size_t capacity, size_t count, size_t size)
 {
@@ -107,7 +109,8 @@ insert_size(size_t *sizes, size_t capacity, size_t count, size_t size)
         sizes[at] = size;
 }
 
-// Fills in the explicit huge pages' sizes behind the base page's; their number with it, or a failure.
+// Fills in the explicit huge pages' sizes behind the base page's; their number with it, or a
+// failure.
 static int
 read_page_sizes(size_t *sizes, size_t capacity)
 {
@@ -123,7 +126,8 @@ read_page_sizes(size_t *sizes, size_t capacity)
     long got;
     while ((got = syscall(SYS_getdents64, folder, entries, sizeof entries)) > 0) {
         for (long at = 0; at < got;) {
-            // struct linux_dirent64: inode and offset (8 bytes each), length of the record (2), type (1), name.
+            // struct linux_dirent64: inode and offset (8 bytes each), length of the record (2),
+            // type (1), name.
             unsigned short length;
             memcpy(&length, entries + at + 16, sizeof length);
             const char *name = entries + at + 19;
@@ -201,7 +205,7 @@ port_transparent_huge_size(void)
     return size;
 }
 
-// ---- capabilities -----------------------------------------------------------------------------------------------------
+// ---- capabilities -------------------------------------------------------------------------------
 
 // A page to try things on; NULL when there is none to be had now.
 static void *
@@ -254,8 +258,8 @@ probe_guard_markers(void)
     void *page = scratch_page(PROT_READ | PROT_WRITE);
     if (page == NULL)
         return -1;
-    // The call writes the number of a processor into the page, unless the marker keeps it from that.  (Not one that debuggers
-    // carry out themselves: Valgrind would die of it.)
+    // The call writes the number of a processor into the page, unless the marker keeps it from
+    // that.  (Not one that debuggers carry out themselves: Valgrind would die of it.)
     int saved = errno;
     int guarded = sys_madvise(page, port_page_size(), LINUX_MADV_GUARD_INSTALL) == ACRE_OK &&
                   syscall(SYS_getcpu, page, NULL, NULL) == -1 && errno == EFAULT;
@@ -327,7 +331,8 @@ probe_lock_on_fault(void)
     if (page == NULL)
         return -1;
     acre_status status = sys_mlock_on_fault(page, port_page_size());
-    return sys_munmap(page, port_page_size()) == ACRE_OK ? status != -ENOTSUP && status != -EINVAL : -1;
+    return sys_munmap(page, port_page_size()) == ACRE_OK ? status != -ENOTSUP && status != -EINVAL
+                                                         : -1;
 }
 
 static int
@@ -337,7 +342,8 @@ probe_huge_pages(void)
     if (size == 0)
         return 0;
     void *base;
-    acre_status status = sys_mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0, &base);
+    acre_status status =
+        sys_mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0, &base);
     if (status == -ENOMEM)
         return 1;  // and none is free
     return status == ACRE_OK && sys_munmap(base, size) == ACRE_OK;
@@ -389,7 +395,9 @@ probe_name(void)
     uint32_t flags = 0;
     port_request request = {.size = port_page_size(), .name = "acre"};
     acre_status status = linux_prepare(page, &request, &flags);
-    return sys_munmap(page, port_page_size()) == ACRE_OK ? status == ACRE_OK && flags & ACRE_GOT_NAME ? 1 : 0 : -1;
+    return sys_munmap(page, port_page_size()) == ACRE_OK
+               ? status == ACRE_OK && flags & ACRE_GOT_NAME ? 1 : 0
+               : -1;
 }
 
 static int
@@ -473,7 +481,7 @@ port_pretend_nothing(void)
     atomic_store(&pretended_missing, 0);
 }
 
-// ---- limits -----------------------------------------------------------------------------------------------------------
+// ---- limits -------------------------------------------------------------------------------------
 
 // Lowers *limit to the number in the file, if it holds one ("max" is none).
 static void
@@ -481,11 +489,13 @@ lower_to_file(const char *path, uint64_t *limit)
 {
     uint64_t value = linux_read_number(path);
     // Version 1 writes "none" as the largest multiple of a page below 2^63.
-    if (value != 0 && value < (uint64_t)INT64_MAX / 65536 * 65536 && (*limit == 0 || value < *limit))
+    if (value != 0 && value < (uint64_t)INT64_MAX / 65536 * 65536 &&
+        (*limit == 0 || value < *limit))
         *limit = value;
 }
 
-// Lowers *limit to those of the control group `group` (0-terminated, begins with '/') and its parents.
+// Lowers *limit to those of the control group `group` (0-terminated, begins with '/') and its
+// parents.
 static void
 lower_to_group(const char *root, const char *file, char *group, uint64_t *limit)
 {
@@ -531,13 +541,15 @@ memory_limit(void)
     return limit;
 }
 
-// Whether the kernel lets this process lock what it likes: by a capability, which counts in the first user namespace only.
+// Whether the kernel lets this process lock what it likes: by a capability, which counts in the
+// first user namespace only.
 static int
 locks_without_limit(void)
 {
     enum { IPC_LOCK = 14 };
     char text[4096];
-    if (linux_read_file("/proc/self/uid_map", text, sizeof text) <= 0 || strstr(text, "4294967295") == NULL ||
+    if (linux_read_file("/proc/self/uid_map", text, sizeof text) <= 0 ||
+        strstr(text, "4294967295") == NULL ||
         linux_read_file("/proc/self/status", text, sizeof text) <= 0)
         return 0;
     const char *set = strstr(text, "CapEff:\t");

@@ -42,7 +42,8 @@
 const char *
 acre_version(void)
 {
-    return TEXT_OF(ACRE_VERSION_MAJOR) "." TEXT_OF(ACRE_VERSION_MINOR) "." TEXT_OF(ACRE_VERSION_PATCH);
+    return TEXT_OF(ACRE_VERSION_MAJOR) "." TEXT_OF(ACRE_VERSION_MINOR) "." TEXT_OF(
+        ACRE_VERSION_PATCH);
 }
 
 const char *

@@ -45,7 +45,7 @@ typedef struct reader {
     char name[];
 } reader;
 
-// ---- a reader ---------------------------------------------------------------------------------
+// ---- a reader -----------------------------------------------------------------------------------
 
 // The first reason stays.
 static void
@@ -104,7 +104,7 @@ read_file(void *argument)
     show_progress(all);
 }
 
-// ---- starting one -----------------------------------------------------------------------------
+// ---- starting one -------------------------------------------------------------------------------
 
 static acre_status
 start_reader(reading *self, const walk_entry *entry, const acre_mmap *map, size_t size)
@@ -179,7 +179,7 @@ try_to_start(reading *self, const walk_entry *entry)
     return 1;
 }
 
-// ---- what it costs ----------------------------------------------------------------------------
+// ---- what it costs ------------------------------------------------------------------------------
 
 static acre_status
 find_most_readers(size_t *out)
@@ -233,7 +233,7 @@ note_peak(reading *self)
     return acre_area_count(&all->areas);
 }
 
-// ---- all of them ------------------------------------------------------------------------------
+// ---- all of them --------------------------------------------------------------------------------
 
 static uint64_t
 count_files(acre_arena *arena, char **paths, size_t count)

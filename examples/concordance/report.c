@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-// ---- standard error ---------------------------------------------------------------------------
+// ---- standard error -----------------------------------------------------------------------------
 
 enum { BAR_CELLS = 40, BAR_LINE = 79 };
 
@@ -65,7 +65,7 @@ report_failure(const char *directory, const char *name, const char *reason)
     fprintf(stderr, ": %s\n", reason);
 }
 
-// ---- standard output --------------------------------------------------------------------------
+// ---- standard output ----------------------------------------------------------------------------
 
 static size_t
 shown_count(const words *counted, size_t top)

@@ -27,7 +27,7 @@ fail(walk_entry *out, const char *directory, const char *name, int error)
     return 1;
 }
 
-// ---- directories ------------------------------------------------------------------------------
+// ---- directories --------------------------------------------------------------------------------
 
 // A directory is opened when its turn comes: a descriptor for each one seen could be too many.
 static int
@@ -104,7 +104,7 @@ open_pending(walk *self, walk_entry *out)
     return 0;
 }
 
-// ---- files ------------------------------------------------------------------------------------
+// ---- files --------------------------------------------------------------------------------------
 
 // S_IFREG, S_IFDIR, another type, or 0 with errno set.
 static mode_t
@@ -169,7 +169,7 @@ next_given(walk *self, walk_entry *out)
     return look_at(self, &entry, type_of(entry.at, entry.name, DT_UNKNOWN, 0), out);
 }
 
-// ---- the walk ---------------------------------------------------------------------------------
+// ---- the walk -----------------------------------------------------------------------------------
 
 walk
 walk_open(acre_arena *arena, char **given, size_t count)

@@ -26,7 +26,7 @@ letter_of(unsigned char byte)
     return lower >= 'a' && lower <= 'z' ? lower : 0;
 }
 
-// ---- the spare block --------------------------------------------------------------------------
+// ---- the spare block ----------------------------------------------------------------------------
 
 static int
 resize_spare(words *self, size_t room)
@@ -56,7 +56,7 @@ keep_spare(words *self, size_t length)
     return resize_spare(self, FIRST_ROOM) ? kept : NULL;
 }
 
-// ---- the table --------------------------------------------------------------------------------
+// ---- the table ----------------------------------------------------------------------------------
 
 // Where the word in the spare block is, or the free slot that it belongs to.
 static word_slot *
@@ -120,7 +120,7 @@ count_spare(words *self, uint64_t hash, size_t length)
     return 2 * self->distinct <= self->slot_count || grow_table(self);
 }
 
-// ---- reading ----------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 // One word, from its first letter on.
 static int
@@ -163,7 +163,7 @@ words_count(words *self, const unsigned char *text, size_t until, size_t end, si
     return ACRE_OK;
 }
 
-// ---- the whole --------------------------------------------------------------------------------
+// ---- the whole ----------------------------------------------------------------------------------
 
 static int
 compare(const void *left, const void *right)

@@ -1,12 +1,14 @@
 // No function of //arena calls malloc or anything that does.
-#include "tests/arena/arena_test.h"
 #include "tests/support/no_malloc.h"
+#include "tests/arena/arena_test.h"
 
 using namespace acre_test;
 
 namespace {
 
-void nothing(void *) {}
+void nothing(void *)
+{
+}
 
 // Answers the number of calls that did not go as they should: an assertion would allocate.
 int use_everything()

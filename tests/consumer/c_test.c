@@ -1,15 +1,14 @@
 // Each package does its work in a C program that knows acre by @acre//… alone.
 #include <string.h>
 
-#include "acre/arena.h"
 #include "acre/area.h"
+#include "acre/arena.h"
 #include "acre/mmap.h"
 #include "acre/page.h"
 #include "acre/stack.h"
 #include "check.h"
 
-static void
-reserve_commit_and_look(void)
+static void reserve_commit_and_look(void)
 {
     size_t page = acre_page_size();
     acre_mmap map;
@@ -29,8 +28,7 @@ reserve_commit_and_look(void)
     CHECK(map.base == NULL);
 }
 
-static void
-allocate_and_take_back(void)
+static void allocate_and_take_back(void)
 {
     acre_arena arena;
     CHECK(acre_arena_create(NULL, &arena) == ACRE_OK);
@@ -45,8 +43,7 @@ allocate_and_take_back(void)
     CHECK(acre_arena_destroy(&arena) == ACRE_OK);
 }
 
-static void
-use_a_guarded_stack(void)
+static void use_a_guarded_stack(void)
 {
     acre_stack stack;
     acre_stack_info info;
@@ -63,8 +60,7 @@ use_a_guarded_stack(void)
     CHECK(acre_stack_destroy(&stack) == ACRE_OK);
 }
 
-int
-main(void)
+int main(void)
 {
     reserve_commit_and_look();
     allocate_and_take_back();

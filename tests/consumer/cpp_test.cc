@@ -2,8 +2,8 @@
 #include <cstring>
 #include <string>
 
-#include "acre/arena.h"
 #include "acre/area.h"
+#include "acre/arena.h"
 #include "acre/mmap.h"
 #include "acre/page.h"
 #include "acre/stack.h"

@@ -1,4 +1,5 @@
-// The inline functions and macros of the public headers, used by C and by C++ code under the strictest warnings.
+// The inline functions and macros of the public headers, used by C and by C++ code under the
+// strictest warnings.
 #ifndef ACRE_TESTS_HEADERS_INLINE_H_
 #define ACRE_TESTS_HEADERS_INLINE_H_
 

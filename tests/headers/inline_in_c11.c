@@ -1,37 +1,31 @@
 #include "inline.h"
 
-static void *
-alloc(acre_arena *arena, size_t size)
+static void *alloc(acre_arena *arena, size_t size)
 {
     return acre_arena_alloc(arena, size);
 }
 
-static void *
-alloc_aligned(acre_arena *arena, size_t size, size_t alignment)
+static void *alloc_aligned(acre_arena *arena, size_t size, size_t alignment)
 {
     return acre_arena_alloc_aligned(arena, size, alignment);
 }
 
-static void *
-alloc_constant(acre_arena *arena)
+static void *alloc_constant(acre_arena *arena)
 {
     return acre_arena_alloc(arena, 24);
 }
 
-static void *
-zalloc(acre_arena *arena, size_t size, size_t alignment)
+static void *zalloc(acre_arena *arena, size_t size, size_t alignment)
 {
     return acre_arena_zalloc(arena, size, alignment);
 }
 
-static double *
-new_double(acre_arena *arena)
+static double *new_double(acre_arena *arena)
 {
     return ACRE_NEW(arena, double);
 }
 
-static double *
-new_doubles(acre_arena *arena, size_t count)
+static double *new_doubles(acre_arena *arena, size_t count)
 {
     return ACRE_NEW_ARRAY(arena, double, count);
 }

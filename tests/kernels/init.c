@@ -1,8 +1,9 @@
-// Process 1 of a booted kernel: sets the machine up in one way after another, runs the test programs in each, turns it off.
+// Process 1 of a booted kernel: sets the machine up in one way after another, runs the test
+// programs in each, turns it off.
 //
-// The console gets one line for each event, all beginning with '@': scenario and program before what they run, the lines of
-// main.cc, "ended STATUS" after a program, "done" before the machine is turned off.  Whatever else is there comes from the
-// kernel or from a test.
+// The console gets one line for each event, all beginning with '@': scenario and program before
+// what they run, the lines of main.cc, "ended STATUS" after a program, "done" before the machine is
+// turned off.  Whatever else is there comes from the kernel or from a test.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -94,7 +95,7 @@ static void set(const char *path, const char *value)
            absent ? "this kernel has no such setting" : strerror(errno));
 }
 
-// ---- huge pages -------------------------------------------------------------------------------------------------------
+// ---- huge pages ---------------------------------------------------------------------------------
 
 // Gives the pool of `size` bytes a page `count` pages.
 static void fill_pool(const char *name, long count)
@@ -131,7 +132,7 @@ static void fill_pools(bool full)
         closedir(folder);
 }
 
-// ---- programs ---------------------------------------------------------------------------------------------------------
+// ---- programs -----------------------------------------------------------------------------------
 
 #define GROUP "/sys/fs/cgroup/scenario"
 
@@ -221,7 +222,7 @@ static void play(const struct scenario *scenario)
     run_all(scenario);
 }
 
-// ---- the machine ------------------------------------------------------------------------------------------------------
+// ---- the machine --------------------------------------------------------------------------------
 
 static void mount_at(const char *type, const char *path, const char *options)
 {

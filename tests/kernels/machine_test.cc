@@ -1,4 +1,5 @@
-// What a test can only check where it owns the machine: exact accounting, control groups, what each kernel can do.
+// What a test can only check where it owns the machine: exact accounting, control groups, what each
+// kernel can do.
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -30,7 +31,7 @@ bool write_file(const std::string &path, const std::string &value)
     return out.good();
 }
 
-// ---- capabilities -----------------------------------------------------------------------------------------------------
+// ---- capabilities -------------------------------------------------------------------------------
 
 struct Since {
     acre_capability what;
@@ -69,9 +70,10 @@ TEST(Machine, can_what_its_kernel_can)
     }
 }
 
-// ---- accounting -------------------------------------------------------------------------------------------------------
+// ---- accounting ---------------------------------------------------------------------------------
 
-// The kernel counts per processor and sums up now and then: what is asked of it is larger than that error.
+// The kernel counts per processor and sums up now and then: what is asked of it is larger than that
+// error.
 constexpr size_t PART = 64 * MIB;
 constexpr size_t ERROR = 16 * MIB;
 
@@ -121,7 +123,7 @@ TEST(Accounting, of_shared_maps_is_by_the_object)
     EXPECT_COMMITTED(0u, before);
 }
 
-// ---- control groups ---------------------------------------------------------------------------------------------------
+// ---- control groups -----------------------------------------------------------------------------
 
 // A group below the root and one below that; the test's children join the inner one.
 class ControlGroup : public testing::Test {

@@ -1,4 +1,5 @@
-// The main function of the programs that run in a booted kernel: one short line for each event, for ./boot to read.
+// The main function of the programs that run in a booted kernel: one short line for each event, for
+// ./boot to read.
 #include <gtest/gtest.h>
 
 #include <cstdio>

@@ -63,7 +63,8 @@ TEST(Advice, on_a_part_is_the_parts_alone)
         ASSERT_OK(acre_mmap_anon(8 * page(), ACRE_READ_WRITE, nullptr, &map));
         ASSERT_OK(acre_mmap_advise(&map, 2 * page(), 3 * page(), pair.advice)) << pair.flag;
         for (size_t i = 0; i < 8; i++)
-            EXPECT_EQ(i >= 2 && i < 5, has_vm_flag(bytes(map, i * page()), pair.flag)) << pair.flag << i;
+            EXPECT_EQ(i >= 2 && i < 5, has_vm_flag(bytes(map, i * page()), pair.flag))
+                << pair.flag << i;
     }
 }
 
@@ -71,8 +72,8 @@ TEST(Advice, of_every_kind_works_on_committed_pages)
 {
     if (emulated())
         GTEST_SKIP() << "an emulator's advice is not the kernel's";
-    for (acre_advice advice :
-         {ACRE_ADVISE_NORMAL, ACRE_ADVISE_SEQUENTIAL, ACRE_ADVISE_RANDOM, ACRE_ADVISE_WILL_NEED, ACRE_ADVISE_COLD}) {
+    for (acre_advice advice : {ACRE_ADVISE_NORMAL, ACRE_ADVISE_SEQUENTIAL, ACRE_ADVISE_RANDOM,
+                               ACRE_ADVISE_WILL_NEED, ACRE_ADVISE_COLD}) {
         File file(std::string(8 * page(), 'f'));
         acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
         Map anon, mapped, ring;
@@ -148,7 +149,10 @@ TEST(Advice, demands_hold_in_the_child)
     ASSERT_OK(acre_mmap_advise(&map, page(), page(), ACRE_ADVISE_WIPE_ON_FORK));
     ASSERT_OK(acre_mmap_advise(&map, 2 * page(), page(), ACRE_ADVISE_DONT_FORK));
     Ended ended = in_child([&] {
-        return bytes(map)[0] == 7 && bytes(map)[page()] == 0 && permissions(bytes(map, 2 * page())).empty() ? 0 : 1;
+        return bytes(map)[0] == 7 && bytes(map)[page()] == 0 &&
+                       permissions(bytes(map, 2 * page())).empty()
+                   ? 0
+                   : 1;
     });
     EXPECT_TRUE(ended.exited);
     EXPECT_EQ(0, ended.code);
@@ -156,7 +160,8 @@ TEST(Advice, demands_hold_in_the_child)
 
     ASSERT_OK(acre_mmap_advise(&map, page(), page(), ACRE_ADVISE_KEEP_ON_FORK));
     ASSERT_OK(acre_mmap_advise(&map, 2 * page(), page(), ACRE_ADVISE_DO_FORK));
-    ended = in_child([&] { return bytes(map)[page()] == 7 && bytes(map)[2 * page()] == 7 ? 0 : 1; });
+    ended =
+        in_child([&] { return bytes(map)[page()] == 7 && bytes(map)[2 * page()] == 7 ? 0 : 1; });
     EXPECT_TRUE(ended.exited);
     EXPECT_EQ(0, ended.code);
 }
@@ -166,8 +171,9 @@ TEST(Advice, that_the_system_would_not_keep_is_refused)
     Map map;
     ASSERT_OK(acre_mmap_anon(page(), ACRE_READ_WRITE, nullptr, &map));
     port_pretend_without(ACRE_CAN_EXCLUDE_FROM_DUMPS);
-    for (acre_advice advice : {ACRE_ADVISE_NO_DUMP, ACRE_ADVISE_DUMP, ACRE_ADVISE_DONT_FORK, ACRE_ADVISE_DO_FORK,
-                               ACRE_ADVISE_WIPE_ON_FORK, ACRE_ADVISE_KEEP_ON_FORK})
+    for (acre_advice advice :
+         {ACRE_ADVISE_NO_DUMP, ACRE_ADVISE_DUMP, ACRE_ADVISE_DONT_FORK, ACRE_ADVISE_DO_FORK,
+          ACRE_ADVISE_WIPE_ON_FORK, ACRE_ADVISE_KEEP_ON_FORK})
         expect_refused(-ENOTSUP, map, [&] { return acre_mmap_advise(&map, 0, page(), advice); });
     port_pretend_nothing();
 }
@@ -179,10 +185,11 @@ TEST(Advice, wiping_is_refused_for_memory_that_others_see)
     Map map;
     acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
     ASSERT_OK(acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &map));
-    expect_refused(-EINVAL, map, [&] { return acre_mmap_advise(&map, 0, page(), ACRE_ADVISE_WIPE_ON_FORK); });
+    expect_refused(-EINVAL, map,
+                   [&] { return acre_mmap_advise(&map, 0, page(), ACRE_ADVISE_WIPE_ON_FORK); });
 }
 
-// ---- with guards ------------------------------------------------------------------------------------------------------
+// ---- with guards --------------------------------------------------------------------------------
 
 TEST(Advice, to_wipe_forbids_guards_until_the_whole_map_is_kept_again)
 {
@@ -215,14 +222,16 @@ TEST(Advice, to_wipe_is_refused_where_markers_stand)
     Map map;
     ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, nullptr, &map));
     ASSERT_OK(acre_mmap_guard(&map, 0, page()));
-    expect_refused(ACRE_BAD_STATE, map,
-                   [&] { return acre_mmap_advise(&map, 2 * page(), page(), ACRE_ADVISE_WIPE_ON_FORK); });
+    expect_refused(ACRE_BAD_STATE, map, [&] {
+        return acre_mmap_advise(&map, 2 * page(), page(), ACRE_ADVISE_WIPE_ON_FORK);
+    });
     EXPECT_FALSE(has_vm_flag(bytes(map, 2 * page()), "wf"));
 }
 
-// ---- commits over parts -----------------------------------------------------------------------------------------------
+// ---- commits over parts -------------------------------------------------------------------------
 
-// A range so large that the second of its areas is refused by every accounting, in an area too many.
+// A range so large that the second of its areas is refused by every accounting, in an area too
+// many.
 TEST(Advice, a_commit_refused_half_way_over_parts_commits_nothing)
 {
     acre_system system = {};
@@ -237,7 +246,8 @@ TEST(Advice, a_commit_refused_half_way_over_parts_commits_nothing)
     ASSERT_OK(acre_mmap_advise(&map, 0, small, ACRE_ADVISE_RANDOM));
     for (int way = 0; way < 2; way++) {
         expect_refused(-ENOMEM, map, [&] {
-            return way == 0 ? acre_mmap_commit(&map, 0, map.size) : acre_mmap_protect(&map, 0, map.size, ACRE_READ_WRITE);
+            return way == 0 ? acre_mmap_commit(&map, 0, map.size)
+                            : acre_mmap_protect(&map, 0, map.size, ACRE_READ_WRITE);
         });
         EXPECT_EQ("---p", permissions(map.base));
         EXPECT_FALSE(has_vm_flag(map.base, "ac"));

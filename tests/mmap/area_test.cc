@@ -48,15 +48,15 @@ std::string text_of(const char *text)
 std::string shown(const acre_area &area)
 {
     std::ostringstream out;
-    out << std::hex << area.start << "-" << area.end << " " << area.access << " flags " << area.flags << " offset "
-        << area.file_offset << " device " << area.device << " inode " << area.inode << " page " << area.page_size
-        << " base " << area.allocation_base << " path " << text_of(area.path) << " name " << text_of(area.name);
+    out << std::hex << area.start << "-" << area.end << " " << area.access << " flags "
+        << area.flags << " offset " << area.file_offset << " device " << area.device << " inode "
+        << area.inode << " page " << area.page_size << " base " << area.allocation_base << " path "
+        << text_of(area.path) << " name " << text_of(area.name);
     return out.str();
 }
 
 // Areas noted down in memory that is there already, so that looking at the map does not change it.
-class Notes
-{
+class Notes {
   public:
     void add(const acre_area &area)
     {
@@ -120,8 +120,7 @@ void note_all(acre_areas *view, Notes *notes)
 }
 
 // Each test runs by ioctl and by text.
-class Areas : public testing::TestWithParam<bool>
-{
+class Areas : public testing::TestWithParam<bool> {
   protected:
     void SetUp() override
     {
@@ -148,8 +147,9 @@ struct Line {
 
     explicit Line(const std::string &text)
     {
-        EXPECT_EQ(7, std::sscanf(text.c_str(), "%" SCNxPTR "-%" SCNxPTR " %4s %" SCNx64 " %x:%x %" SCNu64, &start, &end,
-                                 access, &offset, &major, &minor, &inode));
+        EXPECT_EQ(
+            7, std::sscanf(text.c_str(), "%" SCNxPTR "-%" SCNxPTR " %4s %" SCNx64 " %x:%x %" SCNu64,
+                           &start, &end, access, &offset, &major, &minor, &inode));
     }
 };
 
@@ -213,7 +213,8 @@ TEST_P(Areas, say_the_same_by_next_and_by_query_and_after_seek)
     note_all(&sought, &after_seek);
     for (size_t i = 0; i < by_next.count(); i++) {
         const acre_area &area = by_next[i];
-        uintptr_t addresses[] = {area.start, area.end - 1, area.start + (area.end - area.start) / 2};
+        uintptr_t addresses[] = {area.start, area.end - 1,
+                                 area.start + (area.end - area.start) / 2};
         acre_area other;
         ASSERT_OK(acre_areas_query(&queried, addresses[i % 3], &other));
         by_query.add(other);
@@ -301,7 +302,7 @@ TEST_P(Areas, of_every_kind_are_recognized)
 TEST_P(Areas, paths_are_raw_and_undecorated)
 {
     const char *names[] = {
-        " with spaces ",      "with\nnewline",       "back\\slash", "octal\\012look-alike",
+        " with spaces ",    "with\nnewline",      "back\\slash", "octal\\012look-alike",
         "really (deleted)", "\xc3\xa4\xff bytes", "[brackets]",  "tab\tand\rreturn",
     };
     for (const char *name : names) {
@@ -468,10 +469,9 @@ TEST(AreaCount, is_the_number_of_the_texts_lines)
     EXPECT_GE(more, count + 100);
 }
 
-// ---- forks and other processes ----------------------------------------------------------------------------------------
+// ---- forks and other processes ------------------------------------------------------------------
 
-class StaleViews : public testing::TestWithParam<bool>
-{
+class StaleViews : public testing::TestWithParam<bool> {
   protected:
     void SetUp() override
     {
@@ -484,8 +484,9 @@ class StaleViews : public testing::TestWithParam<bool>
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(, StaleViews, testing::Bool(),
-                         [](const auto &parameter) { return parameter.param ? "wiped" : "by_process_id"; });
+INSTANTIATE_TEST_SUITE_P(, StaleViews, testing::Bool(), [](const auto &parameter) {
+    return parameter.param ? "wiped" : "by_process_id";
+});
 
 TEST_P(StaleViews, are_told_in_the_child_of_a_fork)
 {
@@ -506,8 +507,7 @@ TEST_P(StaleViews, are_told_in_the_child_of_a_fork)
 }
 
 // A child that maps a page, tells its address, and then waits for a word: to exit, or to exec.
-class Child
-{
+class Child {
   public:
     Child()
     {
@@ -521,7 +521,8 @@ class Child
             acre_mmap map = {};
             char word = 0;
             bool ok = acre_mmap_anon(page(), ACRE_READ_WRITE, nullptr, &map) == ACRE_OK &&
-                      write(up[1], &map.base, sizeof map.base) == sizeof map.base && read(down[0], &word, 1) == 1;
+                      write(up[1], &map.base, sizeof map.base) == sizeof map.base &&
+                      read(down[0], &word, 1) == 1;
             if (ok && word == 'x') {
                 dup2(down[0], 0);  // cat waits for the end of its input
                 execl("/bin/cat", "cat", static_cast<char *>(nullptr));
@@ -586,8 +587,7 @@ TEST_P(Areas, a_process_that_ended_is_told_and_never_looks_like_the_end)
     child.say('e');
     child.end();
     acre_status status;
-    while ((status = acre_areas_next(&view, &area)) == 1) {
-    }
+    while ((status = acre_areas_next(&view, &area)) == 1) {}
     EXPECT_STATUS(-ESRCH, status);
     EXPECT_STATUS(-ESRCH, acre_areas_query(&queried, child.address, &area));
     EXPECT_STATUS(-ESRCH, acre_areas_seek(&queried, 0));
@@ -605,8 +605,7 @@ TEST_P(Areas, a_process_that_became_another_program_is_told)
     ASSERT_EQ(1, acre_areas_next(&view, &area));
     child.say('x');
     acre_status status;
-    while ((status = acre_areas_next(&view, &area)) == 1) {
-    }
+    while ((status = acre_areas_next(&view, &area)) == 1) {}
     EXPECT_STATUS(-ESRCH, status);
     EXPECT_STATUS(-ESRCH, acre_areas_query(&queried, child.address, &area));
     View fresh(child.process);
@@ -651,7 +650,8 @@ TEST_P(Areas, device_minors_above_255)
         char folder[] = "mounts.XXXXXX";
         if (mkdtemp(folder) == nullptr)
             return 1;
-        if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+        if (unshare(CLONE_NEWNS) != 0 ||
+            mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
             return 77;
         int mounted = 0;
         while (mounted < 300 && mount("none", folder, "tmpfs", 0, "size=64k") == 0)
@@ -665,7 +665,8 @@ TEST_P(Areas, device_minors_above_255)
         acre_area area;
         if (file < 0 || write(file, "x", 1) != 1 || fstat(file, &status) != 0)
             return 2;
-        unsigned minor = static_cast<unsigned>((status.st_dev & 0xff) | ((status.st_dev >> 12) & 0xffffff00));
+        unsigned minor =
+            static_cast<unsigned>((status.st_dev & 0xff) | ((status.st_dev >> 12) & 0xffffff00));
         if (minor <= 255)
             return 3;
         if (acre_mmap_file(file, 0, 1, ACRE_READ, nullptr, &map) != ACRE_OK ||

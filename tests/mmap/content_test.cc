@@ -60,9 +60,8 @@ TEST(Discard, shared_memory_is_emptied_for_all)
     acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
     ASSERT_OK(acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &map));
     bytes(map)[0] = 1;
-    Ended ended = in_child([&] {
-        return acre_mmap_discard(&map, 0, page(), ACRE_DISCARD_NOW) == ACRE_OK ? 0 : 1;
-    });
+    Ended ended = in_child(
+        [&] { return acre_mmap_discard(&map, 0, page(), ACRE_DISCARD_NOW) == ACRE_OK ? 0 : 1; });
     EXPECT_EQ(0, ended.code);
     EXPECT_EQ(0, bytes(map)[0]);
 }
@@ -74,17 +73,17 @@ TEST(Discard, never_punches_a_hole_into_a_shared_file)
     acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
     ASSERT_OK(acre_mmap_file(file.descriptor, 0, page(), ACRE_READ_WRITE, &opts, &map));
     for (uint32_t when : {ACRE_DISCARD_NOW, ACRE_DISCARD_LAZY}) {
-        expect_refused(ACRE_BAD_STATE, map, [&] { return acre_mmap_discard(&map, 0, page(), when); });
+        expect_refused(ACRE_BAD_STATE, map,
+                       [&] { return acre_mmap_discard(&map, 0, page(), when); });
         expect_refused(ACRE_BAD_STATE, map, [&] { return acre_mmap_discard(&map, 0, 0, when); });
     }
     EXPECT_EQ('f', bytes(map)[0]);
     EXPECT_EQ(std::string(page(), 'f'), file.content());
 }
 
-// ---- residency --------------------------------------------------------------------------------------------------------
+// ---- residency ----------------------------------------------------------------------------------
 
-class Resident : public testing::TestWithParam<bool>
-{
+class Resident : public testing::TestWithParam<bool> {
   protected:
     void SetUp() override
     {
@@ -163,7 +162,7 @@ TEST_P(Resident, the_lowest_touched_page_is_found)
     }
 }
 
-// ---- files ------------------------------------------------------------------------------------------------------------
+// ---- files --------------------------------------------------------------------------------------
 
 TEST(FileMap, shows_the_files_bytes_and_zeros_behind_them)
 {
@@ -236,7 +235,8 @@ TEST(FileMap, descriptors_that_do_not_permit_it_are_refused)
     int reader = open(file.path.c_str(), O_RDONLY | O_CLOEXEC);
     int writer = open(file.path.c_str(), O_WRONLY | O_CLOEXEC);
     int folder = open("/", O_RDONLY | O_CLOEXEC);
-    expect_refused(-EACCES, untouched, [&] { return map_file(reader, ACRE_WRITE, ACRE_MAP_SHARED); });
+    expect_refused(-EACCES, untouched,
+                   [&] { return map_file(reader, ACRE_WRITE, ACRE_MAP_SHARED); });
     expect_refused(-EACCES, untouched, [&] { return map_file(writer, ACRE_READ, 0); });
     expect_refused(-ENODEV, untouched, [&] { return map_file(folder, ACRE_READ, 0); });
     expect_refused(-EBADF, untouched, [&] { return map_file(-1, ACRE_READ, 0); });

@@ -98,7 +98,8 @@ TEST(Merge, differences_of_attributes_keep_maps_apart)
     acre_mmap other = right;
     for (uint32_t flag : {ACRE_MAP_NO_DUMP, ACRE_MAP_SHARED, ACRE_MAP_NO_RESERVE, ACRE_MAP_JIT}) {
         other.flags = right.flags ^ flag;
-        expect_refused(ACRE_ATTRIBUTE_MISMATCH, left, [&] { return acre_mmap_merge(&left, &other); });
+        expect_refused(ACRE_ATTRIBUTE_MISMATCH, left,
+                       [&] { return acre_mmap_merge(&left, &other); });
     }
     other.flags = right.flags | ACRE_IS_RESERVATION;
     expect_refused(ACRE_ATTRIBUTE_MISMATCH, left, [&] { return acre_mmap_merge(&left, &other); });
@@ -161,7 +162,8 @@ TEST(Unmap, of_an_empty_handle_does_nothing)
 
 TEST(Adopt, takes_over_pages_that_something_else_mapped)
 {
-    void *pages = mmap(nullptr, 4 * page(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *pages =
+        mmap(nullptr, 4 * page(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ASSERT_NE(MAP_FAILED, pages);
     acre_mmap map = {};
     ASSERT_OK(acre_mmap_adopt(pages, 4 * page(), 0, ACRE_WRITE, 0, &map));
@@ -210,8 +212,10 @@ TEST(Adopt, refuses_what_cannot_be)
     EXPECT_STATUS(ACRE_BAD_OPTION, adopt(memory, page(), 0, ACRE_READ, 1u << 31));
     EXPECT_STATUS(ACRE_BAD_OPTION, adopt(memory, page(), 0, ACRE_READ, ACRE_MAP_FIXED));
     EXPECT_STATUS(ACRE_BAD_OPTION, adopt(memory, page(), 0, ACRE_READ, ACRE_MAP_HUGE));
-    EXPECT_STATUS(ACRE_BAD_OPTION, adopt(memory, page(), 0, ACRE_READ, ACRE_IS_FILE | ACRE_IS_RESERVATION));
-    EXPECT_STATUS(ACRE_BAD_OPTION, adopt(memory, page(), 0, ACRE_READ, ACRE_IS_RESERVATION | ACRE_MAP_SHARED));
+    EXPECT_STATUS(ACRE_BAD_OPTION,
+                  adopt(memory, page(), 0, ACRE_READ, ACRE_IS_FILE | ACRE_IS_RESERVATION));
+    EXPECT_STATUS(ACRE_BAD_OPTION,
+                  adopt(memory, page(), 0, ACRE_READ, ACRE_IS_RESERVATION | ACRE_MAP_SHARED));
     EXPECT_STATUS(ACRE_UNSAFE_FLAG_NEEDED, adopt(memory, page(), 0, ACRE_READ_WRITE_EXEC, 0));
     EXPECT_TRUE(same(untouched, acre_mmap{}));
 }

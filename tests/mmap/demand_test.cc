@@ -33,8 +33,8 @@ bool can_demand()
     return acre_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) && acre_can(ACRE_CAN_WIPE_ON_FORK);
 }
 
-#define SKIP_UNLESS_DEMANDS_ARE_KEPT()                                                   \
-    if (!can_demand())                                                                   \
+#define SKIP_UNLESS_DEMANDS_ARE_KEPT() \
+    if (!can_demand())                 \
     GTEST_SKIP() << "this system takes advice without keeping it: acre refuses demands"
 
 TEST(Demand, is_seen_in_the_areas_of_anonymous_maps)
@@ -60,9 +60,11 @@ TEST(Demand, survives_decommit_and_commit)
         for (size_t round = 0; round < 32; round++) {
             ASSERT_OK(acre_mmap_commit(&map, round * page(), 3 * page()));
             bytes(map, round * page())[0] = 1;
-            ASSERT_TRUE(has_vm_flag(bytes(map, (round + 1) * page()), demand.vm_flag)) << demand.vm_flag;
+            ASSERT_TRUE(has_vm_flag(bytes(map, (round + 1) * page()), demand.vm_flag))
+                << demand.vm_flag;
             ASSERT_OK(acre_mmap_decommit(&map, round * page(), 3 * page()));
-            ASSERT_TRUE(has_vm_flag(bytes(map, (round + 1) * page()), demand.vm_flag)) << demand.vm_flag;
+            ASSERT_TRUE(has_vm_flag(bytes(map, (round + 1) * page()), demand.vm_flag))
+                << demand.vm_flag;
         }
         EXPECT_EQ(areas, area_count()) << demand.vm_flag;
         ASSERT_OK(acre_mmap_commit(&map, 0, map.size));
@@ -135,7 +137,7 @@ TEST(Demand, stack_marks_without_growing)
     EXPECT_EQ(static_cast<uint32_t>(ACRE_MAP_STACK), map.flags);
 }
 
-// ---- core files -------------------------------------------------------------------------------------------------------
+// ---- core files ---------------------------------------------------------------------------------
 
 // A pattern that is in no program's text, told apart by its seed.
 char pattern(size_t i, unsigned seed)

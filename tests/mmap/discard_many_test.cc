@@ -48,8 +48,10 @@ TEST(DiscardMany, of_several_maps_in_any_order_and_size)
     ASSERT_OK(acre_mmap_anon(16 * page(), ACRE_READ_WRITE, nullptr, &two));
     fill(one);
     fill(two);
-    acre_range ranges[] = {
-        {bytes(two, 8 * page()), 3 * page()}, {bytes(one), 5 * page()}, {bytes(two), page()}, {bytes(two), page()}};
+    acre_range ranges[] = {{bytes(two, 8 * page()), 3 * page()},
+                           {bytes(one), 5 * page()},
+                           {bytes(two), page()},
+                           {bytes(two), page()}};
     ASSERT_OK(acre_discard_many(ranges, 4, ACRE_DISCARD_NOW, nullptr));
     for (size_t i = 0; i < 16; i++) {
         EXPECT_EQ(i < 5 ? 0 : 1, bytes(one)[i * page()]) << i;
@@ -62,8 +64,9 @@ TEST(DiscardMany, empty_ranges_count_and_do_nothing)
     Map map;
     ASSERT_OK(acre_mmap_anon(8 * page(), ACRE_READ_WRITE, nullptr, &map));
     fill(map);
-    acre_range ranges[] = {{map.base, 0}, {bytes(map, page()), page()}, {nullptr, 0}, {nullptr, 0},
-                           {bytes(map, 3 * page()), page()}, {bytes(map, 5 * page()), 0}};
+    acre_range ranges[] = {
+        {map.base, 0}, {bytes(map, page()), page()},     {nullptr, 0},
+        {nullptr, 0},  {bytes(map, 3 * page()), page()}, {bytes(map, 5 * page()), 0}};
     size_t done = 0;
     ASSERT_OK(acre_discard_many(ranges, 6, ACRE_DISCARD_NOW, &done));
     EXPECT_EQ(6u, done);
@@ -98,7 +101,8 @@ TEST(DiscardMany, a_locked_range_in_the_middle_is_emptied_and_stays_locked)
 
 TEST(DiscardMany, counts_up_to_the_first_range_that_is_not_there)
 {
-    for (size_t hole : {size_t{0}, size_t{1}, size_t{5}, size_t{127}, size_t{128}, size_t{300}, size_t{499}}) {
+    for (size_t hole :
+         {size_t{0}, size_t{1}, size_t{5}, size_t{127}, size_t{128}, size_t{300}, size_t{499}}) {
         Map map;
         acre_mmap_opts opts = flags(ACRE_MAP_NO_HUGE);
         ASSERT_OK(acre_mmap_anon(1000 * page(), ACRE_READ_WRITE, &opts, &map));
@@ -109,10 +113,12 @@ TEST(DiscardMany, counts_up_to_the_first_range_that_is_not_there)
         ranges[hole].base = gone.base;
         ASSERT_OK(acre_mmap_unmap(&gone));
         size_t done = 12345;
-        EXPECT_STATUS(-ENOMEM, acre_discard_many(ranges.data(), ranges.size(), ACRE_DISCARD_NOW, &done));
+        EXPECT_STATUS(-ENOMEM,
+                      acre_discard_many(ranges.data(), ranges.size(), ACRE_DISCARD_NOW, &done));
         EXPECT_EQ(hole, done);
         for (size_t i = 0; i < 1000; i++)
-            ASSERT_EQ(i % 2 == 0 && i / 2 < hole ? 0 : 1, bytes(map)[i * page()]) << hole << " " << i;
+            ASSERT_EQ(i % 2 == 0 && i / 2 < hole ? 0 : 1, bytes(map)[i * page()])
+                << hole << " " << i;
     }
 }
 
@@ -141,10 +147,12 @@ TEST(DiscardMany, refuses_before_it_does_anything)
     fill(map);
     acre_range ranges[] = {{map.base, page()}, {bytes(map, 2 * page()), page() + 1}};
     size_t done = 9;
-    expect_refused(ACRE_BAD_OFFSET, map, [&] { return acre_discard_many(ranges, 2, ACRE_DISCARD_NOW, &done); });
+    expect_refused(ACRE_BAD_OFFSET, map,
+                   [&] { return acre_discard_many(ranges, 2, ACRE_DISCARD_NOW, &done); });
     EXPECT_EQ(0u, done);
     ranges[1] = {bytes(map, 1), page()};
-    expect_refused(ACRE_BAD_OFFSET, map, [&] { return acre_discard_many(ranges, 2, ACRE_DISCARD_NOW, nullptr); });
+    expect_refused(ACRE_BAD_OFFSET, map,
+                   [&] { return acre_discard_many(ranges, 2, ACRE_DISCARD_NOW, nullptr); });
     EXPECT_EQ(1, bytes(map)[0]);
 }
 

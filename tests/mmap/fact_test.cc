@@ -23,12 +23,14 @@ TEST(Facts, page_sizes_ascend_from_the_base_page)
     EXPECT_EQ(77u, sizes[static_cast<size_t>(count)]);
     for (size_t i = 1; i < static_cast<size_t>(count); i++) {
         EXPECT_LT(sizes[i - 1], sizes[i]);
-        std::string folder = "/sys/kernel/mm/hugepages/hugepages-" + std::to_string(sizes[i] / 1024) + "kB";
+        std::string folder =
+            "/sys/kernel/mm/hugepages/hugepages-" + std::to_string(sizes[i] / 1024) + "kB";
         EXPECT_EQ(0, access(folder.c_str(), F_OK)) << folder;
         // A short array holds the smallest.
         std::vector<size_t> few(i);
         EXPECT_EQ(count, acre_page_sizes(few.data(), few.size()));
-        EXPECT_EQ(std::vector<size_t>(sizes.begin(), sizes.begin() + static_cast<ptrdiff_t>(i)), few);
+        EXPECT_EQ(std::vector<size_t>(sizes.begin(), sizes.begin() + static_cast<ptrdiff_t>(i)),
+                  few);
     }
 }
 
@@ -40,7 +42,8 @@ TEST(Facts, limits_are_the_systems)
     EXPECT_EQ(number_in("/proc/sys/vm/max_map_count"), system.area_limit);
     EXPECT_EQ(number_in("/proc/sys/vm/overcommit_memory"), system.overcommit_mode);
     EXPECT_EQ(number_in("/proc/meminfo", "HugePages_Free:"), system.explicit_huge_free);
-    EXPECT_EQ(number_in("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"), system.transparent_huge_size);
+    EXPECT_EQ(number_in("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"),
+              system.transparent_huge_size);
     EXPECT_GT(system.committed, 0u);
     if (system.overcommit_mode == 2)
         EXPECT_EQ(number_in("/proc/meminfo", "CommitLimit:") * 1024, system.commit_limit);
@@ -51,7 +54,8 @@ TEST(Facts, limits_are_the_systems)
     // Root locks as much as it likes.
     EXPECT_TRUE(system.lock_limit == UINT64_MAX || system.lock_limit == lock.rlim_cur);
     int here = 0;
-    EXPECT_EQ(0u, static_cast<uint64_t>(reinterpret_cast<uintptr_t>(&here)) >> (system.address_bits - 1) >> 1);
+    EXPECT_EQ(0u, static_cast<uint64_t>(reinterpret_cast<uintptr_t>(&here)) >>
+                      (system.address_bits - 1) >> 1);
     EXPECT_GE(system.address_bits, 30u);
     for (uint64_t word : system.reserved)
         EXPECT_EQ(0u, word);
@@ -104,9 +108,9 @@ TEST(Facts, errno_is_left_alone)
 
 TEST(Status, every_code_has_its_own_name_and_a_text)
 {
-#define CHECK(name, value, text)                                          \
-    EXPECT_EQ((value), ACRE_##name);                                      \
-    EXPECT_STREQ("ACRE_" #name, acre_status_name(ACRE_##name));           \
+#define CHECK(name, value, text)                                \
+    EXPECT_EQ((value), ACRE_##name);                            \
+    EXPECT_STREQ("ACRE_" #name, acre_status_name(ACRE_##name)); \
     EXPECT_STREQ(text, acre_status_text(ACRE_##name));
     ACRE_STATUS_MAP(CHECK)
 #undef CHECK

@@ -13,7 +13,9 @@ namespace {
 
 // A descriptor that closes with its scope.
 struct Descriptor {
-    explicit Descriptor(int opened) : file(opened) {}
+    explicit Descriptor(int opened) : file(opened)
+    {
+    }
     Descriptor(const Descriptor &) = delete;
     Descriptor &operator=(const Descriptor &) = delete;
     ~Descriptor()
@@ -112,7 +114,8 @@ TEST(File, read_only_descriptors_give_no_shared_write_later)
     acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
     Map shared, copy;
     ASSERT_OK(acre_mmap_file(reader.file, 0, page(), ACRE_READ, &opts, &shared));
-    expect_refused(-EACCES, shared, [&] { return acre_mmap_protect(&shared, 0, page(), ACRE_READ_WRITE); });
+    expect_refused(-EACCES, shared,
+                   [&] { return acre_mmap_protect(&shared, 0, page(), ACRE_READ_WRITE); });
     EXPECT_EQ("r--s", permissions(shared.base));
     // A copy is the program's own.
     ASSERT_OK(acre_mmap_file(reader.file, 0, page(), ACRE_READ, nullptr, &copy));
@@ -121,7 +124,7 @@ TEST(File, read_only_descriptors_give_no_shared_write_later)
     EXPECT_EQ('f', file.content()[0]);
 }
 
-// ---- devices and memory files -----------------------------------------------------------------------------------------
+// ---- devices and memory files -------------------------------------------------------------------
 
 TEST(File, the_device_of_zeros_is_memory)
 {
@@ -149,23 +152,27 @@ TEST(File, devices_that_cannot_be_mapped_are_refused)
     acre_mmap untouched = {};
     Descriptor null(open("/dev/null", O_RDWR | O_CLOEXEC));
     ASSERT_GE(null.file, 0);
-    expect_refused(-ENODEV, untouched,
-                   [&] { return acre_mmap_file(null.file, 0, page(), ACRE_READ, nullptr, &untouched); });
+    expect_refused(-ENODEV, untouched, [&] {
+        return acre_mmap_file(null.file, 0, page(), ACRE_READ, nullptr, &untouched);
+    });
     // The machine's memory has no size, whoever may open it.
     EXPECT_NE(ACRE_OK, acre_mmap_path("/dev/mem", ACRE_READ, nullptr, &untouched, nullptr));
     EXPECT_TRUE(same(untouched, acre_mmap{}));
     int ends[2];
     ASSERT_EQ(0, pipe2(ends, O_CLOEXEC));
     Descriptor reading(ends[0]), writing(ends[1]);
-    expect_refused(-ENODEV, untouched,
-                   [&] { return acre_mmap_file(reading.file, 0, page(), ACRE_READ, nullptr, &untouched); });
-    expect_refused(-EBADF, untouched,
-                   [&] { return acre_mmap_file(12345, 0, page(), ACRE_READ, nullptr, &untouched); });
+    expect_refused(-ENODEV, untouched, [&] {
+        return acre_mmap_file(reading.file, 0, page(), ACRE_READ, nullptr, &untouched);
+    });
+    expect_refused(-EBADF, untouched, [&] {
+        return acre_mmap_file(12345, 0, page(), ACRE_READ, nullptr, &untouched);
+    });
 }
 
 TEST(File, sealed_memory_files_give_no_shared_write)
 {
-    Descriptor memory(static_cast<int>(syscall(SYS_memfd_create, "sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING)));
+    Descriptor memory(
+        static_cast<int>(syscall(SYS_memfd_create, "sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING)));
     ASSERT_GE(memory.file, 0);
     ASSERT_EQ(static_cast<ssize_t>(2), write(memory.file, "ab", 2));
     ASSERT_EQ(0, fcntl(memory.file, F_ADD_SEALS, F_SEAL_WRITE));
@@ -180,7 +187,7 @@ TEST(File, sealed_memory_files_give_no_shared_write)
     EXPECT_EQ('b', bytes(map)[1]);
 }
 
-// ---- by path ----------------------------------------------------------------------------------------------------------
+// ---- by path ------------------------------------------------------------------------------------
 
 TEST(FilePath, is_opened_for_writing_only_to_write_to_the_file)
 {
@@ -218,14 +225,16 @@ TEST(FilePath, refused_options_open_nothing)
 {
     File file(std::string(page(), 'f'));
     acre_mmap untouched = {};
-    for (uint32_t flag : {ACRE_MAP_WIPE_ON_FORK, ACRE_MAP_DROPPABLE, ACRE_MAP_NO_RESERVE, ACRE_MAP_LOCK_ON_FAULT}) {
+    for (uint32_t flag :
+         {ACRE_MAP_WIPE_ON_FORK, ACRE_MAP_DROPPABLE, ACRE_MAP_NO_RESERVE, ACRE_MAP_LOCK_ON_FAULT}) {
         acre_mmap_opts opts = flags(flag);
         expect_refused(ACRE_BAD_OPTION, untouched, [&] {
             return acre_mmap_path(file.path.c_str(), ACRE_READ, &opts, &untouched, nullptr);
         });
     }
     expect_refused(ACRE_UNSAFE_FLAG_NEEDED, untouched, [&] {
-        return acre_mmap_path(file.path.c_str(), ACRE_READ_WRITE_EXEC, nullptr, &untouched, nullptr);
+        return acre_mmap_path(file.path.c_str(), ACRE_READ_WRITE_EXEC, nullptr, &untouched,
+                              nullptr);
     });
 }
 

@@ -17,7 +17,8 @@ size_t dirty(const acre_mmap &map)
     return smaps_bytes(map.base, "Shared_Dirty") + smaps_bytes(map.base, "Private_Dirty");
 }
 
-// Whether the file system lives in memory: the pages of its files are never written, and stay dirty.
+// Whether the file system lives in memory: the pages of its files are never written, and stay
+// dirty.
 bool in_memory(const File &file)
 {
     struct statfs system;
@@ -42,7 +43,8 @@ TEST(Flush, writes_changed_bytes_and_waits)
     ASSERT_OK(acre_mmap_flush(&map, 1, map.size - 2, ACRE_FLUSH_WAIT));
     EXPECT_EQ('y', file.content()[0]);
     EXPECT_OK(acre_mmap_flush(&map, map.size, 0, ACRE_FLUSH_WAIT));
-    expect_refused(ACRE_BAD_RANGE, map, [&] { return acre_mmap_flush(&map, map.size, 1, ACRE_FLUSH_WAIT); });
+    expect_refused(ACRE_BAD_RANGE, map,
+                   [&] { return acre_mmap_flush(&map, map.size, 1, ACRE_FLUSH_WAIT); });
 }
 
 TEST(Flush, of_other_maps_has_nothing_to_do)
@@ -66,7 +68,7 @@ TEST(Flush, of_other_maps_has_nothing_to_do)
     EXPECT_EQ(std::string(4 * page(), 'a'), file.content());
 }
 
-// ---- populate ---------------------------------------------------------------------------------------------------------
+// ---- populate -----------------------------------------------------------------------------------
 
 size_t resident(const acre_mmap &map)
 {
@@ -75,8 +77,7 @@ size_t resident(const acre_mmap &map)
     return result;
 }
 
-class Populate : public testing::Test
-{
+class Populate : public testing::Test {
   protected:
     void SetUp() override
     {

@@ -1,4 +1,5 @@
-// Guards: kernel markers where there are, protected pages elsewhere; both fault, and unguard gives fresh pages.
+// Guards: kernel markers where there are, protected pages elsewhere; both fault, and unguard gives
+// fresh pages.
 #include "acre/area.h"
 #include "mmap/port.h"
 #include "tests/mmap/maps.h"
@@ -8,8 +9,7 @@ using namespace acre_test;
 namespace {
 
 // Each test runs with both kinds.
-class Guard : public testing::TestWithParam<bool>
-{
+class Guard : public testing::TestWithParam<bool> {
   protected:
     void SetUp() override
     {

@@ -25,7 +25,7 @@ std::string mode_of(const char *file)
     return start == std::string::npos ? "" : text.substr(start + 1, text.find(']') - start - 1);
 }
 
-// ---- transparent ------------------------------------------------------------------------------------------------------
+// ---- transparent --------------------------------------------------------------------------------
 
 TEST(TransparentHuge, is_aligned_and_granted_where_the_mode_permits)
 {
@@ -67,7 +67,8 @@ TEST(TransparentHuge, of_shared_memory_follows_a_mode_of_its_own)
     ASSERT_OK(acre_mmap_anon(2 * huge, ACRE_READ_WRITE, &opts, &map));
     bytes(map)[0] = 1;
     EXPECT_EQ(mode != "never" && mode != "deny", (map.flags & ACRE_MAP_HUGE_TRANSPARENT) != 0);
-    EXPECT_EQ((map.flags & ACRE_MAP_HUGE_TRANSPARENT) != 0, smaps_bytes(map.base, "ShmemPmdMapped") != 0);
+    EXPECT_EQ((map.flags & ACRE_MAP_HUGE_TRANSPARENT) != 0,
+              smaps_bytes(map.base, "ShmemPmdMapped") != 0);
 }
 
 TEST(TransparentHuge, below_their_size_needs_no_alignment)
@@ -95,7 +96,7 @@ TEST(TransparentHuge, are_never_there_with_no_huge)
     EXPECT_EQ(map.size, smaps_bytes(map.base, "Rss"));
 }
 
-// ---- explicit ---------------------------------------------------------------------------------------------------------
+// ---- explicit -----------------------------------------------------------------------------------
 
 std::vector<size_t> huge_sizes()
 {
@@ -135,8 +136,9 @@ TEST(ExplicitHuge, unknown_sizes_are_refused)
         acre_mmap_opts opts = of_size(size);
         expect_refused(ACRE_BAD_OPTION, untouched,
                        [&] { return acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &untouched); });
-        expect_refused(ACRE_BAD_OPTION, untouched,
-                       [&] { return acre_mmap_reserve(page(), ACRE_READ_WRITE, &opts, &untouched); });
+        expect_refused(ACRE_BAD_OPTION, untouched, [&] {
+            return acre_mmap_reserve(page(), ACRE_READ_WRITE, &opts, &untouched);
+        });
     }
 }
 
@@ -146,7 +148,8 @@ TEST(ExplicitHuge, are_refused_where_there_are_none)
         GTEST_SKIP() << "this system has huge pages";
     acre_mmap untouched = {};
     acre_mmap_opts opts = flags(ACRE_MAP_HUGE);
-    expect_refused(-ENOTSUP, untouched, [&] { return acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &untouched); });
+    expect_refused(-ENOTSUP, untouched,
+                   [&] { return acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &untouched); });
 }
 
 TEST(ExplicitHuge, from_an_empty_pool_are_out_of_memory)
@@ -157,7 +160,8 @@ TEST(ExplicitHuge, from_an_empty_pool_are_out_of_memory)
             continue;
         tried = true;
         acre_mmap untouched = {};
-        for (uint32_t more : {0u, uint32_t{ACRE_MAP_NO_DUMP}, uint32_t{ACRE_MAP_SHARED}, uint32_t{ACRE_MAP_LOCKED}}) {
+        for (uint32_t more : {0u, uint32_t{ACRE_MAP_NO_DUMP}, uint32_t{ACRE_MAP_SHARED},
+                              uint32_t{ACRE_MAP_LOCKED}}) {
             acre_mmap_opts opts = of_size(size, more);
             expect_refused(-ENOMEM, untouched,
                            [&] { return acre_mmap_anon(1, ACRE_READ_WRITE, &opts, &untouched); });
@@ -187,7 +191,8 @@ TEST(ExplicitHuge, a_reservation_takes_addresses_only)
         expect_refused(ACRE_BAD_OFFSET, map, [&] { return acre_mmap_split(&map, page(), &tail); });
         if (before == 0 && number_in(pool(size, "nr_overcommit_hugepages")) == 0) {
             expect_refused(-ENOMEM, map, [&] { return acre_mmap_commit(&map, size, size); });
-            expect_refused(-ENOMEM, map, [&] { return acre_mmap_protect(&map, 0, 3 * size, ACRE_READ); });
+            expect_refused(-ENOMEM, map,
+                           [&] { return acre_mmap_protect(&map, 0, 3 * size, ACRE_READ); });
             EXPECT_EQ("---p", permissions(bytes(map, size)));
             EXPECT_TRUE(has_vm_flag(bytes(map, size), "dd"));
         }
@@ -211,8 +216,9 @@ TEST(ExplicitHuge, the_default_size_is_the_systems)
     // A file that is not of a huge-page file system has other pages.
     File file(std::string(page(), 'f'));
     acre_mmap untouched = {};
-    expect_refused(ACRE_BAD_OPTION, untouched,
-                   [&] { return acre_mmap_file(file.descriptor, 0, 1, ACRE_READ, &opts, &untouched); });
+    expect_refused(ACRE_BAD_OPTION, untouched, [&] {
+        return acre_mmap_file(file.descriptor, 0, 1, ACRE_READ, &opts, &untouched);
+    });
 }
 
 // Runs for each size whose pool has pages enough.

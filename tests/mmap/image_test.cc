@@ -44,7 +44,8 @@ std::vector<int> image_descriptors()
     for (struct dirent *entry; entries != nullptr && (entry = readdir(entries)) != nullptr;) {
         char target[256] = "";
         std::string path = std::string("/proc/self/fd/") + entry->d_name;
-        if (readlink(path.c_str(), target, sizeof target - 1) > 0 && std::strstr(target, "acre image") != nullptr)
+        if (readlink(path.c_str(), target, sizeof target - 1) > 0 &&
+            std::strstr(target, "acre image") != nullptr)
             found.push_back(std::atoi(entry->d_name));
     }
     if (entries != nullptr)
@@ -173,11 +174,12 @@ TEST(Image, too_large_leaves_nothing)
 {
     acre_image image = {};
     acre_mmap fill = {};
-    expect_refused(-ENOMEM, fill, [&] { return acre_image_begin(SIZE_MAX / 2 - page(), &image, &fill); });
+    expect_refused(-ENOMEM, fill,
+                   [&] { return acre_image_begin(SIZE_MAX / 2 - page(), &image, &fill); });
     EXPECT_EQ(0u, image.size);
 }
 
-// ---- clones -----------------------------------------------------------------------------------------------------------
+// ---- clones -------------------------------------------------------------------------------------
 
 TEST(Clone, pages_are_shared_until_they_are_written)
 {
@@ -234,10 +236,12 @@ TEST(Clone, takes_access_demands_and_a_place)
     EXPECT_TRUE(has_vm_flag(clone.base, "lo"));
     EXPECT_EQ(SIGSEGV, signal_of_write(clone.base));
     acre_mmap untouched = {};
-    expect_refused(-EEXIST, untouched, [&] { return acre_image_clone(&image, ACRE_READ, &opts, &untouched); });
+    expect_refused(-EEXIST, untouched,
+                   [&] { return acre_image_clone(&image, ACRE_READ, &opts, &untouched); });
     ASSERT_OK(acre_image_clone(&image, ACRE_READ_EXEC, nullptr, &code));
     EXPECT_EQ("r-xp", permissions(code.base));
-    for (uint32_t flag : {ACRE_MAP_SHARED, ACRE_MAP_DROPPABLE, ACRE_MAP_WIPE_ON_FORK, ACRE_MAP_HUGE}) {
+    for (uint32_t flag :
+         {ACRE_MAP_SHARED, ACRE_MAP_DROPPABLE, ACRE_MAP_WIPE_ON_FORK, ACRE_MAP_HUGE}) {
         opts = flags(flag);
         expect_refused(ACRE_BAD_OPTION, untouched,
                        [&] { return acre_image_clone(&image, ACRE_READ, &opts, &untouched); });
@@ -268,7 +272,8 @@ TEST(Clone, is_cut_and_joined_and_neither_committed_nor_grown)
     ASSERT_OK(acre_mmap_merge(&clone, &tail));
     expect_refused(ACRE_BAD_STATE, clone, [&] { return acre_mmap_commit(&clone, 0, page()); });
     expect_refused(ACRE_BAD_STATE, clone, [&] { return acre_mmap_decommit(&clone, 0, page()); });
-    expect_refused(ACRE_BAD_STATE, clone, [&] { return acre_mmap_resize(&clone, 5 * page(), ACRE_RESIZE_MAY_MOVE); });
+    expect_refused(ACRE_BAD_STATE, clone,
+                   [&] { return acre_mmap_resize(&clone, 5 * page(), ACRE_RESIZE_MAY_MOVE); });
     ASSERT_OK(acre_mmap_resize(&clone, page(), ACRE_RESIZE_IN_PLACE));
 
     // Two clones side by side do not continue one another.

@@ -16,7 +16,8 @@ struct Crowd {
     bool fill()
     {
         acre_system system;
-        if (acre_system_read(&system) != ACRE_OK || system.area_limit == 0 || system.area_limit > 200000)
+        if (acre_system_read(&system) != ACRE_OK || system.area_limit == 0 ||
+            system.area_limit > 200000)
             return false;
         pages = static_cast<size_t>(system.area_limit) + 64;
         if (acre_mmap_anon(pages * page(), ACRE_READ_WRITE, nullptr, &map) != ACRE_OK)
@@ -27,7 +28,9 @@ struct Crowd {
         // A cut needs two areas; the last is taken by maps that join no neighbour.
         acre_mmap last;
         int taken = 0;
-        while (acre_mmap_anon(page(), taken % 2 ? ACRE_READ : ACRE_READ_EXEC, nullptr, &last) == ACRE_OK && taken < 8)
+        while (acre_mmap_anon(page(), taken % 2 ? ACRE_READ : ACRE_READ_EXEC, nullptr, &last) ==
+                   ACRE_OK &&
+               taken < 8)
             taken++;
         return i < pages && taken < 8;
     }
@@ -80,7 +83,8 @@ TEST(AreaLimit, unmapping_in_the_middle_fails_and_can_be_repeated)
             return 1;
         acre_mmap before = middle;
         bytes(middle)[0] = 3;
-        if (acre_mmap_unmap(&middle) != ACRE_TOO_MANY_AREAS || !same(before, middle) || bytes(middle)[0] != 3)
+        if (acre_mmap_unmap(&middle) != ACRE_TOO_MANY_AREAS || !same(before, middle) ||
+            bytes(middle)[0] != 3)
             return 2;
         if (acre_mmap_unmap(&tail) != ACRE_OK)  // an edge goes
             return 3;
@@ -99,7 +103,8 @@ TEST(AreaLimit, guards_discards_and_queries_still_work)
         if (acre_mmap_unguard(&crowd.map, at, page()) != ACRE_OK)
             return 2;
         bytes(crowd.map, at)[0] = 1;
-        if (acre_mmap_discard(&crowd.map, at, page(), ACRE_DISCARD_NOW) != ACRE_OK || bytes(crowd.map, at)[0] != 0)
+        if (acre_mmap_discard(&crowd.map, at, page(), ACRE_DISCARD_NOW) != ACRE_OK ||
+            bytes(crowd.map, at)[0] != 0)
             return 3;
         acre_area area;
         if (acre_area_at(bytes(crowd.map, at), &area) != ACRE_OK)
@@ -112,7 +117,8 @@ TEST(AreaLimit, guards_discards_and_queries_still_work)
 TEST(AreaLimit, is_not_blamed_for_other_shortages)
 {
     acre_mmap untouched = {};
-    EXPECT_STATUS(-ENOMEM, acre_mmap_reserve(SIZE_MAX / 2 - page(), ACRE_READ, nullptr, &untouched));
+    EXPECT_STATUS(-ENOMEM,
+                  acre_mmap_reserve(SIZE_MAX / 2 - page(), ACRE_READ, nullptr, &untouched));
 }
 
 }  // namespace

@@ -6,7 +6,7 @@ using namespace acre_test;
 
 namespace {
 
-// ---- lock, lock on fault, unlock --------------------------------------------------------------------------------------
+// ---- lock, lock on fault, unlock ----------------------------------------------------------------
 
 TEST(Lock, brings_and_holds_the_pages_that_hold_the_bytes)
 {
@@ -65,7 +65,7 @@ TEST(Lock, of_nothing_is_checked_and_does_nothing)
     EXPECT_EQ(before, status_bytes("VmLck"));
 }
 
-// ---- at creation ------------------------------------------------------------------------------------------------------
+// ---- at creation --------------------------------------------------------------------------------
 
 TEST(LockedMap, of_every_kind_is_locked_whole)
 {
@@ -126,7 +126,8 @@ TEST(LockedReservation, is_locked_as_it_is_committed_and_not_before)
         ASSERT_OK(acre_mmap_commit(&map, 8 * page(), 4 * page()));
         EXPECT_EQ(before + 4 * page(), status_bytes("VmLck"));
         EXPECT_TRUE(has_vm_flag(bytes(map, 8 * page()), "lo"));
-        EXPECT_EQ(flag == ACRE_MAP_LOCKED ? 4 * page() : 0, smaps_bytes(bytes(map, 8 * page()), "Rss"));
+        EXPECT_EQ(flag == ACRE_MAP_LOCKED ? 4 * page() : 0,
+                  smaps_bytes(bytes(map, 8 * page()), "Rss"));
 
         // Over committed pages, which keep their bytes.
         bytes(map, 9 * page())[5] = 5;
@@ -195,7 +196,7 @@ TEST(LockedMap, is_discarded_and_stays_locked)
     EXPECT_EQ(before + page(), status_bytes("VmLck"));
 }
 
-// ---- guards -----------------------------------------------------------------------------------------------------------
+// ---- guards -------------------------------------------------------------------------------------
 
 TEST(LockedMap, is_guarded_by_protected_pages)
 {
@@ -256,9 +257,10 @@ TEST(Lock, that_fails_leaves_the_range_unlocked)
     EXPECT_FALSE(readable(bytes(guarded, page())));
 }
 
-// ---- the limit --------------------------------------------------------------------------------------------------------
+// ---- the limit ----------------------------------------------------------------------------------
 
-// Runs `body` in a child that may lock 8 pages; it answers 0, or the number of the first thing that is not as it should be.
+// Runs `body` in a child that may lock 8 pages; it answers 0, or the number of the first thing that
+// is not as it should be.
 template <class Body>
 void with_a_limit_of_8_pages(Body body)
 {
@@ -278,12 +280,15 @@ TEST(LockLimit, refuses_a_lock_and_leaves_nothing_locked)
         if (acre_mmap_anon(16 * page(), ACRE_READ_WRITE, nullptr, &map) != ACRE_OK)
             return 1;
         acre_mmap before = map;
-        if (acre_mmap_lock(&map, 0, 8 * page()) != ACRE_OK || acre_mmap_unlock(&map, 0, 8 * page()) != ACRE_OK)
+        if (acre_mmap_lock(&map, 0, 8 * page()) != ACRE_OK ||
+            acre_mmap_unlock(&map, 0, 8 * page()) != ACRE_OK)
             return 2;
         before.private_[0] = map.private_[0];
-        if (acre_mmap_lock(&map, 0, 9 * page()) != -ENOMEM || acre_mmap_lock_on_fault(&map, 0, 9 * page()) != -ENOMEM)
+        if (acre_mmap_lock(&map, 0, 9 * page()) != -ENOMEM ||
+            acre_mmap_lock_on_fault(&map, 0, 9 * page()) != -ENOMEM)
             return 3;
-        return status_bytes("VmLck") == 0 && same(before, map) && !has_vm_flag(map.base, "lo") ? 0 : 4;
+        return status_bytes("VmLck") == 0 && same(before, map) && !has_vm_flag(map.base, "lo") ? 0
+                                                                                               : 4;
     });
 }
 
@@ -300,11 +305,13 @@ TEST(LockLimit, refuses_locked_maps_and_leaves_nothing_behind)
                 return 1;
         }
         acre_mmap_opts opts = flags(ACRE_MAP_LOCKED);
-        if (acre_mmap_file(file.descriptor, 0, 9 * page(), ACRE_READ, &opts, &untouched) != -ENOMEM ||
+        if (acre_mmap_file(file.descriptor, 0, 9 * page(), ACRE_READ, &opts, &untouched) !=
+                -ENOMEM ||
             acre_mmap_path(file.path.c_str(), ACRE_READ, &opts, &untouched, nullptr) != -ENOMEM ||
             acre_mmap_ring(8 * page(), &opts, &untouched) != -ENOMEM)
             return 2;
-        if (!same(untouched, acre_mmap{}) || area_count() != areas || free_descriptor() != descriptor)
+        if (!same(untouched, acre_mmap{}) || area_count() != areas ||
+            free_descriptor() != descriptor)
             return 3;
         return status_bytes("VmLck") == 0 ? 0 : 4;
     });
@@ -336,8 +343,8 @@ TEST(LockLimit, refuses_a_commit_before_anything_is_accessible)
             acre_mmap before = map;
             size_t areas = area_count();
             if (acre_mmap_commit(&map, 0, 9 * page()) != -ENOMEM ||
-                acre_mmap_protect(&map, 0, 9 * page(), ACRE_READ) != -ENOMEM || !same(before, map) ||
-                area_count() != areas)
+                acre_mmap_protect(&map, 0, 9 * page(), ACRE_READ) != -ENOMEM ||
+                !same(before, map) || area_count() != areas)
                 return 2;
             if (readable(map.base) || has_vm_flag(map.base, "ac") || has_vm_flag(map.base, "lo") ||
                 status_bytes("VmLck") != 0)
@@ -346,7 +353,8 @@ TEST(LockLimit, refuses_a_commit_before_anything_is_accessible)
             if (acre_mmap_commit(&map, 0, 6 * page()) != ACRE_OK)
                 return 4;
             bytes(map)[0] = 5;
-            if (acre_mmap_commit(&map, 0, 9 * page()) != -ENOMEM || bytes(map)[0] != 5 || readable(bytes(map, 6 * page())))
+            if (acre_mmap_commit(&map, 0, 9 * page()) != -ENOMEM || bytes(map)[0] != 5 ||
+                readable(bytes(map, 6 * page())))
                 return 5;
             if (acre_mmap_unmap(&map) != ACRE_OK)
                 return 6;
@@ -383,12 +391,16 @@ TEST(LockLimit, refuses_growth_and_leaves_the_map_as_it_was)
         acre_mmap before = map;
         size_t areas = area_count();
         for (uint32_t how : {ACRE_RESIZE_IN_PLACE, ACRE_RESIZE_MAY_MOVE}) {
-            if (acre_mmap_resize(&map, 9 * page(), how) != -ENOMEM || !same(before, map) || area_count() != areas)
+            if (acre_mmap_resize(&map, 9 * page(), how) != -ENOMEM || !same(before, map) ||
+                area_count() != areas)
                 return 2;
         }
         if (status_bytes("VmLck") != 6 * page())
             return 3;
-        return acre_mmap_resize(&map, 8 * page(), ACRE_RESIZE_MAY_MOVE) == ACRE_OK && has_vm_flag(map.base, "lo") ? 0 : 4;
+        return acre_mmap_resize(&map, 8 * page(), ACRE_RESIZE_MAY_MOVE) == ACRE_OK &&
+                       has_vm_flag(map.base, "lo")
+                   ? 0
+                   : 4;
     });
 }
 

@@ -60,7 +60,8 @@ bool limit_locks(size_t pages)
 }
 
 File::File(const std::string &text, const std::string &name)
-    : path(fresh_path(name)), descriptor(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600))
+    : path(fresh_path(name)),
+      descriptor(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600))
 {
     EXPECT_GE(descriptor, 0);
     EXPECT_EQ(static_cast<ssize_t>(text.size()), write(descriptor, text.data(), text.size()));

@@ -44,7 +44,9 @@ inline bool same(const acre_mmap &a, const acre_mmap &b)
 
 /// A map that ends with its scope.
 struct Map : acre_mmap {
-    Map() : acre_mmap() {}
+    Map() : acre_mmap()
+    {
+    }
     Map(const Map &) = delete;
     Map &operator=(const Map &) = delete;
     ~Map()
@@ -63,7 +65,8 @@ inline acre_mmap_opts flags(uint32_t value)
 /// The lowest descriptor that is free: one that was left open raises it.
 int free_descriptor();
 
-/// The call is refused with `expected`, and neither the handle nor the areas nor the descriptors change.
+/// The call is refused with `expected`, and neither the handle nor the areas nor the descriptors
+/// change.
 template <class Call>
 void expect_refused(acre_status expected, const acre_mmap &map, Call call)
 {
@@ -72,7 +75,8 @@ void expect_refused(acre_status expected, const acre_mmap &map, Call call)
     EXPECT_STATUS(expected, call());
     EXPECT_TRUE(same(before, map));
     EXPECT_EQ(descriptor, free_descriptor());
-    // A sanitizer maps memory of its own now and then; a call that leaves something behind does so each time.
+    // A sanitizer maps memory of its own now and then; a call that leaves something behind does so
+    // each time.
     size_t areas = 0;
     size_t after = 1;
     for (int round = 0; round < 4 && areas != after; round++) {
@@ -90,12 +94,12 @@ char *free_address(size_t size);
 /// The number behind `key` in a file of lines; 0 when there is none.
 uint64_t number_in(const std::string &path, const std::string &key = "");
 
-/// From here on this process may lock at most `pages` pages, whoever its user is: for children.  False where it cannot be had.
+/// From here on this process may lock at most `pages` pages, whoever its user is: for children.
+/// False where it cannot be had.
 bool limit_locks(size_t pages);
 
 /// A file in the test's folder, removed with its scope.
-class File
-{
+class File {
   public:
     explicit File(const std::string &content, const std::string &name = "file");
     ~File();

@@ -27,8 +27,7 @@ bool within(const acre_mmap &map, uintptr_t center, uintptr_t reach)
 }
 
 // Each test finds room by ioctl and by text.
-class Near : public testing::TestWithParam<bool>
-{
+class Near : public testing::TestWithParam<bool> {
   protected:
     void SetUp() override
     {
@@ -61,9 +60,11 @@ TEST_P(Near, every_byte_is_within_reach)
                 ASSERT_OK(acre_mmap_anon(3 * page(), ACRE_READ_WRITE, &opts, &anon));
                 ASSERT_OK(acre_mmap_reserve(size_t{1} << 24, ACRE_READ_WRITE, &opts, &reserved));
                 ASSERT_OK(acre_mmap_twin(3 * page(), &opts, &write, &exec));
-                for (const acre_mmap *map : {static_cast<acre_mmap *>(&anon), static_cast<acre_mmap *>(&reserved),
-                                             static_cast<acre_mmap *>(&exec)}) {
-                    EXPECT_TRUE(within(*map, number(center), reach)) << map->base << " " << center << " " << reach;
+                for (const acre_mmap *map :
+                     {static_cast<acre_mmap *>(&anon), static_cast<acre_mmap *>(&reserved),
+                      static_cast<acre_mmap *>(&exec)}) {
+                    EXPECT_TRUE(within(*map, number(center), reach))
+                        << map->base << " " << center << " " << reach;
                     EXPECT_EQ(0u, number(map->base) % (alignment != 0 ? alignment : page()));
                 }
                 bytes(anon)[3 * page() - 1] = 1;
@@ -95,8 +96,10 @@ TEST_P(Near, finds_the_only_hole_and_nothing_when_it_is_full)
     opts.near_address = bytes(around, size_t{32} << 20);
     opts.reach = size_t{16} << 20;
     acre_mmap untouched = {};
-    expect_refused(-ENOMEM, untouched, [&] { return acre_mmap_anon(page(), ACRE_READ, &opts, &untouched); });
-    expect_refused(-ENOMEM, untouched, [&] { return acre_mmap_reserve(page(), ACRE_READ, &opts, &untouched); });
+    expect_refused(-ENOMEM, untouched,
+                   [&] { return acre_mmap_anon(page(), ACRE_READ, &opts, &untouched); });
+    expect_refused(-ENOMEM, untouched,
+                   [&] { return acre_mmap_reserve(page(), ACRE_READ, &opts, &untouched); });
     expect_refused(-ENOMEM, untouched, [&] {
         acre_mmap second = {};
         return acre_mmap_twin(page(), &opts, &second, &untouched);
@@ -113,8 +116,9 @@ TEST_P(Near, finds_the_only_hole_and_nothing_when_it_is_full)
         ASSERT_OK(acre_mmap_unmap(&middle));
         bool reachable = hole == low || hole == high;
         if (reachable) {
-            expect_refused(-ENOMEM, untouched,
-                           [&] { return acre_mmap_anon(4 * page(), ACRE_READ, &opts, &untouched); });
+            expect_refused(-ENOMEM, untouched, [&] {
+                return acre_mmap_anon(4 * page(), ACRE_READ, &opts, &untouched);
+            });
             acre_mmap map = {};
             ASSERT_OK(acre_mmap_anon(3 * page(), ACRE_READ_WRITE, &opts, &map));
             EXPECT_EQ(address, map.base);
@@ -137,17 +141,21 @@ TEST_P(Near, what_no_place_can_be_is_out_of_memory)
     acre_mmap_opts opts = {};
     opts.near_address = &untouched;
     opts.reach = page();
-    expect_refused(-ENOMEM, untouched, [&] { return acre_mmap_anon(4 * page(), ACRE_READ, &opts, &untouched); });
+    expect_refused(-ENOMEM, untouched,
+                   [&] { return acre_mmap_anon(4 * page(), ACRE_READ, &opts, &untouched); });
     // Below what the system gives at all.
     opts.near_address = nullptr;
     opts.reach = page();
-    expect_refused(-ENOMEM, untouched, [&] { return acre_mmap_anon(page(), ACRE_READ, &opts, &untouched); });
+    expect_refused(-ENOMEM, untouched,
+                   [&] { return acre_mmap_anon(page(), ACRE_READ, &opts, &untouched); });
     opts.near_address = reinterpret_cast<void *>(UINTPTR_MAX - page());
-    expect_refused(-ENOMEM, untouched, [&] { return acre_mmap_anon(page(), ACRE_READ, &opts, &untouched); });
+    expect_refused(-ENOMEM, untouched,
+                   [&] { return acre_mmap_anon(page(), ACRE_READ, &opts, &untouched); });
     opts.reach = size_t{1} << 30;
     opts.alignment = SIZE_MAX / 2 + 1;
     opts.near_address = &untouched;
-    expect_refused(-ENOMEM, untouched, [&] { return acre_mmap_anon(page(), ACRE_READ, &opts, &untouched); });
+    expect_refused(-ENOMEM, untouched,
+                   [&] { return acre_mmap_anon(page(), ACRE_READ, &opts, &untouched); });
 }
 
 TEST_P(Near, any_reach_is_any_address)

@@ -1,4 +1,5 @@
-// No function of //mmap calls malloc or anything that does: this program's own malloc family aborts while one runs.
+// No function of //mmap calls malloc or anything that does: this program's own malloc family aborts
+// while one runs.
 #include <cstdlib>
 
 #include "acre/area.h"
@@ -13,7 +14,8 @@ using namespace acre_test;
 
 namespace {
 
-// Nothing in here may allocate, so nothing in here is an assertion: the calls that did not go as they should are counted.
+// Nothing in here may allocate, so nothing in here is an assertion: the calls that did not go as
+// they should are counted.
 struct Expect {
     int wrong = 0;
     void operator()(acre_status expected, acre_status status)
@@ -23,7 +25,8 @@ struct Expect {
     // What not every system can.
     void operator()(acre_status status)
     {
-        wrong += status != ACRE_OK && status != -EINVAL && status != -ENOMEM && !acre_status_unsupported(status);
+        wrong += status != ACRE_OK && status != -EINVAL && status != -ENOMEM &&
+                 !acre_status_unsupported(status);
     }
 };
 
@@ -87,7 +90,8 @@ void use_contents(Expect &expect, const char *path)
     expect(-ENOMEM, acre_discard_many(ranges, 3, ACRE_DISCARD_LAZY, nullptr));
     expect(ACRE_OK, acre_mmap_resize(&map, 4 * page(), ACRE_RESIZE_IN_PLACE));
     expect(ACRE_OK, acre_mmap_resize(&map, 640 * page(), ACRE_RESIZE_MAY_MOVE));
-    expect(ACRE_BAD_STATE, acre_mmap_resize(&map, SIZE_MAX / 2 - page(), ACRE_RESIZE_MAY_MOVE));  // advised in part
+    expect(ACRE_BAD_STATE,
+           acre_mmap_resize(&map, SIZE_MAX / 2 - page(), ACRE_RESIZE_MAY_MOVE));  // advised in part
     expect(ACRE_OK, acre_mmap_unmap(&map));
 
     opts = flags(ACRE_MAP_SHARED);
@@ -114,12 +118,13 @@ int use_everything(const char *path)
     acre_system system;
     size_t sizes[8];
 
-    wrong += acre_page_size() == 0 || acre_allocation_granularity() == 0 || acre_page_sizes(sizes, 8) < 1;
+    wrong += acre_page_size() == 0 || acre_allocation_granularity() == 0 ||
+             acre_page_sizes(sizes, 8) < 1;
     for (int i = 0; i < ACRE_CAPABILITY_COUNT; i++)
         wrong += acre_can(static_cast<acre_capability>(i)) > 1;
     expect(ACRE_OK, acre_system_read(&system));
-    wrong += acre_version() == nullptr || acre_status_name(-ENOMEM) == nullptr || acre_status_text(-ENOMEM) == nullptr ||
-             acre_status_unsupported(0);
+    wrong += acre_version() == nullptr || acre_status_name(-ENOMEM) == nullptr ||
+             acre_status_text(-ENOMEM) == nullptr || acre_status_unsupported(0);
 
     acre_mmap_opts opts = {};
     opts.alignment = 16 * page();
@@ -160,8 +165,7 @@ int use_everything(const char *path)
         acre_areas view;
         acre_status status;
         expect(ACRE_OK, acre_areas_open(0, &view));
-        while ((status = acre_areas_next(&view, &area)) == 1) {
-        }
+        while ((status = acre_areas_next(&view, &area)) == 1) {}
         expect(ACRE_OK, status);
         expect(ACRE_OK, acre_areas_query(&view, reinterpret_cast<uintptr_t>(&map), &area));
         expect(ACRE_OK, acre_areas_seek(&view, 1));

@@ -33,10 +33,12 @@ TEST(Place, fixed_is_exact_and_destroys_nothing)
         acre_mmap_opts again = opts;
         again.address = bytes(map) + shift * static_cast<ptrdiff_t>(page());
         acre_mmap untouched = {};
-        expect_refused(-EEXIST, untouched,
-                       [&] { return acre_mmap_anon(2 * page(), ACRE_READ_WRITE, &again, &untouched); });
-        expect_refused(-EEXIST, untouched,
-                       [&] { return acre_mmap_reserve(2 * page(), ACRE_READ_WRITE, &again, &untouched); });
+        expect_refused(-EEXIST, untouched, [&] {
+            return acre_mmap_anon(2 * page(), ACRE_READ_WRITE, &again, &untouched);
+        });
+        expect_refused(-EEXIST, untouched, [&] {
+            return acre_mmap_reserve(2 * page(), ACRE_READ_WRITE, &again, &untouched);
+        });
     }
     EXPECT_EQ(5, bytes(map, page())[0]);
 }
@@ -101,7 +103,8 @@ TEST(Place, an_alignment_beyond_the_address_space_is_out_of_memory)
     acre_mmap_opts opts = {};
     opts.alignment = SIZE_MAX / 2 + 1;
     acre_mmap untouched = {};
-    expect_refused(-ENOMEM, untouched, [&] { return acre_mmap_anon(page(), ACRE_READ, &opts, &untouched); });
+    expect_refused(-ENOMEM, untouched,
+                   [&] { return acre_mmap_anon(page(), ACRE_READ, &opts, &untouched); });
 }
 
 TEST(Place, populate_brings_the_pages)

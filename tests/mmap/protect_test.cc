@@ -16,11 +16,8 @@ TEST(Protect, gives_each_access)
         uint32_t access;
         const char *shown;
     } table[] = {
-        {ACRE_NONE, "---p"},
-        {ACRE_READ, "r--p"},
-        {ACRE_WRITE, "rw-p"},
-        {ACRE_READ_WRITE, "rw-p"},
-        {ACRE_READ_EXEC, "r-xp"},
+        {ACRE_NONE, "---p"},       {ACRE_READ, "r--p"},      {ACRE_WRITE, "rw-p"},
+        {ACRE_READ_WRITE, "rw-p"}, {ACRE_READ_EXEC, "r-xp"},
     };
     Map map;
     ASSERT_OK(acre_mmap_anon(3 * page(), ACRE_READ_WRITE, nullptr, &map));

@@ -1,4 +1,5 @@
-// Bad arguments: each has its status, in the order size, offset, range, option, state, and nothing changes.
+// Bad arguments: each has its status, in the order size, offset, range, option, state, and nothing
+// changes.
 #include "acre/image.h"
 #include "tests/mmap/maps.h"
 
@@ -68,8 +69,8 @@ TEST(Refusal, unknown_flags_and_reserved_words)
 
 TEST(Refusal, flags_that_a_call_does_not_take)
 {
-    for (uint32_t flag : {ACRE_MAP_NO_RESERVE, ACRE_MAP_WIPE_ON_FORK, ACRE_MAP_DROPPABLE, ACRE_MAP_HUGE_TRANSPARENT,
-                          ACRE_MAP_LOCK_ON_FAULT}) {
+    for (uint32_t flag : {ACRE_MAP_NO_RESERVE, ACRE_MAP_WIPE_ON_FORK, ACRE_MAP_DROPPABLE,
+                          ACRE_MAP_HUGE_TRANSPARENT, ACRE_MAP_LOCK_ON_FAULT}) {
         refused(ACRE_BAD_OPTION, file, page(), flags(flag));
         refused(ACRE_BAD_OPTION, ring, page(), flags(flag));
         refused(ACRE_BAD_OPTION, twin, page(), flags(flag));
@@ -155,11 +156,13 @@ TEST(Refusal, file_offsets)
     };
     expect_refused(ACRE_BAD_OFFSET, untouched, [&] { return map_file(1, page()); });
     expect_refused(ACRE_BAD_OFFSET, untouched, [&] { return map_file(page() / 2, page()); });
-    expect_refused(ACRE_BAD_RANGE, untouched, [&] { return map_file(UINT64_MAX - page() + 1, page()); });
-    expect_refused(ACRE_BAD_RANGE, untouched, [&] { return map_file(INT64_MAX - page() + 1, page()); });
+    expect_refused(ACRE_BAD_RANGE, untouched,
+                   [&] { return map_file(UINT64_MAX - page() + 1, page()); });
+    expect_refused(ACRE_BAD_RANGE, untouched,
+                   [&] { return map_file(INT64_MAX - page() + 1, page()); });
 }
 
-// ---- ranges -----------------------------------------------------------------------------------------------------------
+// ---- ranges -------------------------------------------------------------------------------------
 
 using Range = acre_status (*)(acre_mmap *, size_t, size_t);
 
@@ -168,9 +171,15 @@ const Range page_ranges[] = {
     acre_mmap_decommit,
     acre_mmap_guard,
     acre_mmap_unguard,
-    [](acre_mmap *map, size_t offset, size_t length) { return acre_mmap_commit_as(map, offset, length, ACRE_READ); },
-    [](acre_mmap *map, size_t offset, size_t length) { return acre_mmap_protect(map, offset, length, ACRE_READ); },
-    [](acre_mmap *map, size_t offset, size_t length) { return acre_mmap_discard(map, offset, length, 0); },
+    [](acre_mmap *map, size_t offset, size_t length) {
+        return acre_mmap_commit_as(map, offset, length, ACRE_READ);
+    },
+    [](acre_mmap *map, size_t offset, size_t length) {
+        return acre_mmap_protect(map, offset, length, ACRE_READ);
+    },
+    [](acre_mmap *map, size_t offset, size_t length) {
+        return acre_mmap_discard(map, offset, length, 0);
+    },
     [](acre_mmap *map, size_t offset, size_t length) {
         return acre_mmap_advise(map, offset, length, ACRE_ADVISE_NORMAL);
     },
@@ -181,7 +190,9 @@ const Range byte_ranges[] = {
     acre_mmap_lock,
     acre_mmap_lock_on_fault,
     acre_mmap_unlock,
-    [](acre_mmap *map, size_t offset, size_t length) { return acre_mmap_flush(map, offset, length, 0); },
+    [](acre_mmap *map, size_t offset, size_t length) {
+        return acre_mmap_flush(map, offset, length, 0);
+    },
     [](acre_mmap *map, size_t offset, size_t length) {
         size_t resident;
         return acre_mmap_resident(map, offset, length, &resident);
@@ -203,8 +214,10 @@ TEST(Refusal, ranges_off_a_page_and_outside)
         expect_refused(ACRE_BAD_RANGE, map, [&] { return call(&map, 0, 5 * page()); });
         expect_refused(ACRE_BAD_RANGE, map, [&] { return call(&map, 4 * page(), page()); });
         expect_refused(ACRE_BAD_RANGE, map, [&] { return call(&map, 5 * page(), 0); });
-        expect_refused(ACRE_BAD_RANGE, map, [&] { return call(&map, page(), SIZE_MAX - page() + 1); });
-        expect_refused(ACRE_BAD_RANGE, map, [&] { return call(&map, SIZE_MAX - page() + 1, 2 * page()); });
+        expect_refused(ACRE_BAD_RANGE, map,
+                       [&] { return call(&map, page(), SIZE_MAX - page() + 1); });
+        expect_refused(ACRE_BAD_RANGE, map,
+                       [&] { return call(&map, SIZE_MAX - page() + 1, 2 * page()); });
         // Nothing, anywhere up to the end, is done.
         EXPECT_OK(call(&map, 4 * page(), 0));
         EXPECT_OK(call(&map, 0, 0));
@@ -229,7 +242,8 @@ TEST(Refusal, an_empty_handle_has_only_empty_ranges)
         check(call);
     for (Range call : byte_ranges)
         check(call);
-    expect_refused(ACRE_BAD_STATE, empty, [&] { return acre_mmap_resize(&empty, page(), ACRE_RESIZE_IN_PLACE); });
+    expect_refused(ACRE_BAD_STATE, empty,
+                   [&] { return acre_mmap_resize(&empty, page(), ACRE_RESIZE_IN_PLACE); });
     expect_refused(ACRE_BAD_STATE, empty, [&] { return acre_mmap_seal(&empty); });
     EXPECT_OK(acre_mmap_unmap(&empty));
 }

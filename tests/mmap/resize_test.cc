@@ -1,4 +1,5 @@
-// Resizing: in place and moving; what is added is fresh, what was there stays, and a refusal changes nothing.
+// Resizing: in place and moving; what is added is fresh, what was there stays, and a refusal
+// changes nothing.
 #include <sys/mman.h>
 
 #include "mmap/port.h"
@@ -50,7 +51,7 @@ void expect_filled(const acre_mmap &map, size_t size)
         EXPECT_EQ(static_cast<char>(at / page() + 1), bytes(map)[at]);
 }
 
-// ---- shrinking --------------------------------------------------------------------------------------------------------
+// ---- shrinking ----------------------------------------------------------------------------------
 
 TEST(Resize, shrinks_every_kind_of_map)
 {
@@ -80,7 +81,7 @@ TEST(Resize, shrinks_every_kind_of_map)
     }
 }
 
-// ---- growing in place -------------------------------------------------------------------------------------------------
+// ---- growing in place ---------------------------------------------------------------------------
 
 TEST(Resize, grows_anonymous_memory_in_place)
 {
@@ -131,7 +132,8 @@ TEST(Resize, grows_file_maps_in_place_by_the_files_bytes)
         Room room(2 * page(), false);
         acre_mmap_opts opts = room.opts(kind);
         Map map;
-        ASSERT_OK(acre_mmap_file(file.descriptor, 2 * page(), 2 * page(), ACRE_READ_WRITE, &opts, &map));
+        ASSERT_OK(
+            acre_mmap_file(file.descriptor, 2 * page(), 2 * page(), ACRE_READ_WRITE, &opts, &map));
         bytes(map)[0] = 'w';
         ASSERT_OK(acre_mmap_resize(&map, 6 * page(), ACRE_RESIZE_IN_PLACE));
         EXPECT_EQ(room.address, map.base);
@@ -151,7 +153,8 @@ TEST(Resize, grows_file_maps_in_place_by_the_files_bytes)
 TEST(Resize, keeps_demands_access_and_locks)
 {
     Room room(4 * page(), false);
-    acre_mmap_opts opts = room.opts(ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK | ACRE_MAP_LOCKED | ACRE_MAP_NO_HUGE);
+    acre_mmap_opts opts =
+        room.opts(ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK | ACRE_MAP_LOCKED | ACRE_MAP_NO_HUGE);
     size_t locked = status_bytes("VmLck");
     Map map;
     ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, &opts, &map));
@@ -197,7 +200,7 @@ TEST(Resize, a_commit_refused_over_what_was_added_commits_nothing)
     EXPECT_FALSE(has_vm_flag(map.base, "ac"));
 }
 
-// ---- moving -----------------------------------------------------------------------------------------------------------
+// ---- moving -------------------------------------------------------------------------------------
 
 TEST(Resize, an_occupied_neighbour_refuses_growth_in_place)
 {
@@ -212,7 +215,8 @@ TEST(Resize, an_occupied_neighbour_refuses_growth_in_place)
             ASSERT_OK(acre_mmap_reserve(4 * page(), ACRE_READ_WRITE, &opts, &map));
         else
             ASSERT_OK(acre_mmap_file(file.descriptor, 0, 4 * page(), ACRE_READ_WRITE, &opts, &map));
-        expect_refused(-ENOMEM, map, [&] { return acre_mmap_resize(&map, 5 * page(), ACRE_RESIZE_IN_PLACE); });
+        expect_refused(-ENOMEM, map,
+                       [&] { return acre_mmap_resize(&map, 5 * page(), ACRE_RESIZE_IN_PLACE); });
         EXPECT_EQ("---p", permissions(bytes(map, 4 * page())));
 
         ASSERT_OK(acre_mmap_resize(&map, 12 * page(), ACRE_RESIZE_MAY_MOVE));
@@ -252,7 +256,8 @@ TEST(Resize, moved_files_go_on_in_the_file)
         Room room(4 * page(), true);
         acre_mmap_opts opts = room.opts(kind);
         Map map;
-        ASSERT_OK(acre_mmap_file(file.descriptor, page(), 4 * page(), ACRE_READ_WRITE, &opts, &map));
+        ASSERT_OK(
+            acre_mmap_file(file.descriptor, page(), 4 * page(), ACRE_READ_WRITE, &opts, &map));
         bytes(map)[0] = 'w';
         ASSERT_OK(acre_mmap_resize(&map, 15 * page(), ACRE_RESIZE_MAY_MOVE));
         EXPECT_EQ('w', bytes(map)[0]);
@@ -272,7 +277,8 @@ TEST(Resize, a_reservation_moves_while_it_is_all_of_one_kind)
     ASSERT_OK(acre_mmap_reserve(4 * page(), ACRE_READ_WRITE, &opts, &map));
     ASSERT_OK(acre_mmap_commit(&map, page(), page()));
     bytes(map)[page()] = 6;
-    expect_refused(ACRE_BAD_STATE, map, [&] { return acre_mmap_resize(&map, 8 * page(), ACRE_RESIZE_MAY_MOVE); });
+    expect_refused(ACRE_BAD_STATE, map,
+                   [&] { return acre_mmap_resize(&map, 8 * page(), ACRE_RESIZE_MAY_MOVE); });
     EXPECT_EQ(6, bytes(map)[page()]);
     EXPECT_EQ("---p", permissions(bytes(map, 2 * page())));
 
@@ -295,7 +301,8 @@ TEST(Resize, guarded_maps_do_not_move)
         Map map;
         ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, &opts, &map));
         ASSERT_OK(acre_mmap_guard(&map, 0, page()));
-        expect_refused(ACRE_BAD_STATE, map, [&] { return acre_mmap_resize(&map, 8 * page(), ACRE_RESIZE_MAY_MOVE); });
+        expect_refused(ACRE_BAD_STATE, map,
+                       [&] { return acre_mmap_resize(&map, 8 * page(), ACRE_RESIZE_MAY_MOVE); });
         EXPECT_FALSE(readable(map.base));
         port_pretend_nothing();
     }
@@ -326,7 +333,7 @@ TEST(Resize, moved_transparent_huge_pages_stay_aligned)
     EXPECT_GE(smaps_bytes(bytes(map, 3 * huge), "AnonHugePages"), huge);
 }
 
-// ---- refusals ---------------------------------------------------------------------------------------------------------
+// ---- refusals -----------------------------------------------------------------------------------
 
 TEST(Resize, growth_of_what_has_a_size_of_its_own_is_refused)
 {
@@ -338,11 +345,14 @@ TEST(Resize, growth_of_what_has_a_size_of_its_own_is_refused)
     Map write, exec;
     ASSERT_OK(acre_mmap_twin(4 * page(), nullptr, &write, &exec));
     for (uint32_t how : {ACRE_RESIZE_IN_PLACE, ACRE_RESIZE_MAY_MOVE}) {
-        expect_refused(ACRE_BAD_STATE, shared, [&] { return acre_mmap_resize(&shared, 5 * page(), how); });
+        expect_refused(ACRE_BAD_STATE, shared,
+                       [&] { return acre_mmap_resize(&shared, 5 * page(), how); });
         for (acre_mmap *map : {static_cast<acre_mmap *>(&ring), static_cast<acre_mmap *>(&write),
                                static_cast<acre_mmap *>(&exec)}) {
-            expect_refused(ACRE_BAD_STATE, *map, [&] { return acre_mmap_resize(map, 16 * page(), how); });
-            expect_refused(ACRE_BAD_STATE, *map, [&] { return acre_mmap_resize(map, page(), how); });
+            expect_refused(ACRE_BAD_STATE, *map,
+                           [&] { return acre_mmap_resize(map, 16 * page(), how); });
+            expect_refused(ACRE_BAD_STATE, *map,
+                           [&] { return acre_mmap_resize(map, page(), how); });
             expect_refused(ACRE_BAD_SIZE, *map, [&] { return acre_mmap_resize(map, 0, how); });
         }
     }
@@ -359,7 +369,8 @@ TEST(Resize, beyond_all_addresses_is_out_of_memory)
     for (acre_mmap *map : {static_cast<acre_mmap *>(&anon), static_cast<acre_mmap *>(&reserved),
                            static_cast<acre_mmap *>(&mapped)}) {
         for (uint32_t how : {ACRE_RESIZE_IN_PLACE, ACRE_RESIZE_MAY_MOVE})
-            expect_refused(-ENOMEM, *map, [&] { return acre_mmap_resize(map, SIZE_MAX / 2 - page(), how); });
+            expect_refused(-ENOMEM, *map,
+                           [&] { return acre_mmap_resize(map, SIZE_MAX / 2 - page(), how); });
     }
     EXPECT_EQ(3, bytes(anon)[0]);
 }

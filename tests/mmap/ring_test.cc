@@ -38,7 +38,7 @@ std::string name_at(const void *address)
     return name;
 }
 
-// ---- ring -------------------------------------------------------------------------------------------------------------
+// ---- ring ---------------------------------------------------------------------------------------
 
 TEST(Ring, shows_each_byte_twice)
 {
@@ -170,10 +170,11 @@ TEST(Ring, is_neither_cut_nor_joined_nor_committed)
     expect_refused(ACRE_BAD_STATE, map, [&] { return acre_mmap_decommit(&map, 0, page()); });
     expect_refused(ACRE_BAD_SIZE, map, [&] { return acre_mmap_ring(0, nullptr, &map); });
     expect_refused(ACRE_BAD_SIZE, map, [&] { return acre_mmap_ring(SIZE_MAX / 2, nullptr, &map); });
-    expect_refused(-ENOMEM, map, [&] { return acre_mmap_ring(SIZE_MAX / 4 - page(), nullptr, &map); });
+    expect_refused(-ENOMEM, map,
+                   [&] { return acre_mmap_ring(SIZE_MAX / 4 - page(), nullptr, &map); });
 }
 
-// ---- twin -------------------------------------------------------------------------------------------------------------
+// ---- twin ---------------------------------------------------------------------------------------
 
 TEST(Twin, shows_the_same_pages_to_write_and_to_execute)
 {
@@ -214,7 +215,8 @@ size_t write_function(char *at, unsigned char value)
 #if defined(__x86_64__) || defined(__i386__)
     const unsigned char code[] = {0xb8, value, 0, 0, 0, 0xc3};  // mov eax, value; ret
 #elif defined(__aarch64__)
-    const uint32_t code[] = {0x52800000u | static_cast<uint32_t>(value) << 5, 0xd65f03c0u};  // mov w0, value; ret
+    const uint32_t code[] = {0x52800000u | static_cast<uint32_t>(value) << 5,
+                             0xd65f03c0u};  // mov w0, value; ret
 #else
     const unsigned char code[] = {0};
     (void)value;
@@ -270,7 +272,8 @@ TEST(Twin, only_the_executable_one_takes_a_place)
         ASSERT_OK(acre_mmap_twin(2 * page(), &opts, &write, &exec));
         EXPECT_EQ(opts.address, exec.base);
         acre_mmap first = {}, second = {};
-        expect_refused(-EEXIST, first, [&] { return acre_mmap_twin(2 * page(), &opts, &first, &second); });
+        expect_refused(-EEXIST, first,
+                       [&] { return acre_mmap_twin(2 * page(), &opts, &first, &second); });
         EXPECT_TRUE(same(second, acre_mmap{}));
     }
     opts.flags = ACRE_MAP_REPLACE | ACRE_MAP_NO_DUMP;

@@ -1,4 +1,5 @@
-// Seals: for the life of the process, by acre's word and by the kernel's; so each test seals in a child.
+// Seals: for the life of the process, by acre's word and by the kernel's; so each test seals in a
+// child.
 #include <sys/mman.h>
 
 #include <cerrno>
@@ -11,7 +12,8 @@ using namespace acre_test;
 
 namespace {
 
-// Runs `body` in a child; it answers 0, or the number of the first thing that is not as it should be.
+// Runs `body` in a child; it answers 0, or the number of the first thing that is not as it should
+// be.
 template <class Body>
 void in_child_that_seals(Body body)
 {
@@ -27,13 +29,15 @@ bool refuses_all(acre_mmap *map)
     acre_mmap before = *map;
     acre_mmap tail = {}, next = *map;
     next.base = bytes(*map, map->size);
-    bool refused = acre_mmap_unmap(map) == ACRE_SEALED && acre_mmap_protect(map, 0, page(), ACRE_READ) == ACRE_SEALED &&
+    bool refused = acre_mmap_unmap(map) == ACRE_SEALED &&
+                   acre_mmap_protect(map, 0, page(), ACRE_READ) == ACRE_SEALED &&
                    acre_mmap_commit(map, 0, page()) == ACRE_SEALED &&
                    acre_mmap_commit_as(map, 0, page(), ACRE_READ) == ACRE_SEALED &&
                    acre_mmap_decommit(map, 0, page()) == ACRE_SEALED &&
                    acre_mmap_resize(map, page(), ACRE_RESIZE_MAY_MOVE) == ACRE_SEALED &&
                    acre_mmap_resize(map, 64 * page(), ACRE_RESIZE_MAY_MOVE) == ACRE_SEALED &&
-                   acre_mmap_split(map, page(), &tail) == ACRE_SEALED && acre_mmap_merge(map, &next) == ACRE_SEALED;
+                   acre_mmap_split(map, page(), &tail) == ACRE_SEALED &&
+                   acre_mmap_merge(map, &next) == ACRE_SEALED;
     return refused && same(before, *map) && acre_mmap_seal(map) == ACRE_OK;
 }
 
@@ -54,7 +58,8 @@ TEST(Seal, the_kernel_refuses_what_acre_refuses)
             return 5;
         if (mremap(map.base, map.size, 2 * map.size, MREMAP_MAYMOVE) != MAP_FAILED)
             return 6;
-        void *over = mmap(map.base, page(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        void *over =
+            mmap(map.base, page(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
         return over == MAP_FAILED && bytes(map)[0] == 5 ? 0 : 7;
     });
 }
@@ -63,7 +68,8 @@ TEST(Seal, replacing_a_sealed_map_fails_and_leaves_it)
 {
     in_child_that_seals([] {
         acre_mmap map = {}, untouched = {};
-        if (acre_mmap_anon(4 * page(), ACRE_READ_WRITE, nullptr, &map) != ACRE_OK || acre_mmap_seal(&map) != ACRE_OK)
+        if (acre_mmap_anon(4 * page(), ACRE_READ_WRITE, nullptr, &map) != ACRE_OK ||
+            acre_mmap_seal(&map) != ACRE_OK)
             return 1;
         bytes(map)[0] = 5;
         // Nothing may allocate between the two counts: a sanitizer would map memory of its own.
@@ -88,7 +94,8 @@ TEST(Seal, writable_contents_can_still_be_destroyed)
 {
     in_child_that_seals([] {
         acre_mmap map = {};
-        if (acre_mmap_anon(4 * page(), ACRE_READ_WRITE, nullptr, &map) != ACRE_OK || acre_mmap_seal(&map) != ACRE_OK)
+        if (acre_mmap_anon(4 * page(), ACRE_READ_WRITE, nullptr, &map) != ACRE_OK ||
+            acre_mmap_seal(&map) != ACRE_OK)
             return 1;
         bytes(map)[0] = 5;
         if (acre_mmap_discard(&map, 0, page(), ACRE_DISCARD_NOW) != ACRE_OK || bytes(map)[0] != 0)
@@ -97,7 +104,8 @@ TEST(Seal, writable_contents_can_still_be_destroyed)
             return 0;
         if (acre_mmap_guard(&map, page(), page()) != ACRE_OK || readable(bytes(map, page())))
             return 3;
-        return acre_mmap_unguard(&map, page(), page()) == ACRE_OK && bytes(map)[page()] == 0 ? 0 : 4;
+        return acre_mmap_unguard(&map, page(), page()) == ACRE_OK && bytes(map)[page()] == 0 ? 0
+                                                                                             : 4;
     });
 }
 
@@ -106,7 +114,8 @@ TEST(Seal, a_guard_that_would_change_the_protection_is_refused)
     in_child_that_seals([] {
         port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
         acre_mmap map = {};
-        if (acre_mmap_anon(4 * page(), ACRE_READ_WRITE, nullptr, &map) != ACRE_OK || acre_mmap_seal(&map) != ACRE_OK)
+        if (acre_mmap_anon(4 * page(), ACRE_READ_WRITE, nullptr, &map) != ACRE_OK ||
+            acre_mmap_seal(&map) != ACRE_OK)
             return 1;
         bytes(map)[0] = 5;
         acre_mmap before = map;
@@ -123,11 +132,13 @@ TEST(Seal, read_only_contents_cannot)
         if (acre_mmap_anon(4 * page(), ACRE_READ_WRITE, nullptr, &map) != ACRE_OK)
             return 1;
         bytes(map)[0] = 5;
-        if (acre_mmap_protect(&map, 0, map.size, ACRE_READ) != ACRE_OK || acre_mmap_seal(&map) != ACRE_OK)
+        if (acre_mmap_protect(&map, 0, map.size, ACRE_READ) != ACRE_OK ||
+            acre_mmap_seal(&map) != ACRE_OK)
             return 2;
         if (acre_mmap_discard(&map, 0, page(), ACRE_DISCARD_NOW) != ACRE_SEALED ||
             acre_mmap_discard(&map, 0, page(), ACRE_DISCARD_LAZY) != ACRE_SEALED ||
-            acre_mmap_guard(&map, 0, page()) != ACRE_SEALED || acre_mmap_unguard(&map, 0, page()) != ACRE_SEALED)
+            acre_mmap_guard(&map, 0, page()) != ACRE_SEALED ||
+            acre_mmap_unguard(&map, 0, page()) != ACRE_SEALED)
             return 3;
         if (acre_mmap_advise(&map, 0, page(), ACRE_ADVISE_DONT_FORK) != ACRE_SEALED ||
             acre_mmap_advise(&map, 0, page(), ACRE_ADVISE_WIPE_ON_FORK) != ACRE_SEALED)
@@ -143,15 +154,18 @@ TEST(Seal, leaves_what_destroys_nothing)
 {
     in_child_that_seals([] {
         acre_mmap map = {};
-        if (acre_mmap_anon(4 * page(), ACRE_READ_WRITE, nullptr, &map) != ACRE_OK || acre_mmap_seal(&map) != ACRE_OK)
+        if (acre_mmap_anon(4 * page(), ACRE_READ_WRITE, nullptr, &map) != ACRE_OK ||
+            acre_mmap_seal(&map) != ACRE_OK)
             return 1;
         size_t resident = 0;
-        if (acre_mmap_populate(&map, 0, map.size) != ACRE_OK || acre_mmap_resident(&map, 0, map.size, &resident) != ACRE_OK ||
-            resident != map.size)
+        if (acre_mmap_populate(&map, 0, map.size) != ACRE_OK ||
+            acre_mmap_resident(&map, 0, map.size, &resident) != ACRE_OK || resident != map.size)
             return 2;
-        if (acre_mmap_lock(&map, 0, page()) != ACRE_OK || acre_mmap_unlock(&map, 0, page()) != ACRE_OK)
+        if (acre_mmap_lock(&map, 0, page()) != ACRE_OK ||
+            acre_mmap_unlock(&map, 0, page()) != ACRE_OK)
             return 3;
-        if (acre_mmap_advise(&map, 0, map.size, ACRE_ADVISE_NO_DUMP) != ACRE_OK || !has_vm_flag(map.base, "dd"))
+        if (acre_mmap_advise(&map, 0, map.size, ACRE_ADVISE_NO_DUMP) != ACRE_OK ||
+            !has_vm_flag(map.base, "dd"))
             return 4;
         return acre_mmap_flush(&map, 0, map.size, ACRE_FLUSH_WAIT) == ACRE_OK ? 0 : 5;
     });
@@ -164,7 +178,8 @@ TEST(Seal, of_every_kind_of_map)
         acre_mmap reserved = {}, mapped = {}, ring = {}, write = {}, exec = {};
         if (acre_mmap_reserve(4 * page(), ACRE_READ_WRITE, nullptr, &reserved) != ACRE_OK ||
             acre_mmap_commit(&reserved, page(), page()) != ACRE_OK ||
-            acre_mmap_file(file.descriptor, 0, 4 * page(), ACRE_READ, nullptr, &mapped) != ACRE_OK ||
+            acre_mmap_file(file.descriptor, 0, 4 * page(), ACRE_READ, nullptr, &mapped) !=
+                ACRE_OK ||
             acre_mmap_ring(2 * page(), nullptr, &ring) != ACRE_OK ||
             acre_mmap_twin(4 * page(), nullptr, &write, &exec) != ACRE_OK)
             return 1;

@@ -10,7 +10,7 @@ using namespace acre_test;
 
 namespace {
 
-// ---- droppable --------------------------------------------------------------------------------------------------------
+// ---- droppable ----------------------------------------------------------------------------------
 
 TEST(Droppable, is_what_the_system_has_or_plain_memory)
 {
@@ -67,10 +67,11 @@ TEST(Droppable, contradicts_locks_files_and_sharing)
     expect_refused(ACRE_BAD_OPTION, untouched, [&] {
         return acre_mmap_file(file.descriptor, 0, page(), ACRE_READ, &opts, &untouched);
     });
-    expect_refused(ACRE_BAD_OPTION, untouched, [&] { return acre_mmap_ring(page(), &opts, &untouched); });
+    expect_refused(ACRE_BAD_OPTION, untouched,
+                   [&] { return acre_mmap_ring(page(), &opts, &untouched); });
 }
 
-// ---- names ------------------------------------------------------------------------------------------------------------
+// ---- names --------------------------------------------------------------------------------------
 
 std::string name_at(const void *address)
 {
@@ -119,7 +120,7 @@ TEST(Name, that_the_system_does_not_take_is_not_granted)
     EXPECT_EQ(0u, mapped.flags & ACRE_GOT_NAME);
 }
 
-// ---- nodes ------------------------------------------------------------------------------------------------------------
+// ---- nodes --------------------------------------------------------------------------------------
 
 // The policy of the page at `address`, and whether `node` is in it.
 bool prefers(const void *address, unsigned node)
@@ -129,7 +130,8 @@ bool prefers(const void *address, unsigned node)
     unsigned long nodes[16] = {};
     if (syscall(SYS_get_mempolicy, &policy, nodes, 1024ul, address, POLICY_OF_ADDRESS) != 0)
         return false;
-    return policy == PREFERRED && (nodes[node / (8 * sizeof nodes[0])] >> node % (8 * sizeof nodes[0]) & 1) != 0;
+    return policy == PREFERRED &&
+           (nodes[node / (8 * sizeof nodes[0])] >> node % (8 * sizeof nodes[0]) & 1) != 0;
 }
 
 TEST(Node, is_preferred_by_every_page)

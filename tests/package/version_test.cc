@@ -7,7 +7,8 @@
 
 namespace {
 
-// The first version of `file` that follows `before` at the beginning of a line; it ends where `after` stands.
+// The first version of `file` that follows `before` at the beginning of a line; it ends where
+// `after` stands.
 std::string first_version(const char *file, const std::string &before, char after)
 {
     std::ifstream in(file);

@@ -30,7 +30,8 @@ int use_everything()
         expect(ACRE_NOT_OURS, acre_stack_find(&stack, &info));
     }
     acre_stack_pool *pool = nullptr;
-    wrong += acre_stack_pool_create(nullptr, &pool) == ACRE_OK && acre_stack_pool_destroy(pool) != ACRE_OK;
+    wrong += acre_stack_pool_create(nullptr, &pool) == ACRE_OK &&
+             acre_stack_pool_destroy(pool) != ACRE_OK;
     return wrong;
 }
 

@@ -109,7 +109,9 @@ bool can_forbid_malloc()
     return false;
 }
 
-void forbid_malloc(bool) {}
+void forbid_malloc(bool)
+{
+}
 
 }  // namespace acre_test
 

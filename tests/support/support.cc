@@ -26,7 +26,8 @@ std::string area_text(const char *file, const void *address)
     while (std::getline(in, line)) {
         uintptr_t start = 0;
         uintptr_t end = 0;
-        if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " ", &start, &end) == 2 && line.find('-') < 17) {
+        if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " ", &start, &end) == 2 &&
+            line.find('-') < 17) {
             uintptr_t at = reinterpret_cast<uintptr_t>(address);
             inside = start <= at && at < end;
         }
