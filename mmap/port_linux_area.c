@@ -283,7 +283,7 @@ take_line(window *text, char **line, size_t *length)
         looked = there;
         status = fill(text);
     }
-    return status;
+    return status < 0 ? status : -EIO;
 }
 
 // Reads a number to `base` (10, or 16 in small letters) from *at on and steps over the byte behind
@@ -325,7 +325,9 @@ unescape(raw_area *raw)
     char *to = raw->text;
     for (const char *from = raw->text; *from != 0; to++) {
         int escaped = strncmp(from, "\\012", 4) == 0;
-        *to = escaped ? '\n' : *from;
+        *to = *from;
+        if (escaped)
+            *to = '\n';
         from += escaped ? 4 : 1;
     }
     *to = 0;
@@ -366,8 +368,8 @@ is_vsyscall(const raw_area *raw)
 static acre_status
 take_area(window *text, raw_area *raw)
 {
-    char *line;
-    size_t length;
+    char *line = NULL;
+    size_t length = 0;
     acre_status status;
     do {
         status = take_line(text, &line, &length);
@@ -442,8 +444,8 @@ page_size_by_smaps(acre_process process, uint64_t start)
     if (text.file < 0)
         return size;
 
-    char *line;
-    size_t length;
+    char *line = NULL;
+    size_t length = 0;
     for (int inside = 0; take_line(&text, &line, &length) == 1;) {
         const char *at = line;
         if (line[0] >= 'A' && line[0] <= 'Z') {

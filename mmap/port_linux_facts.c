@@ -211,7 +211,7 @@ port_transparent_huge_size(void)
 static void *
 scratch_page(int protection)
 {
-    void *page;
+    void *page = NULL;
     acre_status status =
         sys_mmap(NULL, port_page_size(), protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &page);
     return status == ACRE_OK ? page : NULL;
@@ -341,7 +341,7 @@ probe_huge_pages(void)
     size_t size = port_default_huge_size();
     if (size == 0)
         return 0;
-    void *base;
+    void *base = NULL;
     acre_status status =
         sys_mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0, &base);
     if (status == -ENOMEM)
@@ -505,9 +505,9 @@ lower_to_group(const char *root, const char *file, char *group, uint64_t *limit)
     for (size_t length = strlen(group);; length--) {
         if (length == 0 || group[length] == '/' || group[length] == 0) {
             if (root_length + length + file_length + 1 <= sizeof path) {
-                memcpy(path, root, root_length);
-                memcpy(path + root_length, group, length);
-                memcpy(path + root_length + length, file, file_length + 1);
+                char *end = mempcpy(path, root, root_length);
+                end = mempcpy(end, group, length);
+                strcpy(end, file);
                 lower_to_file(path, limit);
             }
         }

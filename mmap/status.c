@@ -51,12 +51,12 @@ acre_status_name(acre_status status)
 {
     switch (status > 0 ? ACRE_OK : status) {
 #define CASE(name, value, text) \
-    case value:                 \
+    case (value):               \
         return "ACRE_" #name;
         ACRE_STATUS_MAP(CASE)
 #undef CASE
 #define CASE(name, text) \
-    case -name:          \
+    case -(name):        \
         return #name;
         ERRNO_MAP(CASE)
 #undef CASE
@@ -70,12 +70,12 @@ acre_status_text(acre_status status)
 {
     switch (status > 0 ? ACRE_OK : status) {
 #define CASE(name, value, text) \
-    case value:                 \
+    case (value):               \
         return text;
         ACRE_STATUS_MAP(CASE)
 #undef CASE
 #define CASE(name, text) \
-    case -name:          \
+    case -(name):        \
         return text;
         ERRNO_MAP(CASE)
 #undef CASE

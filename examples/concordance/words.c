@@ -186,7 +186,7 @@ words_sorted(words *self)
         if (self->slots[i].word != NULL)
             sorted[count++] = self->slots[i].word;
     }
-    qsort(sorted, count, sizeof(sorted[0]), compare);
+    qsort(sorted, count, sizeof(const word *), compare);
     return sorted;
 }
 

@@ -15,7 +15,8 @@ main(void)
     acre_area area;  // what the system says is mapped there
     if (acre_area_at(map.base, &area) != ACRE_OK)
         return 1;
-    printf("%zu KiB of %zu GiB are usable\n", (area.end - area.start) >> 10, map.size >> 30);
+    size_t usable = area.end - area.start;
+    printf("%zu KiB of %zu GiB are usable\n", usable >> 10, map.size >> 30);
     return acre_mmap_unmap(&map) == ACRE_OK ? 0 : 1;
 }
 // README ends

@@ -4,6 +4,7 @@
 // The console gets one line for each event, all beginning with '@': scenario and program before
 // what they run, the lines of main.cc, "ended STATUS" after a program, "done" before the machine is
 // turned off.  Whatever else is there comes from the kernel or from a test.
+#define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
