@@ -273,7 +273,7 @@ enum { FILLING = 1, IMMUTABLE = 2 };
 acre_status
 acre_image_begin(size_t size, acre_image *out, acre_mmap *fill)
 {
-    size_t rounded = round_up(size, port_granularity());
+    size_t rounded = round_up(size, port_page_size());
     if (rounded == 0)
         return ACRE_BAD_SIZE;
     acre_file file;

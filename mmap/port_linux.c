@@ -296,9 +296,8 @@ check_file(const port_request *request, void *base)
     return status == ACRE_OK ? ACRE_BAD_OPTION : status;
 }
 
-// A map with all that it must have; with REPLACE not in its place yet.
-static acre_status
-build(const port_request *request, void **base, uint32_t *granted)
+acre_status
+linux_build(const port_request *request, void **base, uint32_t *granted)
 {
     acre_status status = map_somewhere(request, base);
     if (status == ACRE_OK)
@@ -321,7 +320,7 @@ build_in_place(const port_request *request, void **base, uint32_t *granted)
         acre_status mapped = map_at(request, request->address, MAP_FIXED, base);
         return mapped == ACRE_OK ? check_file(request, *base) : mapped;
     }
-    acre_status status = build(request, base, granted);
+    acre_status status = linux_build(request, base, granted);
     if (status != ACRE_OK || (request->flags & ACRE_MAP_REPLACE) == 0)
         return status;
     status = linux_explain(sys_move(*base, request->size, request->address));
@@ -404,7 +403,8 @@ port_can_account(size_t length)
     return linux_explain(status);
 }
 
-// Maps huge pages where the range has none yet.  What was mapped, at most `capacity` parts, is noted in `parts`.
+// Maps huge pages where the range has none yet.  What was mapped, or lost in a failed attempt, at most `capacity` parts, is
+// noted in `parts`.
 static acre_status
 map_huge_parts(acre_mmap *map, uintptr_t start, uintptr_t end, acre_range *parts, size_t capacity, size_t *count,
                uintptr_t *reached)
@@ -426,11 +426,12 @@ map_huge_parts(acre_mmap *map, uintptr_t start, uintptr_t end, acre_range *parts
             acre_mmap mapped;
             request.address = (void *)at;
             request.size = part_end - at;
+            // Noted before: the kernel takes the old pages away first, and only then sees that the pool is short.
+            parts[*count].base = (void *)at;
+            parts[(*count)++].length = part_end - at;
             status = port_map(&request, &mapped);
             if (status != ACRE_OK)
                 return status;
-            parts[*count].base = (void *)at;
-            parts[(*count)++].length = part_end - at;
         }
         at = part_end;
     }

@@ -9,6 +9,7 @@
 #define _FILE_OFFSET_BITS 64
 
 // In the symbol table these carry the library's prefix, as the port's functions do.
+#define linux_build acre_linux_build
 #define linux_can acre_linux_can
 #define linux_can_populate acre_linux_can_populate
 #define linux_find_near acre_linux_find_near
@@ -227,6 +228,8 @@ linux_is_committable(const acre_mmap *map)
 
 // Addresses held by an inaccessible map, at a multiple of `alignment`; a wish for where.
 acre_status linux_hold(size_t size, size_t alignment, void *wish, void **base);
+// A map with all that it must have, and the flags that were granted; with REPLACE off its place, to be moved there.
+acre_status linux_build(const port_request *request, void **base, uint32_t *granted);
 // What a map must and should have besides its pages: demands, locks, wishes.  Flags of wishes that were not granted are
 // taken out of *flags.
 acre_status linux_prepare(void *base, const port_request *request, uint32_t *flags);

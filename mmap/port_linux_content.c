@@ -126,8 +126,12 @@ port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
     // Access first: when it is refused, all is still guarded.
     if (set_access) {
         acre_status status = port_protect(map, start, length, map->access);
-        if (status != ACRE_OK)
+        if (status != ACRE_OK) {
+            // Of several steps the one that gave access may be done.
+            if (map->flags & ACRE_HAS_PAGE_GUARDS)
+                (void)sys_mprotect(start, length, PROT_NONE);
             return status;
+        }
     }
     if ((map->flags & ACRE_HAS_MARKER_GUARDS) == 0)
         return ACRE_OK;

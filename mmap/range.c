@@ -270,7 +270,9 @@ pages_of(const acre_mmap *map, size_t offset, size_t length)
 {
     size_t page = port_page_size();
     size_t first = offset & ~(page - 1);
-    span result = {at(map, first), round_up(offset + length, page) - first};
+    // The map ends with a page, so this does not overflow, also beyond half of the addresses.
+    size_t end = (offset + length + page - 1) & ~(page - 1);
+    span result = {at(map, first), end - first};
     return result;
 }
 
@@ -306,18 +308,23 @@ acre_mmap_populate(acre_mmap *map, size_t offset, size_t length)
     return on_any_bytes(port_populate, map, offset, length);
 }
 
+static acre_status
+change_locks(on_pages call, acre_mmap *map, size_t offset, size_t length)
+{
+    acre_status status = on_any_bytes(call, map, offset, length);
+    if (length != 0 && length != map->size && status == ACRE_OK)
+        map->private_[0] |= UNEVEN;
+    return status;
+}
+
 // A lock on droppable pages would be granted and not kept.
 static acre_status
 lock(on_pages call, acre_mmap *map, size_t offset, size_t length)
 {
     acre_status status = check_bytes(map, offset, length);
     if (status == ACRE_OK && map->flags & ACRE_MAP_DROPPABLE)
-        return ACRE_BAD_STATE;
-    if (status == ACRE_OK)
-        status = on_any_bytes(call, map, offset, length);
-    if (length != 0 && length != map->size && status == ACRE_OK)
-        map->private_[0] |= UNEVEN;
-    return status;
+        status = ACRE_BAD_STATE;
+    return status == ACRE_OK ? change_locks(call, map, offset, length) : status;
 }
 
 acre_status
@@ -335,7 +342,7 @@ acre_mmap_lock_on_fault(acre_mmap *map, size_t offset, size_t length)
 acre_status
 acre_mmap_unlock(acre_mmap *map, size_t offset, size_t length)
 {
-    return lock(port_unlock, map, offset, length);
+    return change_locks(port_unlock, map, offset, length);
 }
 
 acre_status

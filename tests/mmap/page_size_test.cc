@@ -86,7 +86,7 @@ class PageSize : public testing::TestWithParam<System>
 };
 
 INSTANTIATE_TEST_SUITE_P(Systems, PageSize, testing::ValuesIn(systems),
-                         [](const testing::TestParamInfo<System> &info) { return std::string(info.param.name); });
+                         [](const testing::TestParamInfo<System> &each) { return std::string(each.param.name); });
 
 acre_mmap_opts flags(uint32_t value)
 {
@@ -207,7 +207,8 @@ TEST_P(PageSize, offsets_of_files_are_multiples_of_the_granularity)
     refused(ACRE_BAD_RANGE, most - granularity, granularity);
     refused(ACRE_BAD_RANGE, most, 1);
     refused(ACRE_BAD_RANGE, UINT64_MAX - granularity + 1, 1);
-    refused(ACRE_BAD_RANGE, granularity, SIZE_MAX / 2 + 1 - granularity);
+    if (sizeof(size_t) == 8)
+        refused(ACRE_BAD_RANGE, granularity, SIZE_MAX / 2 + 1 - granularity);
 }
 
 TEST_P(PageSize, alignment)
@@ -263,7 +264,7 @@ TEST_P(PageSize, demanded_addresses_are_multiples_of_the_granularity_and_the_ali
 TEST_P(PageSize, explicit_huge_pages_are_the_unit_of_everything)
 {
     for (size_t size : GetParam().huge) {
-        if (size == 0)
+        if (size == 0 || size > SIZE_MAX / 16)
             continue;
         acre_mmap_opts opts = flags(ACRE_MAP_HUGE);
         opts.page_size = size;
@@ -508,9 +509,9 @@ TEST_P(PageSize, bytes_are_widened_to_the_pages_that_hold_them)
 
 TEST_P(PageSize, bytes_of_the_largest_maps)
 {
-    // Adopted ones may be more than half of the addresses.
+    // Adopted ones may be half of the addresses.
     acre_mmap map = {};
-    size_t size = SIZE_MAX - 2 * page + 1;
+    size_t size = SIZE_MAX / 2 + 1;
     ASSERT_EQ(ACRE_OK, acre_mmap_adopt(reinterpret_cast<char *>(page), size, 0, ACRE_READ_WRITE,
                                        ACRE_IS_FILE | ACRE_MAP_SHARED, &map));
     for (auto each : on_bytes) {
