@@ -4,11 +4,11 @@
 #include "mmap/check.h"
 
 enum {
-    EVERY_MAP = ACRE_MAP_STACK | ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK | ACRE_MAP_POPULATE | ACRE_MAP_NO_HUGE |
-                ACRE_MAP_FIXED | ACRE_MAP_REPLACE,
+    EVERY_MAP = ACRE_MAP_STACK | ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK | ACRE_MAP_POPULATE |
+                ACRE_MAP_NO_HUGE | ACRE_MAP_FIXED | ACRE_MAP_REPLACE,
     LOCKS = ACRE_MAP_LOCKED | ACRE_MAP_LOCK_ON_FAULT,
-    RESERVE = EVERY_MAP | LOCKS | ACRE_MAP_NO_RESERVE | ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE | ACRE_MAP_HUGE |
-              ACRE_MAP_HUGE_TRANSPARENT | ACRE_MAP_JIT,
+    RESERVE = EVERY_MAP | LOCKS | ACRE_MAP_NO_RESERVE | ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE |
+              ACRE_MAP_HUGE | ACRE_MAP_HUGE_TRANSPARENT | ACRE_MAP_JIT,
     ANON = RESERVE | ACRE_MAP_SHARED,
     PATHS = EVERY_MAP | ACRE_MAP_SHARED | ACRE_MAP_LOCKED | ACRE_MAP_JIT,
     FILES = PATHS | ACRE_MAP_HUGE,
@@ -22,7 +22,7 @@ enum { NEARNESS = 1, NODE = 2 };
 
 static const acre_mmap_opts no_opts;
 
-// ---- options ----------------------------------------------------------------------------------------------------------
+// ---- options ------------------------------------------------------------------------------------
 
 static int
 is_known_page_size(size_t size)
@@ -80,14 +80,16 @@ check_opts(const acre_mmap_opts *opts, uint32_t taken, int more, size_t alignmen
     }
     if (opts->flags & ~taken || !flags_agree(opts->flags))
         return ACRE_BAD_OPTION;
-    if ((opts->reach != 0 && (more & NEARNESS) == 0) || (opts->node_plus_one != 0 && (more & NODE) == 0))
+    if ((opts->reach != 0 && (more & NEARNESS) == 0) ||
+        (opts->node_plus_one != 0 && (more & NODE) == 0))
         return ACRE_BAD_OPTION;
-    if (opts->page_size != 0 && ((opts->flags & ACRE_MAP_HUGE) == 0 || !is_known_page_size(opts->page_size)))
+    if (opts->page_size != 0 &&
+        ((opts->flags & ACRE_MAP_HUGE) == 0 || !is_known_page_size(opts->page_size)))
         return ACRE_BAD_OPTION;
     return check_place(opts, alignment);
 }
 
-// ---- creation ---------------------------------------------------------------------------------------------------------
+// ---- creation -----------------------------------------------------------------------------------
 
 // Of the pages that will be behind the map; an unknown one is told as an option, after the size.
 static size_t
@@ -104,7 +106,8 @@ static size_t
 alignment_for(const acre_mmap_opts *opts, size_t size, size_t page)
 {
     size_t alignment = opts->alignment > page ? opts->alignment : page;
-    if (opts->flags & ACRE_MAP_HUGE_TRANSPARENT && (opts->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) == 0) {
+    if (opts->flags & ACRE_MAP_HUGE_TRANSPARENT &&
+        (opts->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) == 0) {
         size_t huge = port_transparent_huge_size();
         if (huge > alignment && size >= huge)
             alignment = huge;
@@ -174,7 +177,8 @@ map_requested(const port_request *request, acre_mmap *out)
 static acre_status
 create(port_request request, const acre_mmap_opts *opts, uint32_t taken, int more, acre_mmap *out)
 {
-    acre_status status = complete(&request, opts != NULL ? opts : &no_opts, taken, more, port_page_size());
+    acre_status status =
+        complete(&request, opts != NULL ? opts : &no_opts, taken, more, port_page_size());
     return status == ACRE_OK ? map_requested(&request, out) : status;
 }
 
@@ -193,8 +197,8 @@ acre_mmap_reserve(size_t size, uint32_t access, const acre_mmap_opts *opts, acre
 }
 
 acre_status
-acre_mmap_file(acre_file file, uint64_t offset, size_t size, uint32_t access, const acre_mmap_opts *opts,
-               acre_mmap *out)
+acre_mmap_file(acre_file file, uint64_t offset, size_t size, uint32_t access,
+               const acre_mmap_opts *opts, acre_mmap *out)
 {
     port_request request = {
         .file = file,
@@ -207,12 +211,14 @@ acre_mmap_file(acre_file file, uint64_t offset, size_t size, uint32_t access, co
 }
 
 acre_status
-acre_mmap_path(const char *path, uint32_t access, const acre_mmap_opts *opts, acre_mmap *out, uint64_t *file_size)
+acre_mmap_path(const char *path, uint32_t access, const acre_mmap_opts *opts, acre_mmap *out,
+               uint64_t *file_size)
 {
     if (opts == NULL)
         opts = &no_opts;
     size_t page = port_page_size();
-    acre_status status = check_opts(opts, PATHS, 0, opts->alignment > page ? opts->alignment : page);
+    acre_status status =
+        check_opts(opts, PATHS, 0, opts->alignment > page ? opts->alignment : page);
     if (status == ACRE_OK)
         status = check_access(access, opts->flags);
     if (status != ACRE_OK)
@@ -224,7 +230,8 @@ acre_mmap_path(const char *path, uint32_t access, const acre_mmap_opts *opts, ac
     if (status != ACRE_OK)
         return status;
 
-    status = size > SIZE_MAX ? ACRE_BAD_SIZE : acre_mmap_file(file, 0, (size_t)size, access, opts, out);
+    status =
+        size > SIZE_MAX ? ACRE_BAD_SIZE : acre_mmap_file(file, 0, (size_t)size, access, opts, out);
     port_file_close(file);
     if (status == ACRE_OK && file_size != NULL)
         *file_size = size;
@@ -235,7 +242,8 @@ acre_status
 acre_mmap_ring(size_t lap, const acre_mmap_opts *opts, acre_mmap *out)
 {
     port_request request = {.size = lap <= SIZE_MAX / 4 ? lap : 0, .access = ACRE_READ_WRITE};
-    acre_status status = complete(&request, opts != NULL ? opts : &no_opts, RING, 0, port_granularity());
+    acre_status status =
+        complete(&request, opts != NULL ? opts : &no_opts, RING, 0, port_granularity());
     if (status != ACRE_OK)
         return status;
     acre_mmap map = handle_for(&request);
@@ -250,7 +258,8 @@ acre_status
 acre_mmap_twin(size_t size, const acre_mmap_opts *opts, acre_mmap *write, acre_mmap *exec)
 {
     port_request request = {.size = size, .access = ACRE_READ_WRITE};
-    acre_status status = complete(&request, opts != NULL ? opts : &no_opts, TWIN, NEARNESS, port_granularity());
+    acre_status status =
+        complete(&request, opts != NULL ? opts : &no_opts, TWIN, NEARNESS, port_granularity());
     if (status != ACRE_OK)
         return status;
     acre_mmap first = handle_for(&request);
@@ -264,7 +273,7 @@ acre_mmap_twin(size_t size, const acre_mmap_opts *opts, acre_mmap *write, acre_m
     return ACRE_OK;
 }
 
-// ---- images -----------------------------------------------------------------------------------------------------------
+// ---- images -------------------------------------------------------------------------------------
 
 // Words of acre_image.private_.
 enum { IMAGE_FILE, IMAGE_STATE };
@@ -273,7 +282,7 @@ enum { FILLING = 1, IMMUTABLE = 2 };
 acre_status
 acre_image_begin(size_t size, acre_image *out, acre_mmap *fill)
 {
-    size_t rounded = round_up(size, port_granularity());
+    size_t rounded = round_up(size, port_page_size());
     if (rounded == 0)
         return ACRE_BAD_SIZE;
     acre_file file;
@@ -300,7 +309,8 @@ acre_image_finish(acre_image *image, acre_mmap *fill)
 }
 
 acre_status
-acre_image_clone(const acre_image *image, uint32_t access, const acre_mmap_opts *opts, acre_mmap *out)
+acre_image_clone(const acre_image *image, uint32_t access, const acre_mmap_opts *opts,
+                 acre_mmap *out)
 {
     // An image that was never begun has no size: it is told as a state, after the options.
     port_request request = {
@@ -309,10 +319,12 @@ acre_image_clone(const acre_image *image, uint32_t access, const acre_mmap_opts 
         .access = access,
         .flags = ACRE_IS_CLONE,
     };
-    acre_status status = complete(&request, opts != NULL ? opts : &no_opts, CLONE, 0, port_page_size());
+    acre_status status =
+        complete(&request, opts != NULL ? opts : &no_opts, CLONE, 0, port_page_size());
     if (status != ACRE_OK)
         return status;
-    return image->private_[IMAGE_STATE] == IMMUTABLE ? map_requested(&request, out) : ACRE_BAD_STATE;
+    return image->private_[IMAGE_STATE] == IMMUTABLE ? map_requested(&request, out)
+                                                     : ACRE_BAD_STATE;
 }
 
 acre_status
@@ -326,15 +338,16 @@ acre_image_close(acre_image *image)
     return status;
 }
 
-// ---- adoption and the end ---------------------------------------------------------------------------------------------
+// ---- adoption and the end -----------------------------------------------------------------------
 
 acre_status
-acre_mmap_adopt(void *base, size_t size, size_t page_size, uint32_t access, uint32_t flags, acre_mmap *out)
+acre_mmap_adopt(void *base, size_t size, size_t page_size, uint32_t access, uint32_t flags,
+                acre_mmap *out)
 {
     enum {
         KINDS = ACRE_IS_RESERVATION | ACRE_IS_FILE | ACRE_IS_RING | ACRE_IS_TWIN | ACRE_IS_CLONE,
-        TAKEN = ANON | KINDS | ACRE_IS_ADOPTED | ACRE_IS_SEALED | ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS |
-                ACRE_GOT_NODE | ACRE_GOT_NAME
+        TAKEN = ANON | KINDS | ACRE_IS_ADOPTED | ACRE_IS_SEALED | ACRE_HAS_MARKER_GUARDS |
+                ACRE_HAS_PAGE_GUARDS | ACRE_GOT_NODE | ACRE_GOT_NAME
     };
     size_t page = page_size != 0 ? page_size : port_page_size();
     if (size == 0 || size > SIZE_MAX - (uintptr_t)base)
@@ -346,10 +359,12 @@ acre_mmap_adopt(void *base, size_t size, size_t page_size, uint32_t access, uint
 
     uint32_t kind = flags & KINDS;
     int huge = page > port_page_size();
-    if (flags & ~(uint32_t)TAKEN || flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE) || !flags_agree(flags) ||
-        (kind & (kind - 1)) != 0 || (kind == ACRE_IS_RESERVATION && flags & ACRE_MAP_SHARED) ||
+    if (flags & ~(uint32_t)TAKEN || flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE) ||
+        !flags_agree(flags) || (kind & (kind - 1)) != 0 ||
+        (kind == ACRE_IS_RESERVATION && flags & ACRE_MAP_SHARED) ||
         (kind == ACRE_IS_FILE && flags & (ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE)) ||
-        page < port_page_size() || huge != ((flags & ACRE_MAP_HUGE) != 0) || (huge && !is_known_page_size(page)))
+        page < port_page_size() || huge != ((flags & ACRE_MAP_HUGE) != 0) ||
+        (huge && !is_known_page_size(page)))
         return ACRE_BAD_OPTION;
     acre_status status = check_access(access, flags);
     if (status != ACRE_OK)

@@ -1,17 +1,20 @@
 // Linux: mapping, committing, protecting, resizing.
 //
 // Why these calls and no others (measured on Linux 6.18)
-//   1. A reservation is PROT_NONE without MAP_NORESERVE: free in every overcommit mode.  NORESERVE would stay with the area and
-//      exempt the later commit from accounting.
+//   1. A reservation is PROT_NONE without MAP_NORESERVE: free in every overcommit mode.  NORESERVE
+//      would stay with the area and exempt the later commit from accounting.
 //   2. Commit is mprotect, which accounts.
-//   3. Decommit maps the range anew.  MADV_DONTNEED and mprotect return neither the accounting nor the areas.
-//   4. Demands (dump, fork, huge pages) are put on pages when they are mapped, at creation and at decommit, so that every page of
-//      a map carries them and a commit has nothing to do.  Where pages are replaced they are mapped and prepared elsewhere and then
-//      moved into place, so that a refused demand has destroyed nothing.
-//   5. Locks are the exception: locked addresses count against the limit, so a reservation is locked as it is committed.  First on
-//      fault, while nothing is accessible yet: that is where the limit refuses.
-//   6. Explicit huge pages are taken from their pool when they are mapped, so a reservation of them is addresses only, and a commit
-//      maps those parts of the range that are not huge yet.
+//   3. Decommit maps the range anew.  MADV_DONTNEED and mprotect return neither the accounting nor
+//      the areas.
+//   4. Demands (dump, fork, huge pages) are put on pages when they are mapped, at creation and at
+//      decommit, so that every page of a map carries them and a commit has nothing to do.  Where
+//      pages are replaced they are mapped and prepared elsewhere and then moved into place, so that
+//      a refused demand has destroyed nothing.
+//   5. Locks are the exception: locked addresses count against the limit, so a reservation is
+//      locked as it is committed.  First on fault, while nothing is accessible yet: that is where
+//      the limit refuses.
+//   6. Explicit huge pages are taken from their pool when they are mapped, so a reservation of them
+//      is addresses only, and a commit maps those parts of the range that are not huge yet.
 #include "mmap/port_linux.h"
 
 #include <string.h>
@@ -27,7 +30,7 @@ enum {
     PREPARED = DEMANDS | LOCKS | ACRE_MAP_POPULATE | ACRE_MAP_HUGE_TRANSPARENT
 };
 
-// ---- demands and wishes -----------------------------------------------------------------------------------------------
+// ---- demands and wishes -------------------------------------------------------------------------
 
 static acre_status
 demand(void *base, size_t size, uint32_t flags)
@@ -66,21 +69,25 @@ lock(void *base, size_t size, uint32_t flags)
 {
     if ((flags & LOCKS) == 0)
         return ACRE_OK;
-    return linux_explain(flags & ACRE_MAP_LOCKED ? sys_mlock(base, size) : sys_mlock_on_fault(base, size));
+    return linux_explain(flags & ACRE_MAP_LOCKED ? sys_mlock(base, size)
+                                                 : sys_mlock_on_fault(base, size));
 }
 
-// Whether the wish was granted.  MAP_POPULATE would not tell, and copies the pages of private files.
+// Whether the wish was granted.  MAP_POPULATE would not tell, and copies the pages of private
+// files.
 static int
 populate(void *base, size_t size, uint32_t access, uint32_t flags)
 {
     if ((access & (ACRE_READ | ACRE_WRITE)) == 0)
         return 0;
     int copies = (flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) != 0;
-    int advice = access & ACRE_WRITE && !copies ? LINUX_MADV_POPULATE_WRITE : LINUX_MADV_POPULATE_READ;
+    int advice =
+        access & ACRE_WRITE && !copies ? LINUX_MADV_POPULATE_WRITE : LINUX_MADV_POPULATE_READ;
     return sys_madvise(base, size, advice) == ACRE_OK;
 }
 
-// The advice is taken whether the system's mode permits huge pages or not; shared memory has a mode of its own.
+// The advice is taken whether the system's mode permits huge pages or not; shared memory has a mode
+// of its own.
 static int
 want_huge(void *base, size_t size, uint32_t flags)
 {
@@ -89,7 +96,8 @@ want_huge(void *base, size_t size, uint32_t flags)
         return 0;
     if ((flags & ACRE_MAP_SHARED) == 0)
         return port_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES);
-    return linux_read_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled", mode, sizeof mode) > 0 &&
+    return linux_read_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled", mode, sizeof mode) >
+               0 &&
            strstr(mode, "[never]") == NULL && strstr(mode, "[deny]") == NULL;
 }
 
@@ -103,7 +111,8 @@ place_on_node(void *base, size_t size, uint32_t node)
         return 0;
     nodes[node / LONG_BITS] = 1ul << node % LONG_BITS;
     int saved = errno;
-    return status_of(syscall(SYS_mbind, base, size, PREFERRED, nodes, 1024ul + 1, 0), saved) == ACRE_OK;
+    return status_of(syscall(SYS_mbind, base, size, PREFERRED, nodes, 1024ul + 1, 0), saved) ==
+           ACRE_OK;
 }
 
 static int
@@ -125,16 +134,20 @@ linux_prepare(void *base, const port_request *request, uint32_t *flags)
     // Wishes about where pages come from, before any page comes.
     if (*flags & ACRE_MAP_HUGE_TRANSPARENT && !want_huge(base, request->size, *flags))
         *flags &= ~(uint32_t)ACRE_MAP_HUGE_TRANSPARENT;
-    if (request->node_plus_one != 0 && place_on_node(base, request->size, request->node_plus_one - 1))
+    if (request->node_plus_one != 0 &&
+        place_on_node(base, request->size, request->node_plus_one - 1))
         *flags |= ACRE_GOT_NODE;
-    if (request->name != NULL && (*flags & ACRE_GOT_NAME) == 0 && give_name(base, request->size, request->name))
+    if (request->name != NULL && (*flags & ACRE_GOT_NAME) == 0 &&
+        give_name(base, request->size, request->name))
         *flags |= ACRE_GOT_NAME;
 
     if (reserved && *flags & ACRE_MAP_POPULATE && !linux_can_populate())
         *flags &= ~(uint32_t)ACRE_MAP_POPULATE;
     if (!reserved) {
         // Inaccessible pages can only be locked as they come.
-        uint32_t locks = request->access == ACRE_NONE && *flags & ACRE_MAP_LOCKED ? ACRE_MAP_LOCK_ON_FAULT : *flags;
+        uint32_t locks = request->access == ACRE_NONE && *flags & ACRE_MAP_LOCKED
+                             ? ACRE_MAP_LOCK_ON_FAULT
+                             : *flags;
         status = lock(base, request->size, locks);
         if (status != ACRE_OK)
             return status;
@@ -144,7 +157,7 @@ linux_prepare(void *base, const port_request *request, uint32_t *flags)
     return ACRE_OK;
 }
 
-// ---- placing ----------------------------------------------------------------------------------------------------------
+// ---- placing ------------------------------------------------------------------------------------
 
 static int
 kind_of_map(const port_request *request)
@@ -159,16 +172,18 @@ kind_of_map(const port_request *request)
         if (flags & ACRE_MAP_HUGE && (flags & ACRE_IS_RESERVATION) == 0)
             kind |= MAP_HUGETLB | __builtin_ctzll(request->page_size) << LINUX_MAP_HUGE_SHIFT;
     }
-    return kind | (flags & ACRE_MAP_NO_RESERVE ? MAP_NORESERVE : 0) | (flags & ACRE_MAP_STACK ? MAP_STACK : 0);
+    return kind | (flags & ACRE_MAP_NO_RESERVE ? MAP_NORESERVE : 0) |
+           (flags & ACRE_MAP_STACK ? MAP_STACK : 0);
 }
 
 static acre_status
 map_at(const port_request *request, void *address, int placement, void **base)
 {
     int file = request->flags & (ACRE_IS_FILE | ACRE_IS_CLONE) ? (int)request->file : -1;
-    int protection = request->flags & ACRE_IS_RESERVATION ? PROT_NONE : linux_protection(request->access);
-    return linux_explain(sys_mmap(address, request->size, protection, placement | kind_of_map(request), file,
-                                  request->offset, base));
+    int protection =
+        request->flags & ACRE_IS_RESERVATION ? PROT_NONE : linux_protection(request->access);
+    return linux_explain(sys_mmap(address, request->size, protection,
+                                  placement | kind_of_map(request), file, request->offset, base));
 }
 
 acre_status
@@ -179,8 +194,8 @@ linux_hold(size_t size, size_t alignment, void *wish, void **base)
     if (size > SIZE_MAX - slack)
         return -ENOMEM;
     void *range = NULL;
-    acre_status status = sys_mmap(wish, size + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                                  -1, 0, &range);
+    acre_status status = sys_mmap(wish, size + slack, PROT_NONE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, &range);
     if (status != ACRE_OK)
         return linux_explain(status);
 
@@ -188,7 +203,8 @@ linux_hold(size_t size, size_t alignment, void *wish, void **base)
     size_t after = slack - before;
     char *start = (char *)range + before;
     if (before != 0 && sys_munmap(range, before) != ACRE_OK) {
-        // Only at the limit of areas, and where the range had merged with a neighbour; then this may fail as well.
+        // Only at the limit of areas, and where the range had merged with a neighbour; then this
+        // may fail as well.
         (void)sys_munmap(range, size + slack);
         return ACRE_TOO_MANY_AREAS;
     }
@@ -232,15 +248,16 @@ map_near(const port_request *request, void **base)
     int tries = 16;
     do {
         void *room;
-        status = linux_find_near(request->size, request->alignment, request->near_address, request->reach, &room);
+        status = linux_find_near(request->size, request->alignment, request->near_address,
+                                 request->reach, &room);
         if (status == ACRE_OK)
             status = map_fixed(request, room, base);
     } while (status == -EEXIST && --tries > 0);
     return status == -EEXIST ? -ENOMEM : status;
 }
 
-// Somewhere off the place that it will be moved to.  What lies across that keeps the kernel from choosing there again, and more
-// than two of them find no room there.
+// Somewhere off the place that it will be moved to.  What lies across that keeps the kernel from
+// choosing there again, and more than two of them find no room there.
 static acre_status
 map_apart(const port_request *request, void **base)
 {
@@ -275,13 +292,15 @@ map_somewhere(const port_request *request, void **base)
     return map_at(request, request->address, 0, base);
 }
 
-// A file of huge pages is mapped in whole ones, whatever size was asked for; without the flag nobody would know.
+// A file of huge pages is mapped in whole ones, whatever size was asked for; without the flag
+// nobody would know.
 static acre_status
 check_file(const port_request *request, void *base)
 {
     size_t smallest = linux_smallest_huge_size();
     int huge = (request->flags & ACRE_MAP_HUGE) != 0;
-    if ((request->flags & ACRE_IS_FILE) == 0 || (!huge && (smallest == 0 || (uintptr_t)base & (smallest - 1))))
+    if ((request->flags & ACRE_IS_FILE) == 0 ||
+        (!huge && (smallest == 0 || (uintptr_t)base & (smallest - 1))))
         return ACRE_OK;
     struct statfs system;
     int saved = errno;
@@ -296,9 +315,8 @@ check_file(const port_request *request, void *base)
     return status == ACRE_OK ? ACRE_BAD_OPTION : status;
 }
 
-// A map with all that it must have; with REPLACE not in its place yet.
-static acre_status
-build(const port_request *request, void **base, uint32_t *granted)
+acre_status
+linux_build(const port_request *request, void **base, uint32_t *granted)
 {
     acre_status status = map_somewhere(request, base);
     if (status == ACRE_OK)
@@ -315,13 +333,13 @@ build(const port_request *request, void **base, uint32_t *granted)
 static acre_status
 build_in_place(const port_request *request, void **base, uint32_t *granted)
 {
-    if (request->flags & ACRE_MAP_REPLACE && (request->flags & PREPARED) == 0 && request->node_plus_one == 0 &&
-        request->name == NULL) {
+    if (request->flags & ACRE_MAP_REPLACE && (request->flags & PREPARED) == 0 &&
+        request->node_plus_one == 0 && request->name == NULL) {
         *granted = request->flags & ~(uint32_t)ACRE_MAP_REPLACE;
         acre_status mapped = map_at(request, request->address, MAP_FIXED, base);
         return mapped == ACRE_OK ? check_file(request, *base) : mapped;
     }
-    acre_status status = build(request, base, granted);
+    acre_status status = linux_build(request, base, granted);
     if (status != ACRE_OK || (request->flags & ACRE_MAP_REPLACE) == 0)
         return status;
     status = linux_explain(sys_move(*base, request->size, request->address));
@@ -359,13 +377,13 @@ port_unmap(acre_mmap *map)
     return status == -ENOMEM ? ACRE_TOO_MANY_AREAS : status;
 }
 
-// ---- commit, decommit, protect ----------------------------------------------------------------------------------------
+// ---- commit, decommit, protect ------------------------------------------------------------------
 
 acre_status
 port_decommit(acre_mmap *map, void *start, size_t length)
 {
-    uint32_t kept = DEMANDS | ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK | ACRE_MAP_DROPPABLE | ACRE_MAP_HUGE_TRANSPARENT |
-                    ACRE_MAP_HUGE;
+    uint32_t kept = DEMANDS | ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK | ACRE_MAP_DROPPABLE |
+                    ACRE_MAP_HUGE_TRANSPARENT | ACRE_MAP_HUGE;
     port_request fresh = {
         .address = start,
         .size = length,
@@ -397,22 +415,25 @@ port_is_reserved(const void *start, size_t length)
 acre_status
 port_can_account(size_t length)
 {
-    void *trial;
-    acre_status status = sys_mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &trial);
+    void *trial = NULL;
+    acre_status status =
+        sys_mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &trial);
     if (status == ACRE_OK)
         status = sys_munmap(trial, length);
     return linux_explain(status);
 }
 
-// Maps huge pages where the range has none yet.  What was mapped, at most `capacity` parts, is noted in `parts`.
+// Maps huge pages where the range has none yet.  What was mapped, or lost in a failed attempt, at
+// most `capacity` parts, is noted in `parts`.
 static acre_status
-map_huge_parts(acre_mmap *map, uintptr_t start, uintptr_t end, acre_range *parts, size_t capacity, size_t *count,
-               uintptr_t *reached)
+map_huge_parts(acre_mmap *map, uintptr_t start, uintptr_t end, acre_range *parts, size_t capacity,
+               size_t *count, uintptr_t *reached)
 {
     port_request request = {
         .alignment = map->page_size,
         .page_size = map->page_size,
-        .flags = (map->flags & (DEMANDS | ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK)) | ACRE_MAP_HUGE | ACRE_MAP_REPLACE,
+        .flags = (map->flags & (DEMANDS | ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK)) | ACRE_MAP_HUGE |
+                 ACRE_MAP_REPLACE,
         .node_plus_one = (uint32_t)map->private_[1],
     };
     uintptr_t at = start;
@@ -426,11 +447,13 @@ map_huge_parts(acre_mmap *map, uintptr_t start, uintptr_t end, acre_range *parts
             acre_mmap mapped;
             request.address = (void *)at;
             request.size = part_end - at;
+            // Noted before: the kernel takes the old pages away first, and only then sees that the
+            // pool is short.
+            parts[*count].base = (void *)at;
+            parts[(*count)++].length = part_end - at;
             status = port_map(&request, &mapped);
             if (status != ACRE_OK)
                 return status;
-            parts[*count].base = (void *)at;
-            parts[(*count)++].length = part_end - at;
         }
         at = part_end;
     }
@@ -450,7 +473,8 @@ commit_huge(acre_mmap *map, void *start, size_t length, uint32_t access)
         uintptr_t reached = at;
         acre_status status = map_huge_parts(map, at, end, parts, PARTS, &count, &reached);
         if (status == ACRE_OK)
-            status = linux_explain(sys_mprotect((void *)at, reached - at, linux_protection(access)));
+            status =
+                linux_explain(sys_mprotect((void *)at, reached - at, linux_protection(access)));
         if (status != ACRE_OK) {
             while (count-- > 0)
                 (void)port_decommit(map, parts[count].base, parts[count].length);
@@ -497,7 +521,7 @@ port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
                    : linux_explain(sys_mprotect(start, length, linux_protection(access)));
 }
 
-// ---- resizing ---------------------------------------------------------------------------------------------------------
+// ---- resizing -----------------------------------------------------------------------------------
 
 static acre_status
 shrink(acre_mmap *map, size_t size)
@@ -513,8 +537,8 @@ shrink(acre_mmap *map, size_t size)
 static acre_status
 map_added(const acre_mmap *map, void *address, size_t size, uint32_t placement)
 {
-    uint32_t kept = PREPARED | ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK | ACRE_MAP_DROPPABLE | ACRE_MAP_HUGE |
-                    ACRE_IS_RESERVATION;
+    uint32_t kept = PREPARED | ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK | ACRE_MAP_DROPPABLE |
+                    ACRE_MAP_HUGE | ACRE_IS_RESERVATION;
     port_request request = {
         .address = address,
         .size = size,
@@ -550,7 +574,8 @@ stretch_file(acre_mmap *map, size_t size)
     acre_status status = stretch(last, map->page_size, stretched, 0, &result);
     if (status != ACRE_OK)
         return status;
-    status = sys_mprotect(last + map->page_size, stretched - map->page_size, linux_protection(map->access));
+    status = sys_mprotect(last + map->page_size, stretched - map->page_size,
+                          linux_protection(map->access));
     if (status != ACRE_OK)
         (void)sys_munmap(last + map->page_size, stretched - map->page_size);
     return linux_explain(status);
@@ -588,7 +613,8 @@ move_file(acre_mmap *map, size_t size)
     return ACRE_OK;
 }
 
-// Room for all, the new part at its end, then the old pages to its beginning: each step can be undone but the last.
+// Room for all, the new part at its end, then the old pages to its beginning: each step can be
+// undone but the last.
 static acre_status
 move_memory(acre_mmap *map, size_t size)
 {
@@ -597,7 +623,7 @@ move_memory(acre_mmap *map, size_t size)
         size_t huge = port_transparent_huge_size();
         alignment = huge > alignment && size >= huge ? huge : alignment;
     }
-    void *room;
+    void *room = NULL;
     acre_status status = linux_hold(size, alignment, NULL, &room);
     if (status != ACRE_OK)
         return status;
@@ -635,7 +661,7 @@ port_seal(acre_mmap *map)
     return status_of(syscall(LINUX_SYS_mseal, map->base, map->size, 0), saved);
 }
 
-// ---- identity ---------------------------------------------------------------------------------------------------------
+// ---- identity -----------------------------------------------------------------------------------
 
 acre_status
 port_continues(const acre_mmap *map, const acre_mmap *next)
@@ -655,12 +681,13 @@ port_continues(const acre_mmap *map, const acre_mmap *next)
     return same ? ACRE_OK : ACRE_BACKING_MISMATCH;
 }
 
-// ---- files, processes, caches -----------------------------------------------------------------------------------------
+// ---- files, processes, caches -------------------------------------------------------------------
 
 acre_status
 port_file_open(const char *path, int writable, acre_file *file, uint64_t *size)
 {
-    // NONBLOCK: what has no size, such as a pipe without a writer, is refused instead of waited for.
+    // NONBLOCK: what has no size, such as a pipe without a writer, is refused instead of waited
+    // for.
     int opened = sys_open(path, (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY);
     if (opened < 0)
         return opened;

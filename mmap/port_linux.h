@@ -9,6 +9,7 @@
 #define _FILE_OFFSET_BITS 64
 
 // In the symbol table these carry the library's prefix, as the port's functions do.
+#define linux_build acre_linux_build
 #define linux_can acre_linux_can
 #define linux_can_populate acre_linux_can_populate
 #define linux_find_near acre_linux_find_near
@@ -64,7 +65,8 @@ status_of(long result, int saved)
 }
 
 static inline acre_status
-sys_mmap(void *address, size_t size, int protection, int flags, int file, uint64_t offset, void **base)
+sys_mmap(void *address, size_t size, int protection, int flags, int file, uint64_t offset,
+         void **base)
 {
     int saved = errno;
     void *result = mmap(address, size, protection, flags, file, (off_t)offset);
@@ -144,8 +146,9 @@ static inline acre_status
 sys_move(void *base, size_t size, void *target)
 {
     int saved = errno;
-    return status_of(mremap(base, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target) == MAP_FAILED ? -1 : 0,
-                     saved);
+    return status_of(
+        mremap(base, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target) == MAP_FAILED ? -1 : 0,
+        saved);
 }
 
 // Bytes read, 0 at the end, or a failure.
@@ -181,10 +184,13 @@ size_t linux_smallest_huge_size(void);
 int linux_can(acre_capability what);
 // Whether pages can be brought by advice (5.14).
 int linux_can_populate(void);
-// PROCMAP_QUERY for the area at `address` of this process; -ENOTSUP or another failure where the kernel has none.
+// PROCMAP_QUERY for the area at `address` of this process; -ENOTSUP or another failure where the
+// kernel has none.
 acre_status linux_query_self(uintptr_t address, acre_area *out);
-// Room of `size` bytes at a multiple of `alignment`, all within `reach` of `near_address`, as near as can be.
-acre_status linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t reach, void **base);
+// Room of `size` bytes at a multiple of `alignment`, all within `reach` of `near_address`, as near
+// as can be.
+acre_status linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t reach,
+                            void **base);
 // -ENOMEM, or ACRE_TOO_MANY_AREAS when the process was seen to be at that limit.
 acre_status linux_out_of_memory(void);
 
@@ -209,7 +215,8 @@ linux_explain_advice(acre_status status)
     return status == -ENOMEM || status == -EAGAIN ? linux_out_of_memory() : status;
 }
 
-// Memory whose pages belong to an object of the kernel's, not of a file system: shared, or a view of a ring or twin.
+// Memory whose pages belong to an object of the kernel's, not of a file system: shared, or a view
+// of a ring or twin.
 static inline int
 linux_is_shared_memory(const acre_mmap *map)
 {
@@ -217,20 +224,26 @@ linux_is_shared_memory(const acre_mmap *map)
            (map->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE)) == ACRE_MAP_SHARED;
 }
 
-// What can be committed: reservations and private anonymous maps; of adopted ones only what was said to be a reservation.
+// What can be committed: reservations and private anonymous maps; of adopted ones only what was
+// said to be a reservation.
 static inline int
 linux_is_committable(const acre_mmap *map)
 {
     uint32_t others = ACRE_MAP_SHARED | ACRE_IS_FILE | ACRE_IS_RING | ACRE_IS_TWIN | ACRE_IS_CLONE;
-    return (map->flags & others) == 0 && (map->flags & (ACRE_IS_ADOPTED | ACRE_IS_RESERVATION)) != ACRE_IS_ADOPTED;
+    return (map->flags & others) == 0 &&
+           (map->flags & (ACRE_IS_ADOPTED | ACRE_IS_RESERVATION)) != ACRE_IS_ADOPTED;
 }
 
 // Addresses held by an inaccessible map, at a multiple of `alignment`; a wish for where.
 acre_status linux_hold(size_t size, size_t alignment, void *wish, void **base);
-// What a map must and should have besides its pages: demands, locks, wishes.  Flags of wishes that were not granted are
-// taken out of *flags.
+// A map with all that it must have, and the flags that were granted; with REPLACE off its place, to
+// be moved there.
+acre_status linux_build(const port_request *request, void **base, uint32_t *granted);
+// What a map must and should have besides its pages: demands, locks, wishes.  Flags of wishes that
+// were not granted are taken out of *flags.
 acre_status linux_prepare(void *base, const port_request *request, uint32_t *flags);
-// Kernel memory with a name, closed on exec: a descriptor, or a failure.  `huge` is a page size or 0.
+// Kernel memory with a name, closed on exec: a descriptor, or a failure.  `huge` is a page size or
+// 0.
 int linux_memory_object(const char *name, uint64_t size, size_t huge);
 
 #endif  // ACRE_MMAP_PORT_LINUX_H_

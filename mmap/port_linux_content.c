@@ -1,13 +1,14 @@
 // Linux: what pages hold and where they are: guards, discarding, locks, advice, residency.
 //
-// Guards are markers in the page tables, which cost no area; where there are none, and on locked pages, which take none, they are
-// protected pages.  Dropping pages by MADV_DONTNEED brings back their first contents; locked ones want a call of their own.
+// Guards are markers in the page tables, which cost no area; where there are none, and on locked
+// pages, which take none, they are protected pages.  Dropping pages by MADV_DONTNEED brings back
+// their first contents; locked ones want a call of their own.
 #include "mmap/port_linux.h"
 
 #include <stdatomic.h>
 #include <sys/uio.h>
 
-// ---- discarding -------------------------------------------------------------------------------------------------------
+// ---- discarding ---------------------------------------------------------------------------------
 
 // Locked pages are not dropped from shared memory, nor from any by kernels before 5.18.
 static acre_status
@@ -79,7 +80,8 @@ port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
             if (status == -ENOTSUP || status == -EPERM || status == -EBADF)
                 atomic_store_explicit(&refused, 1, memory_order_relaxed);
         }
-        // The call stops inside the first range that it does not like (a locked one, say): that is done by itself.
+        // The call stops inside the first range that it does not like (a locked one, say): that is
+        // done by itself.
         size_t taken = 0;
         while (taken < filled && bytes >= batch[taken].iov_len)
             bytes -= batch[taken++].iov_len;
@@ -87,7 +89,8 @@ port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
         if (taken == filled)
             continue;
         const acre_range *next = &ranges[*done];
-        acre_status status = next->length == 0 ? ACRE_OK : port_discard(&anonymous, next->base, next->length, when);
+        acre_status status =
+            next->length == 0 ? ACRE_OK : port_discard(&anonymous, next->base, next->length, when);
         if (status != ACRE_OK)
             return status;
         ++*done;
@@ -95,12 +98,13 @@ port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
     return ACRE_OK;
 }
 
-// ---- guards -----------------------------------------------------------------------------------------------------------
+// ---- guards -------------------------------------------------------------------------------------
 
 acre_status
 port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
 {
-    // Shared memory can only be emptied while it is writable.  Private pages are dropped by a marker, or behind the guard.
+    // Shared memory can only be emptied while it is writable.  Private pages are dropped by a
+    // marker, or behind the guard.
     int shared = linux_is_shared_memory(map);
     acre_status status = shared ? linux_explain_advice(empty(map, start, length)) : ACRE_OK;
     if (status != ACRE_OK)
@@ -126,15 +130,19 @@ port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
     // Access first: when it is refused, all is still guarded.
     if (set_access) {
         acre_status status = port_protect(map, start, length, map->access);
-        if (status != ACRE_OK)
+        if (status != ACRE_OK) {
+            // Of several steps the one that gave access may be done.
+            if (map->flags & ACRE_HAS_PAGE_GUARDS)
+                (void)sys_mprotect(start, length, PROT_NONE);
             return status;
+        }
     }
     if ((map->flags & ACRE_HAS_MARKER_GUARDS) == 0)
         return ACRE_OK;
     return linux_explain_advice(sys_madvise(start, length, LINUX_MADV_GUARD_REMOVE));
 }
 
-// ---- locks, presence, files -------------------------------------------------------------------------------------------
+// ---- locks, presence, files ---------------------------------------------------------------------
 
 acre_status
 port_lock(acre_mmap *map, void *start, size_t length)
@@ -185,7 +193,7 @@ port_flush(acre_mmap *map, void *start, size_t length, uint32_t how)
     return status_of(msync(start, length, how == ACRE_FLUSH_WAIT ? MS_SYNC : MS_ASYNC), saved);
 }
 
-// ---- advice -----------------------------------------------------------------------------------------------------------
+// ---- advice -------------------------------------------------------------------------------------
 
 acre_status
 port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
@@ -214,15 +222,15 @@ port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
     return linux_explain_advice(sys_madvise(start, length, table[advice]));
 }
 
-// ---- residency --------------------------------------------------------------------------------------------------------
+// ---- residency ----------------------------------------------------------------------------------
 
 // From linux/fs.h of 6.7.
 struct page_region {
     uint64_t start, end, categories;
 };
 struct pagemap_scan {
-    uint64_t size, flags, start, end, walk_end, regions, region_count, max_pages, inverted, all_of, any_of,
-        returned;
+    uint64_t size, flags, start, end, walk_end, regions, region_count, max_pages, inverted, all_of,
+        any_of, returned;
 };
 #define PAGEMAP_SCAN_REQUEST _IOWR('f', 16, struct pagemap_scan)
 enum { PAGE_PRESENT = 1 << 3, PAGE_SWAPPED = 1 << 4 };
@@ -243,9 +251,11 @@ find_run(found *result, uintptr_t start, uintptr_t end)
 
 // One call for many pages.
 static acre_status
-scan_by_ioctl(int file, uintptr_t start, uintptr_t end, int swapped_too, int first_only, found *result)
+scan_by_ioctl(int file, uintptr_t start, uintptr_t end, int swapped_too, int first_only,
+              found *result)
 {
-    struct page_region regions[32] = {{0}};  // as far as Valgrind knows, the kernel leaves it as it is
+    // As far as Valgrind knows, the kernel leaves them as they are.
+    struct page_region regions[32] = {{0}};
     struct pagemap_scan scan = {
         .size = sizeof scan,
         .start = start,
@@ -257,7 +267,7 @@ scan_by_ioctl(int file, uintptr_t start, uintptr_t end, int swapped_too, int fir
         .returned = PAGE_PRESENT | PAGE_SWAPPED,
     };
     while (scan.start < end) {
-        int count;
+        int count = 0;
         acre_status status = sys_ioctl(file, PAGEMAP_SCAN_REQUEST, &scan, &count);
         if (status != ACRE_OK)
             return status;
@@ -272,7 +282,8 @@ scan_by_ioctl(int file, uintptr_t start, uintptr_t end, int swapped_too, int fir
 
 // One entry of 8 bytes for each page.
 static acre_status
-scan_by_entries(int file, uintptr_t start, uintptr_t end, int swapped_too, int first_only, found *result)
+scan_by_entries(int file, uintptr_t start, uintptr_t end, int swapped_too, int first_only,
+                found *result)
 {
     uint64_t entries[256];
     size_t page = port_page_size();

@@ -37,7 +37,7 @@ open_object(const port_request *request, size_t huge, uint32_t *named)
     return linux_memory_object("acre", request->size, huge);
 }
 
-// ---- ring -------------------------------------------------------------------------------------------------------------
+// ---- ring ---------------------------------------------------------------------------------------
 
 // Both views of `file` at `base`, in place of what is there.
 static acre_status
@@ -48,7 +48,8 @@ map_views(const port_request *request, int file, char *base)
     acre_status status = ACRE_OK;
     for (size_t i = 0; i < 2 && status == ACRE_OK; i++) {
         void *view;
-        status = sys_mmap(base + i * lap, lap, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | stack, file, 0, &view);
+        status = sys_mmap(base + i * lap, lap, PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_FIXED | stack, file, 0, &view);
     }
     return linux_explain(status);
 }
@@ -67,11 +68,33 @@ hold_room(const port_request *request, void **base)
         .page_size = port_page_size(),
         .flags = ACRE_IS_RESERVATION | demanded,
     };
-    acre_mmap held;
-    acre_status status = port_map(&room, &held);
-    if (status == ACRE_OK)
-        *base = held.base;
-    return status;
+    // Huge pages are mapped at their multiples only, which a room somewhere else need not be.
+    if (request->flags & ACRE_MAP_HUGE) {
+        acre_mmap held;
+        acre_status status = port_map(&room, &held);
+        if (status == ACRE_OK)
+            *base = held.base;
+        return status;
+    }
+    uint32_t granted;
+    return linux_build(&room, base, &granted);
+}
+
+// From where they were built; nothing of them is left when that is refused.
+static acre_status
+move_views(char *base, size_t lap, char *target)
+{
+    acre_status status = sys_move(base, lap, target);
+    if (status != ACRE_OK) {
+        (void)sys_munmap(base, 2 * lap);
+        return linux_explain(status);
+    }
+    status = sys_move(base + lap, lap, target + lap);
+    if (status != ACRE_OK) {
+        (void)sys_munmap(target, lap);
+        (void)sys_munmap(base + lap, lap);
+    }
+    return linux_explain(status);
 }
 
 acre_status
@@ -92,7 +115,8 @@ port_ring(const port_request *request, acre_mmap *out)
     port_request whole = *request;
     whole.size = 2 * request->size;
     whole.access = ACRE_READ_WRITE;
-    uint32_t flags = (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RING | named;
+    uint32_t flags =
+        (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RING | named;
     status = map_views(request, file, base);
     sys_close(file);
     if (status == ACRE_OK)
@@ -101,30 +125,42 @@ port_ring(const port_request *request, acre_mmap *out)
         (void)sys_munmap(base, whole.size);
         return status;
     }
+    if (request->flags & ACRE_MAP_REPLACE && base != request->address) {
+        status = move_views(base, request->size, request->address);
+        if (status != ACRE_OK)
+            return status;
+        base = request->address;
+    }
     out->base = base;
     out->flags = flags;
     return ACRE_OK;
 }
 
-// ---- twin -------------------------------------------------------------------------------------------------------------
+// ---- twin ---------------------------------------------------------------------------------------
 
 static acre_status
-map_twin(const port_request *request, int file, uint32_t access, uint32_t dropped, uint32_t named, acre_mmap *out)
+map_twin(const port_request *request, int file, uint32_t access, uint32_t named, acre_mmap *out)
 {
     port_request half = *request;
     half.file = file;
     half.access = access;
-    half.flags = (request->flags & ~dropped) | ACRE_MAP_SHARED | ACRE_IS_CLONE;
+    half.flags |= ACRE_MAP_SHARED | ACRE_IS_CLONE;
     half.name = NULL;
-    if (dropped != 0) {
-        half.address = NULL;
+    // The place is that of the executable one; the other lies wherever it is not in the way.
+    if (access & ACRE_WRITE) {
+        half.flags &= ~(uint32_t)ACRE_MAP_FIXED;
+        half.address = request->flags & ACRE_MAP_REPLACE ? request->address : NULL;
         half.alignment = half.page_size;
         half.reach = 0;
     }
-    acre_status status = port_map(&half, out);
-    if (status == ACRE_OK)
-        out->flags = (out->flags & ~(uint32_t)(ACRE_MAP_SHARED | ACRE_IS_CLONE)) | ACRE_IS_TWIN | named;
-    return status;
+    void *base = NULL;
+    uint32_t granted = 0;
+    acre_status status = linux_build(&half, &base, &granted);
+    if (status != ACRE_OK)
+        return status;
+    out->base = base;
+    out->flags = (granted & ~(uint32_t)(ACRE_MAP_SHARED | ACRE_IS_CLONE)) | ACRE_IS_TWIN | named;
+    return ACRE_OK;
 }
 
 acre_status
@@ -135,17 +171,28 @@ port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
     if (file < 0)
         return file;
     // The executable one first: the other must not lie in the place that is asked for.
-    acre_status status = map_twin(request, file, ACRE_READ_EXEC, 0, named, exec);
-    if (status == ACRE_OK) {
-        status = map_twin(request, file, ACRE_READ_WRITE, ACRE_MAP_FIXED | ACRE_MAP_REPLACE, named, write);
-        if (status != ACRE_OK)
-            (void)sys_munmap(exec->base, request->size);
+    acre_status status = map_twin(request, file, ACRE_READ_EXEC, named, exec);
+    if (status != ACRE_OK) {
+        sys_close(file);
+        return status;
     }
+    status = map_twin(request, file, ACRE_READ_WRITE, named, write);
     sys_close(file);
-    return status;
+    if (status == ACRE_OK && request->flags & ACRE_MAP_REPLACE) {
+        status = linux_explain(sys_move(exec->base, request->size, request->address));
+        if (status != ACRE_OK)
+            (void)sys_munmap(write->base, request->size);
+    }
+    if (status != ACRE_OK) {
+        (void)sys_munmap(exec->base, request->size);
+        return status;
+    }
+    if (request->flags & ACRE_MAP_REPLACE)
+        exec->base = request->address;
+    return ACRE_OK;
 }
 
-// ---- images -----------------------------------------------------------------------------------------------------------
+// ---- images -------------------------------------------------------------------------------------
 
 acre_status
 port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
@@ -175,7 +222,9 @@ acre_status
 port_image_seal(acre_file file)
 {
     int saved = errno;
-    return status_of(fcntl((int)file, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), saved);
+    return status_of(
+        fcntl((int)file, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
+        saved);
 }
 
 acre_status

@@ -15,12 +15,11 @@ at(const acre_mmap *map, size_t offset)
 static acre_status
 check_committable(const acre_mmap *map)
 {
-    enum {
-        NEVER = ACRE_MAP_SHARED | ACRE_IS_FILE | ACRE_IS_RING | ACRE_IS_TWIN | ACRE_IS_CLONE
-    };
+    enum { NEVER = ACRE_MAP_SHARED | ACRE_IS_FILE | ACRE_IS_RING | ACRE_IS_TWIN | ACRE_IS_CLONE };
     if (map->flags & ACRE_IS_SEALED)
         return ACRE_SEALED;
-    if (map->flags & NEVER || (map->flags & (ACRE_IS_ADOPTED | ACRE_IS_RESERVATION)) == ACRE_IS_ADOPTED)
+    if (map->flags & NEVER ||
+        (map->flags & (ACRE_IS_ADOPTED | ACRE_IS_RESERVATION)) == ACRE_IS_ADOPTED)
         return ACRE_BAD_STATE;
     return ACRE_OK;
 }
@@ -39,10 +38,10 @@ of_sealed(const acre_mmap *map, acre_status status)
     return status == -EPERM && map->flags & ACRE_IS_SEALED ? ACRE_SEALED : status;
 }
 
-// ---- access -----------------------------------------------------------------------------------------------------------
+// ---- access -------------------------------------------------------------------------------------
 
-// Whether a commit may be refused after a part of it was done: locks are steps of their own, and where advice or locks have made
-// areas of parts, each is.
+// Whether a commit may be refused after a part of it was done: locks are steps of their own, and
+// where advice or locks have made areas of parts, each is.
 static int
 comes_in_steps(const acre_mmap *map)
 {
@@ -83,14 +82,16 @@ flush_code(const acre_mmap *map, char *start, size_t length)
     }
 }
 
-// What commit and protect have in common: gives the range its access and keeps account of whether the map is of one access.
+// What commit and protect have in common: gives the range its access and keeps account of whether
+// the map is of one access.
 static acre_status
 give(acre_mmap *map, size_t offset, size_t length, uint32_t access, int committing)
 {
     void *start = at(map, offset);
     int uniform = is_uniform(map);
     int reserved = access != ACRE_NONE && comes_in_steps(map) && port_is_reserved(start, length);
-    // So that a commit of several areas is not refused in the middle, it is asked for as a whole before.
+    // So that a commit of several areas is not refused in the middle, it is asked for as a whole
+    // before.
     acre_status status = reserved && map->private_[0] & UNEVEN ? port_can_account(length) : ACRE_OK;
     if (status != ACRE_OK)
         return status;
@@ -173,7 +174,7 @@ acre_mmap_protect(acre_mmap *map, size_t offset, size_t length, uint32_t access)
     return length == 0 ? ACRE_OK : give(map, offset, length, with_implied_read(access), 0);
 }
 
-// ---- contents ---------------------------------------------------------------------------------------------------------
+// ---- contents -----------------------------------------------------------------------------------
 
 acre_status
 acre_mmap_discard(acre_mmap *map, size_t offset, size_t length, uint32_t when)
@@ -213,7 +214,8 @@ acre_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
 static int
 may_be_guarded(const acre_mmap *map)
 {
-    return (map->flags & (ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE)) == 0 && (map->private_[0] & WIPED) == 0;
+    return (map->flags & (ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE)) == 0 &&
+           (map->private_[0] & WIPED) == 0;
 }
 
 acre_status
@@ -257,7 +259,7 @@ acre_mmap_unguard(acre_mmap *map, size_t offset, size_t length)
     return of_sealed(map, port_unguard(map, at(map, offset), length, !is_uniform(map)));
 }
 
-// ---- residency --------------------------------------------------------------------------------------------------------
+// ---- residency ----------------------------------------------------------------------------------
 
 // The whole base pages that hold a range of bytes.
 typedef struct span {
@@ -270,7 +272,9 @@ pages_of(const acre_mmap *map, size_t offset, size_t length)
 {
     size_t page = port_page_size();
     size_t first = offset & ~(page - 1);
-    span result = {at(map, first), round_up(offset + length, page) - first};
+    // The map ends with a page, so this does not overflow, also beyond half of the addresses.
+    size_t end = (offset + length + page - 1) & ~(page - 1);
+    span result = {at(map, first), end - first};
     return result;
 }
 
@@ -306,18 +310,23 @@ acre_mmap_populate(acre_mmap *map, size_t offset, size_t length)
     return on_any_bytes(port_populate, map, offset, length);
 }
 
+static acre_status
+change_locks(on_pages call, acre_mmap *map, size_t offset, size_t length)
+{
+    acre_status status = on_any_bytes(call, map, offset, length);
+    if (length != 0 && length != map->size && status == ACRE_OK)
+        map->private_[0] |= UNEVEN;
+    return status;
+}
+
 // A lock on droppable pages would be granted and not kept.
 static acre_status
 lock(on_pages call, acre_mmap *map, size_t offset, size_t length)
 {
     acre_status status = check_bytes(map, offset, length);
     if (status == ACRE_OK && map->flags & ACRE_MAP_DROPPABLE)
-        return ACRE_BAD_STATE;
-    if (status == ACRE_OK)
-        status = on_any_bytes(call, map, offset, length);
-    if (length != 0 && length != map->size && status == ACRE_OK)
-        map->private_[0] |= UNEVEN;
-    return status;
+        status = ACRE_BAD_STATE;
+    return status == ACRE_OK ? change_locks(call, map, offset, length) : status;
 }
 
 acre_status
@@ -335,7 +344,7 @@ acre_mmap_lock_on_fault(acre_mmap *map, size_t offset, size_t length)
 acre_status
 acre_mmap_unlock(acre_mmap *map, size_t offset, size_t length)
 {
-    return lock(port_unlock, map, offset, length);
+    return change_locks(port_unlock, map, offset, length);
 }
 
 acre_status
@@ -361,7 +370,8 @@ acre_mmap_advise(acre_mmap *map, size_t offset, size_t length, acre_advice advic
         return status;
     if ((unsigned)advice > ACRE_ADVISE_KEEP_ON_FORK)
         return ACRE_BAD_OPTION;
-    if ((advice == ACRE_ADVISE_DONT_FORK || advice == ACRE_ADVISE_WIPE_ON_FORK) && check_destroyable(map) != ACRE_OK)
+    if ((advice == ACRE_ADVISE_DONT_FORK || advice == ACRE_ADVISE_WIPE_ON_FORK) &&
+        check_destroyable(map) != ACRE_OK)
         return ACRE_SEALED;
     // The child would be without its markers.
     if (advice == ACRE_ADVISE_WIPE_ON_FORK && map->flags & ACRE_HAS_MARKER_GUARDS)
