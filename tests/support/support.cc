@@ -137,6 +137,13 @@ bool readable(const void *address)
 
 bool emulated()
 {
+    // Valgrind maps a library of its own into the program, and keeps its own account of areas.
+    std::ifstream in("/proc/self/maps");
+    std::string line;
+    while (std::getline(in, line)) {
+        if (line.find("/vgpreload_") != std::string::npos)
+            return true;
+    }
     // VmFlags come from the kernel itself; emulators do not write them.
     int here = 0;
     return vm_flags(&here).empty();

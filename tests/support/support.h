@@ -38,7 +38,7 @@ int signal_of_write(void *address);
 /// Whether a system call can read the byte at `address` (write(2) to a pipe); raises no signal.
 bool readable(const void *address);
 
-/// True where the areas show no flags, as under qemu-user: there they are not the kernel's own.
+/// True under Valgrind, qemu-user and the like, where areas and flags are not the kernel's own.
 bool emulated();
 
 }  // namespace acre_test
