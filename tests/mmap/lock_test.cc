@@ -1,4 +1,5 @@
 // Locks: what is locked and what is not, by the kernel's word, at every limit.
+#include "acre/area.h"
 #include "mmap/port.h"
 #include "tests/mmap/maps.h"
 
@@ -341,10 +342,12 @@ TEST(LockLimit, refuses_a_commit_before_anything_is_accessible)
             if (acre_mmap_reserve(64 * page(), ACRE_READ_WRITE, &opts, &map) != ACRE_OK)
                 return 1;
             acre_mmap before = map;
-            size_t areas = area_count();
+            uint64_t areas, after;
+            if (acre_area_count(&areas) != ACRE_OK)
+                return 7;
             if (acre_mmap_commit(&map, 0, 9 * page()) != -ENOMEM ||
                 acre_mmap_protect(&map, 0, 9 * page(), ACRE_READ) != -ENOMEM ||
-                !same(before, map) || area_count() != areas)
+                !same(before, map) || acre_area_count(&after) != ACRE_OK || after != areas)
                 return 2;
             if (readable(map.base) || has_vm_flag(map.base, "ac") || has_vm_flag(map.base, "lo") ||
                 status_bytes("VmLck") != 0)

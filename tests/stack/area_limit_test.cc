@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "acre/area.h"
 #include "acre/page.h"
 #include "acre/stack.h"
 #include "gtest/gtest.h"
@@ -46,6 +47,16 @@ class Filler {
     size_t page_ = 0;
 };
 
+// Whether the areas of its neighbours and its own are one.
+bool lies_in_the_middle(const acre_stack &stack)
+{
+    acre_area area;
+    uintptr_t base = reinterpret_cast<uintptr_t>(stack.base);
+    uintptr_t room = 128 * 1024;  // more than its guard
+    return acre_area_at(stack.base, &area) == ACRE_OK && area.start + room < base &&
+           base + stack.size + room < area.end;
+}
+
 bool is_ours(const acre_stack &stack)
 {
     acre_stack_info info;
@@ -82,13 +93,20 @@ TEST_F(AreaLimit, DestroyInTheMiddleOfAnAreaFailsAndLeavesTheStack)
     if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
         GTEST_SKIP() << "without markers no stack lies in the middle of an area";
     acre_test::Ended ended = acre_test::in_child([this] {
-        acre_stack stacks[5];
+        acre_stack stacks[16];
         for (acre_stack &stack : stacks)
             STEP(1, acre_stack_create(65536, nullptr, &stack) == ACRE_OK);
+        acre_stack *found = nullptr;
+        for (acre_stack &stack : stacks) {
+            if (lies_in_the_middle(stack))
+                found = &stack;
+        }
+        if (found == nullptr)
+            return 77;
         Filler filler;
         STEP(2, filler.fill(limit_));
 
-        acre_stack &middle = stacks[2];
+        acre_stack &middle = *found;
         const acre_stack before = middle;
         STEP(3, acre_stack_destroy(&middle) == ACRE_TOO_MANY_AREAS);
         STEP(4, std::memcmp(&middle, &before, sizeof(middle)) == 0);
@@ -101,6 +119,8 @@ TEST_F(AreaLimit, DestroyInTheMiddleOfAnAreaFailsAndLeavesTheStack)
         return 0;
     });
     EXPECT_TRUE(ended.exited);
+    if (ended.code == 77)
+        GTEST_SKIP() << "no two stacks lie side by side here";
     EXPECT_EQ(ended.code, 0);
 }
 
