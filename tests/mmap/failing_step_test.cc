@@ -1,9 +1,9 @@
-// A step that fails half-way leaves nothing behind: of each scenario the first system call fails, then the second, and so on until
-// none is left to fail.
+// A step that fails half-way leaves nothing behind: of each scenario the first system call fails,
+// then the second, and so on until none is left to fail.
 //
-// The linker leads the library's system calls through the functions below (--wrap, see the BUILD file).  Only one call fails in a
-// run, so that what undoes the steps before it works.  munmap has tests of its own: where a trial or a border cannot be
-// unmapped, it stays.
+// The linker leads the library's system calls through the functions below (--wrap, see the BUILD
+// file).  Only one call fails in a run, so that what undoes the steps before it works.  munmap has
+// tests of its own: where a trial or a border cannot be unmapped, it stays.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -29,12 +29,12 @@ namespace {
 
 // Which call fails, and how.
 struct Steps {
-    int armed;      // while a call of the library is under way
+    int armed;  // while a call of the library is under way
     int munmap_too;
-    int error;      // 0 = that which the call is known for
-    int left;       // the call fails when this reaches 0
+    int error;  // 0 = that which the call is known for
+    int left;   // the call fails when this reaches 0
     int failed;
-    int moves;      // how many were done
+    int moves;  // how many were done
 };
 Steps steps;
 
@@ -51,19 +51,17 @@ bool fails(int usual)
 
 extern "C" {
 
-#define WRAP(usual, failure, type, name, parameters, arguments) \
-    type __real_##name parameters;                              \
-    type __wrap_##name parameters;                              \
-    type __wrap_##name parameters                               \
-    {                                                           \
+#define WRAP(usual, failure, type, name, parameters, arguments)  \
+    type __real_##name parameters;                               \
+    type __wrap_##name parameters;                               \
+    type __wrap_##name parameters                                \
+    {                                                            \
         return fails(usual) ? failure : __real_##name arguments; \
     }
 
-#pragma GCC diagnostic ignored "-Wpragmas"
-#pragma GCC diagnostic ignored "-Wunknown-warning-option"
-#pragma GCC diagnostic ignored "-Wreserved-identifier"
 
-WRAP(ENOMEM, MAP_FAILED, void *, mmap64, (void *a, size_t b, int c, int d, int e, off64_t f), (a, b, c, d, e, f))
+WRAP(ENOMEM, MAP_FAILED, void *, mmap64, (void *a, size_t b, int c, int d, int e, off64_t f),
+     (a, b, c, d, e, f))
 WRAP(ENOMEM, -1, int, mprotect, (void *a, size_t b, int c), (a, b, c))
 WRAP(EAGAIN, -1, int, madvise, (void *a, size_t b, int c), (a, b, c))
 WRAP(ENOMEM, -1, int, mincore, (void *a, size_t b, unsigned char *c), (a, b, c))
@@ -84,28 +82,33 @@ int __wrap_munmap(void *base, size_t size)
 }
 
 // Variable arguments are passed on as words, as many as the system takes.
-#define WRAP_VARIABLE(usual, failure, type, name, parameter, argument, call)          \
-    type __real_##name(parameter, ...);                                               \
-    type __wrap_##name(parameter, ...);                                               \
-    type __wrap_##name(parameter, ...)                                                \
-    {                                                                                 \
-        va_list list;                                                                 \
-        va_start(list, argument);                                                     \
-        long word[6];                                                                 \
-        for (long &each : word)                                                       \
-            each = va_arg(list, long);                                                \
-        va_end(list);                                                                 \
-        return fails(usual) ? failure : __real_##name call;                           \
+#define WRAP_VARIABLE(usual, failure, type, name, parameter, argument, call) \
+    type __real_##name(parameter, ...);                                      \
+    type __wrap_##name(parameter, ...);                                      \
+    type __wrap_##name(parameter, ...)                                       \
+    {                                                                        \
+        va_list list;                                                        \
+        va_start(list, argument);                                            \
+        long word[6];                                                        \
+        for (long &each : word)                                              \
+            each = va_arg(list, long);                                       \
+        va_end(list);                                                        \
+        return fails(usual) ? failure : __real_##name call;                  \
     }
 #define COMMA ,
 
 WRAP_VARIABLE(ENOMEM, -1, long, syscall, long number, number,
               (number, word[0], word[1], word[2], word[3], word[4], word[5]))
-WRAP_VARIABLE(EINVAL, -1, int, prctl, int option, option, (option, word[0], word[1], word[2], word[3]))
-WRAP_VARIABLE(ENOTTY, -1, int, ioctl, int file COMMA unsigned long request, request, (file, request, word[0]))
-WRAP_VARIABLE(EBUSY, -1, int, fcntl64, int file COMMA int command, command, (file, command, word[0]))
-WRAP_VARIABLE(EMFILE, -1, int, open64, const char *path COMMA int how, how, (path, how, static_cast<mode_t>(word[0])))
-WRAP_VARIABLE(ENOMEM, MAP_FAILED, void *, mremap, void *base COMMA size_t old_size COMMA size_t size COMMA int how, how,
+WRAP_VARIABLE(EINVAL, -1, int, prctl, int option, option,
+              (option, word[0], word[1], word[2], word[3]))
+WRAP_VARIABLE(ENOTTY, -1, int, ioctl, int file COMMA unsigned long request, request,
+              (file, request, word[0]))
+WRAP_VARIABLE(EBUSY, -1, int, fcntl64, int file COMMA int command, command,
+              (file, command, word[0]))
+WRAP_VARIABLE(EMFILE, -1, int, open64, const char *path COMMA int how, how,
+              (path, how, static_cast<mode_t>(word[0])))
+WRAP_VARIABLE(ENOMEM, MAP_FAILED, void *, mremap,
+              void *base COMMA size_t old_size COMMA size_t size COMMA int how, how,
               (base, old_size, size, (steps.moves += steps.armed, how), word[0]))
 }
 
@@ -137,10 +140,11 @@ Counts count()
 enum { NOTHING_LEFT, LEFTOVERS_ALLOWED };
 
 /// A call of the library, with its step failing; what it leaves behind when it fails is found here.
-class Call
-{
+class Call {
   public:
-    explicit Call(int allowed) : allowed_(allowed) {}
+    explicit Call(int allowed) : allowed_(allowed)
+    {
+    }
 
     /// An out-parameter, `map` or `more`, holds a pattern before.
     acre_status operator()(const std::function<acre_status()> &call)
@@ -179,7 +183,8 @@ using Scenario = std::function<void(Call &)>;
 bool run(const Scenario &scenario, int n, int error, int munmap_too)
 {
     bool failed = false;
-    // A sanitizer maps memory of its own now and then; what is left behind is left behind each time.
+    // A sanitizer maps memory of its own now and then; what is left behind is left behind each
+    // time.
     int leaks = 1;
     bool even = false;
     for (int round = 0; round < 4 && (leaks != 0 || !even); round++) {
@@ -200,13 +205,14 @@ void fail_each_step(const std::string &name, const Scenario &scenario)
 {
     // Nothing fails: what is found out once is found out now.
     run(scenario, 0, 0, 0);
-    // As each call is known to fail; as a policy refuses; as a kernel that does not know what is asked for.
+    // As each call is known to fail; as a policy refuses; as a kernel that does not know what is
+    // asked for.
     for (int error : {0, EPERM, EINVAL}) {
         for (int munmap_too : {0, 1}) {
             int n = 1;
             while (n < 1000) {
-                SCOPED_TRACE(name + ", step " + std::to_string(n) + ", error " + std::to_string(error) +
-                             (munmap_too ? ", munmap too" : ""));
+                SCOPED_TRACE(name + ", step " + std::to_string(n) + ", error " +
+                             std::to_string(error) + (munmap_too ? ", munmap too" : ""));
                 if (!run(scenario, n, error, munmap_too) || testing::Test::HasFailure())
                     break;
                 n++;
@@ -313,7 +319,8 @@ TEST(FailingStep, of_what_replaces_pages)
             std::memset(old.base, 7, old.size);
             acre_mmap_opts opts = flags(each.flags | ACRE_MAP_REPLACE);
             opts.address = bytes(old, page());
-            if (call([&] { return acre_mmap_anon(2 * page(), ACRE_READ_WRITE, &opts, &map); }) != ACRE_OK) {
+            if (call([&] { return acre_mmap_anon(2 * page(), ACRE_READ_WRITE, &opts, &map); }) !=
+                ACRE_OK) {
                 EXPECT_TRUE(same(pattern(), map));
                 EXPECT_EQ(7, bytes(old)[page()]);
                 EXPECT_EQ(7, bytes(old)[3 * page() - 1]);
@@ -331,14 +338,16 @@ TEST(FailingStep, of_files)
 {
     File file(std::string(4 * page(), 'f'));
     for (uint32_t choice : {0u, uint32_t{ACRE_MAP_SHARED}}) {
-        for (uint32_t more : {0u, uint32_t{ACRE_MAP_NO_DUMP | ACRE_MAP_LOCKED | ACRE_MAP_POPULATE}}) {
+        for (uint32_t more :
+             {0u, uint32_t{ACRE_MAP_NO_DUMP | ACRE_MAP_LOCKED | ACRE_MAP_POPULATE}}) {
             acre_mmap_opts opts = flags(choice | more);
             create("file", opts, [&](const acre_mmap_opts *with, acre_mmap *out) {
                 return acre_mmap_file(file.descriptor, 0, 4 * page(), ACRE_READ_WRITE, with, out);
             });
             create("path", opts, [&](const acre_mmap_opts *with, acre_mmap *out) {
                 uint64_t size = 99;
-                acre_status status = acre_mmap_path(file.path.c_str(), ACRE_READ_WRITE, with, out, &size);
+                acre_status status =
+                    acre_mmap_path(file.path.c_str(), ACRE_READ_WRITE, with, out, &size);
                 EXPECT_EQ(status == ACRE_OK ? 4 * page() : 99, size);
                 return status;
             });
@@ -349,8 +358,11 @@ TEST(FailingStep, of_files)
 
 TEST(FailingStep, of_rings)
 {
-    auto ring = [](const acre_mmap_opts *with, acre_mmap *out) { return acre_mmap_ring(2 * page(), with, out); };
-    for (uint32_t choice : {0u, uint32_t{ACRE_MAP_NO_DUMP | ACRE_MAP_LOCKED}, uint32_t{ACRE_MAP_POPULATE | ACRE_MAP_DONT_FORK}}) {
+    auto ring = [](const acre_mmap_opts *with, acre_mmap *out) {
+        return acre_mmap_ring(2 * page(), with, out);
+    };
+    for (uint32_t choice : {0u, uint32_t{ACRE_MAP_NO_DUMP | ACRE_MAP_LOCKED},
+                            uint32_t{ACRE_MAP_POPULATE | ACRE_MAP_DONT_FORK}}) {
         acre_mmap_opts opts = flags(choice);
         create("ring", opts, ring);
         opts.name = "ring";
@@ -365,7 +377,8 @@ TEST(FailingStep, of_rings)
 // A place amid pages, which are the old ones still when a step before the moves has failed.
 void replace(const char *name, size_t pages, const Create &make)
 {
-    for (uint32_t choice : {0u, uint32_t{ACRE_MAP_NO_DUMP}, uint32_t{ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK | ACRE_MAP_POPULATE}}) {
+    for (uint32_t choice : {0u, uint32_t{ACRE_MAP_NO_DUMP},
+                            uint32_t{ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK | ACRE_MAP_POPULATE}}) {
         fail_each_step(name, [&](Call &call) {
             acre_mmap old = {}, map = pattern();
             ASSERT_OK(acre_mmap_anon((pages + 2) * page(), ACRE_READ_WRITE, nullptr, &old));
@@ -390,7 +403,9 @@ void replace(const char *name, size_t pages, const Create &make)
 
 TEST(FailingStep, of_rings_and_twins_that_replace_pages)
 {
-    replace("ring", 4, [](const acre_mmap_opts *with, acre_mmap *out) { return acre_mmap_ring(2 * page(), with, out); });
+    replace("ring", 4, [](const acre_mmap_opts *with, acre_mmap *out) {
+        return acre_mmap_ring(2 * page(), with, out);
+    });
     replace("twin", 2, [](const acre_mmap_opts *with, acre_mmap *out) {
         acre_mmap write = pattern();
         acre_status status = acre_mmap_twin(2 * page(), with, &write, out);
@@ -413,7 +428,8 @@ TEST(FailingStep, of_twins)
                 opts.name = "twin";
                 opts.reach = reach;
                 acre_mmap write = pattern(), exec = pattern();
-                if (call([&] { return acre_mmap_twin(2 * page(), &opts, &write, &exec); }) != ACRE_OK) {
+                if (call([&] { return acre_mmap_twin(2 * page(), &opts, &write, &exec); }) !=
+                    ACRE_OK) {
                     EXPECT_TRUE(same(pattern(), write) && same(pattern(), exec));
                     return;
                 }
@@ -451,7 +467,8 @@ TEST(FailingStep, of_images)
         }
         EXPECT_TRUE(same(acre_mmap{}, fill));
         acre_mmap_opts opts = flags(ACRE_MAP_LOCKED | ACRE_MAP_NO_DUMP | ACRE_MAP_POPULATE);
-        if (call([&] { return acre_image_clone(&image, ACRE_READ_WRITE, &opts, &clone); }) != ACRE_OK) {
+        if (call([&] { return acre_image_clone(&image, ACRE_READ_WRITE, &opts, &clone); }) !=
+            ACRE_OK) {
             EXPECT_TRUE(same(pattern(), clone));
             ASSERT_OK(acre_image_clone(&image, ACRE_READ_WRITE, nullptr, &clone));
         }
@@ -465,9 +482,11 @@ TEST(FailingStep, of_images)
 
 using Change = std::function<acre_status(acre_mmap *)>;
 
-// Of a map that `make` makes: when the change fails the handle is as before, and where `keeps` so are the contents.
+// Of a map that `make` makes: when the change fails the handle is as before, and where `keeps` so
+// are the contents.
 enum { KEEPS, MAY_LOSE };
-void change(const std::string &name, const std::function<acre_status(acre_mmap *)> &make, int keeps, const Change &what)
+void change(const std::string &name, const std::function<acre_status(acre_mmap *)> &make, int keeps,
+            const Change &what)
 {
     fail_each_step(name, [&](Call &call) {
         acre_mmap map = {};
@@ -519,9 +538,11 @@ const uint32_t kept[] = {0,
 TEST(FailingStep, of_a_commit)
 {
     for (uint32_t choice : kept) {
-        change("commit", reserve_with(choice), KEEPS, [](acre_mmap *map) { return acre_mmap_commit(map, 0, map->size); });
-        change("commit_as", reserve_with(choice), KEEPS,
-               [](acre_mmap *map) { return acre_mmap_commit_as(map, 0, 2 * page(), ACRE_READ_EXEC); });
+        change("commit", reserve_with(choice), KEEPS,
+               [](acre_mmap *map) { return acre_mmap_commit(map, 0, map->size); });
+        change("commit_as", reserve_with(choice), KEEPS, [](acre_mmap *map) {
+            return acre_mmap_commit_as(map, 0, 2 * page(), ACRE_READ_EXEC);
+        });
         change("protect", reserve_with(choice), KEEPS,
                [](acre_mmap *map) { return acre_mmap_protect(map, 0, map->size, ACRE_READ); });
         change("protect", anon_with(choice), KEEPS,
@@ -558,15 +579,19 @@ TEST(FailingStep, of_resizing)
 {
     for (uint32_t choice : kept) {
         for (size_t pages : {size_t{2}, size_t{9}}) {
-            change("resize", anon_with(choice), KEEPS,
-                   [=](acre_mmap *map) { return acre_mmap_resize(map, pages * page(), ACRE_RESIZE_IN_PLACE); });
-            change("resize", anon_with(choice), KEEPS,
-                   [=](acre_mmap *map) { return acre_mmap_resize(map, pages * page(), ACRE_RESIZE_MAY_MOVE); });
-            change("resize", reserve_with(choice), KEEPS,
-                   [=](acre_mmap *map) { return acre_mmap_resize(map, pages * page(), ACRE_RESIZE_MAY_MOVE); });
+            change("resize", anon_with(choice), KEEPS, [=](acre_mmap *map) {
+                return acre_mmap_resize(map, pages * page(), ACRE_RESIZE_IN_PLACE);
+            });
+            change("resize", anon_with(choice), KEEPS, [=](acre_mmap *map) {
+                return acre_mmap_resize(map, pages * page(), ACRE_RESIZE_MAY_MOVE);
+            });
+            change("resize", reserve_with(choice), KEEPS, [=](acre_mmap *map) {
+                return acre_mmap_resize(map, pages * page(), ACRE_RESIZE_MAY_MOVE);
+            });
         }
-        change("resize to huge pages", anon_with(choice), KEEPS,
-               [=](acre_mmap *map) { return acre_mmap_resize(map, 4 << 20, ACRE_RESIZE_MAY_MOVE); });
+        change("resize to huge pages", anon_with(choice), KEEPS, [=](acre_mmap *map) {
+            return acre_mmap_resize(map, 4 << 20, ACRE_RESIZE_MAY_MOVE);
+        });
     }
     File file(std::string(9 * page(), 'f'));
     for (uint32_t choice : {0u, uint32_t{ACRE_MAP_SHARED}}) {
@@ -575,8 +600,9 @@ TEST(FailingStep, of_resizing)
                 acre_mmap_opts opts = flags(choice | ACRE_MAP_NO_DUMP);
                 return acre_mmap_file(file.descriptor, 0, 4 * page(), ACRE_READ_WRITE, &opts, map);
             };
-            change("resize a file", make, KEEPS,
-                   [=](acre_mmap *map) { return acre_mmap_resize(map, pages * page(), ACRE_RESIZE_MAY_MOVE); });
+            change("resize a file", make, KEEPS, [=](acre_mmap *map) {
+                return acre_mmap_resize(map, pages * page(), ACRE_RESIZE_MAY_MOVE);
+            });
         }
     }
 }
@@ -608,7 +634,8 @@ TEST(FailingStep, of_guarding)
 
 TEST(FailingStep, of_contents_and_residency)
 {
-    const uint32_t choices[] = {0, ACRE_MAP_LOCKED, ACRE_MAP_SHARED, ACRE_MAP_SHARED | ACRE_MAP_LOCKED};
+    const uint32_t choices[] = {0, ACRE_MAP_LOCKED, ACRE_MAP_SHARED,
+                                ACRE_MAP_SHARED | ACRE_MAP_LOCKED};
     for (uint32_t choice : choices) {
         for (uint32_t when : {ACRE_DISCARD_NOW, ACRE_DISCARD_LAZY}) {
             change("discard", anon_with(choice), MAY_LOSE,
@@ -618,12 +645,15 @@ TEST(FailingStep, of_contents_and_residency)
                [](acre_mmap *map) { return acre_mmap_populate(map, 0, map->size); });
         // A lock that fails leaves the range unlocked, also where it was locked before.
         if ((choice & ACRE_MAP_LOCKED) == 0) {
-            change("lock", anon_with(choice), KEEPS, [](acre_mmap *map) { return acre_mmap_lock(map, 0, map->size); });
+            change("lock", anon_with(choice), KEEPS,
+                   [](acre_mmap *map) { return acre_mmap_lock(map, 0, map->size); });
             change("lock on fault", anon_with(choice), KEEPS,
                    [](acre_mmap *map) { return acre_mmap_lock_on_fault(map, 1, page()); });
         }
-        change("unlock", anon_with(choice), KEEPS, [](acre_mmap *map) { return acre_mmap_unlock(map, 0, map->size); });
-        for (acre_advice advice : {ACRE_ADVISE_NO_DUMP, ACRE_ADVISE_DONT_FORK, ACRE_ADVISE_RANDOM, ACRE_ADVISE_COLLAPSE}) {
+        change("unlock", anon_with(choice), KEEPS,
+               [](acre_mmap *map) { return acre_mmap_unlock(map, 0, map->size); });
+        for (acre_advice advice : {ACRE_ADVISE_NO_DUMP, ACRE_ADVISE_DONT_FORK, ACRE_ADVISE_RANDOM,
+                                   ACRE_ADVISE_COLLAPSE}) {
             change("advise", anon_with(choice), KEEPS,
                    [=](acre_mmap *map) { return acre_mmap_advise(map, 0, map->size, advice); });
         }
@@ -648,7 +678,8 @@ TEST(FailingStep, of_discarding_many)
         for (size_t i = 0; i < 150; i++)
             ranges.push_back({bytes(map, 2 * i * page()), page()});
         size_t done = 999;
-        acre_status status = call([&] { return acre_discard_many(ranges.data(), 150, ACRE_DISCARD_NOW, &done); });
+        acre_status status =
+            call([&] { return acre_discard_many(ranges.data(), 150, ACRE_DISCARD_NOW, &done); });
         EXPECT_EQ(status == ACRE_OK, done == 150) << done;
         for (size_t i = 0; i < done && i < 150; i++)
             ASSERT_EQ(0, *static_cast<char *>(ranges[i].base)) << i;

@@ -1,17 +1,16 @@
-// What is asked for is recorded and granted.  Maps lie at addresses where nothing is; nobody touches them.
+// What is asked for is recorded and granted.  Maps lie at addresses where nothing is; nobody
+// touches them.
 #include "tests/mmap/fake_port.h"
 
 fake_port fake;
 
-static void
-record(const char *call)
+static void record(const char *call)
 {
     fake.calls++;
     fake.call = call;
 }
 
-static acre_status
-record_range(const char *call, const void *start, size_t length)
+static acre_status record_range(const char *call, const void *start, size_t length)
 {
     record(call);
     fake.start = (uintptr_t)start;
@@ -19,29 +18,26 @@ record_range(const char *call, const void *start, size_t length)
     return ACRE_OK;
 }
 
-// Where everything begins that did not ask for a place: a multiple of any alignment that the tests use.
-static void *
-place(const port_request *request)
+// Where everything begins that did not ask for a place: a multiple of any alignment that the tests
+// use.
+static void *place(const port_request *request)
 {
     return request->address != NULL ? request->address : (void *)(SIZE_MAX / 2 + 1);
 }
 
 // ---- facts ------------------------------------------------------------------------------------------------------------
 
-size_t
-port_page_size(void)
+size_t port_page_size(void)
 {
     return fake.page_size;
 }
 
-size_t
-port_granularity(void)
+size_t port_granularity(void)
 {
     return fake.granularity;
 }
 
-int
-port_page_sizes(size_t *sizes, size_t capacity)
+int port_page_sizes(size_t *sizes, size_t capacity)
 {
     int count = 0;
     for (; count < 4 && fake.page_sizes[count] != 0; count++) {
@@ -51,27 +47,23 @@ port_page_sizes(size_t *sizes, size_t capacity)
     return count;
 }
 
-size_t
-port_default_huge_size(void)
+size_t port_default_huge_size(void)
 {
     return fake.default_huge;
 }
 
-size_t
-port_transparent_huge_size(void)
+size_t port_transparent_huge_size(void)
 {
     return fake.transparent_huge;
 }
 
-int
-port_can(acre_capability what)
+int port_can(acre_capability what)
 {
     (void)what;
     return 1;
 }
 
-acre_status
-port_system_read(acre_system *out)
+acre_status port_system_read(acre_system *out)
 {
     (void)out;
     return ACRE_OK;
@@ -79,8 +71,7 @@ port_system_read(acre_system *out)
 
 // ---- maps -------------------------------------------------------------------------------------------------------------
 
-acre_status
-port_map(const port_request *request, acre_mmap *out)
+acre_status port_map(const port_request *request, acre_mmap *out)
 {
     record("map");
     fake.request = *request;
@@ -89,8 +80,7 @@ port_map(const port_request *request, acre_mmap *out)
     return ACRE_OK;
 }
 
-acre_status
-port_ring(const port_request *request, acre_mmap *out)
+acre_status port_ring(const port_request *request, acre_mmap *out)
 {
     record("ring");
     fake.request = *request;
@@ -99,8 +89,7 @@ port_ring(const port_request *request, acre_mmap *out)
     return ACRE_OK;
 }
 
-acre_status
-port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
+acre_status port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
 {
     record("twin");
     fake.request = *request;
@@ -110,172 +99,149 @@ port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
     return ACRE_OK;
 }
 
-acre_status
-port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
+acre_status port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
 {
     fill->base = (void *)(SIZE_MAX / 2 + 1);
     *file = 1;
     return record_range("image_begin", fill->base, size);
 }
 
-acre_status
-port_image_seal(acre_file file)
+acre_status port_image_seal(acre_file file)
 {
     (void)file;
     return ACRE_OK;
 }
 
-acre_status
-port_image_close(acre_file file)
+acre_status port_image_close(acre_file file)
 {
     (void)file;
     return ACRE_OK;
 }
 
-acre_status
-port_unmap(acre_mmap *map)
+acre_status port_unmap(acre_mmap *map)
 {
     return record_range("unmap", map->base, map->size);
 }
 
-acre_status
-port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
+acre_status port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     (void)map;
     (void)access;
     return record_range("commit", start, length);
 }
 
-acre_status
-port_decommit(acre_mmap *map, void *start, size_t length)
+acre_status port_decommit(acre_mmap *map, void *start, size_t length)
 {
     (void)map;
     return record_range("decommit", start, length);
 }
 
-int
-port_is_reserved(const void *start, size_t length)
+int port_is_reserved(const void *start, size_t length)
 {
     (void)start;
     (void)length;
     return 0;
 }
 
-acre_status
-port_can_account(size_t length)
+acre_status port_can_account(size_t length)
 {
     (void)length;
     return ACRE_OK;
 }
 
-acre_status
-port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
+acre_status port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     (void)map;
     (void)access;
     return record_range("protect", start, length);
 }
 
-acre_status
-port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
+acre_status port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
 {
     (void)map;
     *kind = ACRE_HAS_PAGE_GUARDS;
     return record_range("guard", start, length);
 }
 
-acre_status
-port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
+acre_status port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
 {
     (void)map;
     (void)set_access;
     return record_range("unguard", start, length);
 }
 
-acre_status
-port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
+acre_status port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
 {
     (void)map;
     (void)when;
     return record_range("discard", start, length);
 }
 
-acre_status
-port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done)
+acre_status port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done)
 {
     (void)when;
     *done = count;
     return record_range("discard_many", ranges, count);
 }
 
-acre_status
-port_populate(acre_mmap *map, void *start, size_t length)
+acre_status port_populate(acre_mmap *map, void *start, size_t length)
 {
     (void)map;
     return record_range("populate", start, length);
 }
 
-acre_status
-port_lock(acre_mmap *map, void *start, size_t length)
+acre_status port_lock(acre_mmap *map, void *start, size_t length)
 {
     (void)map;
     return record_range("lock", start, length);
 }
 
-acre_status
-port_lock_on_fault(acre_mmap *map, void *start, size_t length)
+acre_status port_lock_on_fault(acre_mmap *map, void *start, size_t length)
 {
     (void)map;
     return record_range("lock_on_fault", start, length);
 }
 
-acre_status
-port_unlock(acre_mmap *map, void *start, size_t length)
+acre_status port_unlock(acre_mmap *map, void *start, size_t length)
 {
     (void)map;
     return record_range("unlock", start, length);
 }
 
-acre_status
-port_flush(acre_mmap *map, void *start, size_t length, uint32_t how)
+acre_status port_flush(acre_mmap *map, void *start, size_t length, uint32_t how)
 {
     (void)map;
     (void)how;
     return record_range("flush", start, length);
 }
 
-acre_status
-port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
+acre_status port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
 {
     (void)map;
     (void)advice;
     return record_range("advise", start, length);
 }
 
-acre_status
-port_resident(const void *start, size_t length, size_t *bytes)
+acre_status port_resident(const void *start, size_t length, size_t *bytes)
 {
     *bytes = length;
     return record_range("resident", start, length);
 }
 
-acre_status
-port_lowest_touched(const void *start, size_t length, const void **lowest)
+acre_status port_lowest_touched(const void *start, size_t length, const void **lowest)
 {
     *lowest = (const char *)start + length;
     return ACRE_OK;
 }
 
-acre_status
-port_continues(const acre_mmap *map, const acre_mmap *next)
+acre_status port_continues(const acre_mmap *map, const acre_mmap *next)
 {
     (void)map;
     (void)next;
     return ACRE_OK;
 }
 
-acre_status
-port_resize(acre_mmap *map, size_t size, uint32_t how)
+acre_status port_resize(acre_mmap *map, size_t size, uint32_t how)
 {
     (void)how;
     (void)record_range("resize", map->base, size);
@@ -283,29 +249,25 @@ port_resize(acre_mmap *map, size_t size, uint32_t how)
     return ACRE_OK;
 }
 
-acre_status
-port_seal(acre_mmap *map)
+acre_status port_seal(acre_mmap *map)
 {
     return record_range("seal", map->base, map->size);
 }
 
 // ---- the rest ---------------------------------------------------------------------------------------------------------
 
-void
-port_icache_flush(void *start, size_t length)
+void port_icache_flush(void *start, size_t length)
 {
     (void)start;
     (void)length;
 }
 
-void
-port_jit_write(int allowed)
+void port_jit_write(int allowed)
 {
     (void)allowed;
 }
 
-acre_status
-port_file_open(const char *path, int writable, acre_file *file, uint64_t *size)
+acre_status port_file_open(const char *path, int writable, acre_file *file, uint64_t *size)
 {
     (void)path;
     (void)writable;
@@ -314,28 +276,24 @@ port_file_open(const char *path, int writable, acre_file *file, uint64_t *size)
     return ACRE_OK;
 }
 
-void
-port_file_close(acre_file file)
+void port_file_close(acre_file file)
 {
     (void)file;
 }
 
-acre_process
-port_process_id(void)
+acre_process port_process_id(void)
 {
     return 1;
 }
 
-acre_status
-port_area_at(uintptr_t address, acre_area *out)
+acre_status port_area_at(uintptr_t address, acre_area *out)
 {
     (void)address;
     (void)out;
     return ACRE_NOT_MAPPED;
 }
 
-acre_status
-port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
+acre_status port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
 {
     (void)view;
     (void)process;
@@ -343,30 +301,26 @@ port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
     return -ENOTSUP;
 }
 
-void
-port_view_close(const uintptr_t handle[2])
+void port_view_close(const uintptr_t handle[2])
 {
     (void)handle;
 }
 
-acre_status
-port_view_next(port_view *view, acre_area *out)
+acre_status port_view_next(port_view *view, acre_area *out)
 {
     (void)view;
     (void)out;
     return 0;
 }
 
-acre_status
-port_view_seek(port_view *view, uintptr_t address)
+acre_status port_view_seek(port_view *view, uintptr_t address)
 {
     (void)view;
     (void)address;
     return ACRE_OK;
 }
 
-acre_status
-port_view_query(port_view *view, uintptr_t address, acre_area *out)
+acre_status port_view_query(port_view *view, uintptr_t address, acre_area *out)
 {
     (void)view;
     (void)address;
@@ -374,8 +328,7 @@ port_view_query(port_view *view, uintptr_t address, acre_area *out)
     return ACRE_NOT_MAPPED;
 }
 
-acre_status
-port_area_count(uint64_t *out)
+acre_status port_area_count(uint64_t *out)
 {
     *out = 0;
     return ACRE_OK;

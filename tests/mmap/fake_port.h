@@ -1,4 +1,5 @@
-// tests/mmap/fake_port.h - a port of no system: any page size, no system calls, and a record of what it was asked for.
+// tests/mmap/fake_port.h - a port of no system: any page size, no system calls, and a record of
+// what it was asked for.
 #ifndef ACRE_TESTS_MMAP_FAKE_PORT_H_
 #define ACRE_TESTS_MMAP_FAKE_PORT_H_
 
@@ -14,11 +15,11 @@ typedef struct fake_port {
     size_t default_huge;      ///< 0 = none
     size_t transparent_huge;  ///< 0 = none
 
-    int calls;                ///< how many, besides questions about the system
-    const char *call;         ///< the last one, without "port_"
-    port_request request;     ///< of map, ring, twin
-    uintptr_t start;          ///< of calls on a range
-    size_t length;            ///< of those, too, and the new size of a resize, the size of an image
+    int calls;             ///< how many, besides questions about the system
+    const char *call;      ///< the last one, without "port_"
+    port_request request;  ///< of map, ring, twin
+    uintptr_t start;       ///< of calls on a range
+    size_t length;         ///< of those, too, and the new size of a resize, the size of an image
 } fake_port;
 
 extern fake_port fake;

@@ -1,4 +1,5 @@
-// The arithmetic of pages of 4, 16 and 64 KiB, and of a granularity above the page, on a port that only records what it is asked.
+// The arithmetic of pages of 4, 16 and 64 KiB, and of a granularity above the page, on a port that
+// only records what it is asked.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -33,8 +34,7 @@ std::string name_of(acre_status status)
 #define EXPECT_STATUS(expected, call) EXPECT_EQ(name_of(expected), name_of(call))
 #define EXPECT_OK(call) EXPECT_STATUS(ACRE_OK, call)
 
-class PageSize : public testing::TestWithParam<System>
-{
+class PageSize : public testing::TestWithParam<System> {
   protected:
     const size_t page = GetParam().page;
     const size_t granularity = GetParam().granularity;
@@ -86,7 +86,9 @@ class PageSize : public testing::TestWithParam<System>
 };
 
 INSTANTIATE_TEST_SUITE_P(Systems, PageSize, testing::ValuesIn(systems),
-                         [](const testing::TestParamInfo<System> &each) { return std::string(each.param.name); });
+                         [](const testing::TestParamInfo<System> &each) {
+                             return std::string(each.param.name);
+                         });
 
 acre_mmap_opts flags(uint32_t value)
 {
@@ -126,11 +128,16 @@ TEST_P(PageSize, sizes_that_leave_half_of_the_addresses_are_refused)
     // The largest that is left: half of the addresses less a page.
     EXPECT_EQ(SIZE_MAX / 2 + 1 - page, anon(SIZE_MAX / 2 + 1 - page).size);
     EXPECT_EQ(SIZE_MAX / 2 + 1 - page, anon(SIZE_MAX / 2 + 2 - 2 * page).size);
-    for (size_t size : {SIZE_MAX, SIZE_MAX - page + 1, SIZE_MAX - page + 2, SIZE_MAX / 2 + 2, SIZE_MAX / 2 + 1 + page}) {
-        expect_refused(ACRE_BAD_SIZE, [&](acre_mmap *out) { return acre_mmap_anon(size, 0, nullptr, out); });
-        expect_refused(ACRE_BAD_SIZE, [&](acre_mmap *out) { return acre_mmap_reserve(size, 0, nullptr, out); });
-        expect_refused(ACRE_BAD_SIZE, [&](acre_mmap *out) { return acre_mmap_file(1, 0, size, 0, nullptr, out); });
-        expect_refused(ACRE_BAD_SIZE, [&](acre_mmap *out) { return acre_mmap_ring(size, nullptr, out); });
+    for (size_t size : {SIZE_MAX, SIZE_MAX - page + 1, SIZE_MAX - page + 2, SIZE_MAX / 2 + 2,
+                        SIZE_MAX / 2 + 1 + page}) {
+        expect_refused(ACRE_BAD_SIZE,
+                       [&](acre_mmap *out) { return acre_mmap_anon(size, 0, nullptr, out); });
+        expect_refused(ACRE_BAD_SIZE,
+                       [&](acre_mmap *out) { return acre_mmap_reserve(size, 0, nullptr, out); });
+        expect_refused(ACRE_BAD_SIZE,
+                       [&](acre_mmap *out) { return acre_mmap_file(1, 0, size, 0, nullptr, out); });
+        expect_refused(ACRE_BAD_SIZE,
+                       [&](acre_mmap *out) { return acre_mmap_ring(size, nullptr, out); });
         expect_refused(ACRE_BAD_SIZE, [&](acre_mmap *out) {
             acre_mmap exec;
             return acre_mmap_twin(size, nullptr, out, &exec);
@@ -146,7 +153,11 @@ TEST_P(PageSize, rings_and_twins_are_rounded_up_to_the_granularity)
 {
     const struct {
         size_t asked, units;
-    } cases[] = {{1, 1}, {granularity - 1, 1}, {granularity, 1}, {granularity + 1, 2}, {7 * granularity - 1, 7}};
+    } cases[] = {{1, 1},
+                 {granularity - 1, 1},
+                 {granularity, 1},
+                 {granularity + 1, 2},
+                 {7 * granularity - 1, 7}};
     for (auto each : cases) {
         acre_mmap ring = {}, write = {}, exec = {};
         EXPECT_OK(acre_mmap_ring(each.asked, nullptr, &ring));
@@ -162,7 +173,8 @@ TEST_P(PageSize, rings_and_twins_are_rounded_up_to_the_granularity)
     EXPECT_OK(acre_mmap_ring(SIZE_MAX / 4 + 1 - granularity, nullptr, &ring));
     EXPECT_EQ(SIZE_MAX / 2 + 1 - 2 * granularity, ring.size);
     for (size_t lap : {SIZE_MAX / 4 + 2, SIZE_MAX / 2, SIZE_MAX / 2 + 1 + granularity}) {
-        expect_refused(ACRE_BAD_SIZE, [&](acre_mmap *out) { return acre_mmap_ring(lap, nullptr, out); });
+        expect_refused(ACRE_BAD_SIZE,
+                       [&](acre_mmap *out) { return acre_mmap_ring(lap, nullptr, out); });
     }
 }
 
@@ -187,8 +199,9 @@ TEST_P(PageSize, images_and_clones_are_rounded_up_to_pages)
 TEST_P(PageSize, offsets_of_files_are_multiples_of_the_granularity)
 {
     auto refused = [&](acre_status expected, uint64_t offset, size_t size) {
-        expect_refused(expected,
-                       [&](acre_mmap *out) { return acre_mmap_file(1, offset, size, ACRE_READ, nullptr, out); });
+        expect_refused(expected, [&](acre_mmap *out) {
+            return acre_mmap_file(1, offset, size, ACRE_READ, nullptr, out);
+        });
     };
     acre_mmap map = {};
     for (uint64_t offset : {uint64_t{0}, uint64_t{granularity}, uint64_t{1} << 40}) {
@@ -196,7 +209,8 @@ TEST_P(PageSize, offsets_of_files_are_multiples_of_the_granularity)
         EXPECT_EQ(offset, map.offset);
         EXPECT_EQ(offset, fake.request.offset);
     }
-    for (uint64_t offset : {uint64_t{1}, uint64_t{granularity / 2}, uint64_t{granularity + page / 2}, UINT64_MAX})
+    for (uint64_t offset :
+         {uint64_t{1}, uint64_t{granularity / 2}, uint64_t{granularity + page / 2}, UINT64_MAX})
         refused(ACRE_BAD_OFFSET, offset, 1);
     if (granularity > page)
         refused(ACRE_BAD_OFFSET, page, 1);
@@ -226,7 +240,8 @@ TEST_P(PageSize, alignment)
     }
     for (size_t alignment : {size_t{3}, page + 1, 3 * page, SIZE_MAX}) {
         opts.alignment = alignment;
-        expect_refused(ACRE_BAD_OPTION, [&](acre_mmap *out) { return acre_mmap_anon(1, 0, &opts, out); });
+        expect_refused(ACRE_BAD_OPTION,
+                       [&](acre_mmap *out) { return acre_mmap_anon(1, 0, &opts, out); });
     }
 }
 
@@ -236,10 +251,13 @@ TEST_P(PageSize, demanded_addresses_are_multiples_of_the_granularity_and_the_ali
         acre_mmap_opts opts = flags(demand);
         auto refused = [&](size_t offset) {
             opts.address = somewhere + offset;
-            expect_refused(ACRE_BAD_OPTION, [&](acre_mmap *out) { return acre_mmap_anon(1, 0, &opts, out); });
-            expect_refused(ACRE_BAD_OPTION, [&](acre_mmap *out) { return acre_mmap_ring(1, &opts, out); });
+            expect_refused(ACRE_BAD_OPTION,
+                           [&](acre_mmap *out) { return acre_mmap_anon(1, 0, &opts, out); });
+            expect_refused(ACRE_BAD_OPTION,
+                           [&](acre_mmap *out) { return acre_mmap_ring(1, &opts, out); });
         };
-        for (size_t offset : {size_t{1}, page / 2, granularity / 2, granularity - page / 2, granularity + 1})
+        for (size_t offset :
+             {size_t{1}, page / 2, granularity / 2, granularity - page / 2, granularity + 1})
             refused(offset);
         if (granularity > page)
             refused(page);
@@ -289,8 +307,9 @@ TEST_P(PageSize, explicit_huge_pages_are_the_unit_of_everything)
         EXPECT_EQ(4 * size, map.size);
         EXPECT_OK(acre_mmap_file(1, size, 1, ACRE_READ, &opts, &map));
         EXPECT_EQ(size, map.size);
-        expect_refused(ACRE_BAD_OFFSET,
-                       [&](acre_mmap *out) { return acre_mmap_file(1, size / 2, 1, ACRE_READ, &opts, out); });
+        expect_refused(ACRE_BAD_OFFSET, [&](acre_mmap *out) {
+            return acre_mmap_file(1, size / 2, 1, ACRE_READ, &opts, out);
+        });
     }
 }
 
@@ -300,12 +319,14 @@ TEST_P(PageSize, huge_pages_have_the_default_size_or_a_known_one)
     EXPECT_EQ(huge, anon(1, &opts).page_size);
     for (size_t size : {page, 2 * page, huge / 2 + 1, 4 * huge, size_t{1}, SIZE_MAX}) {
         opts.page_size = size;
-        expect_refused(ACRE_BAD_OPTION, [&](acre_mmap *out) { return acre_mmap_anon(1, 0, &opts, out); });
+        expect_refused(ACRE_BAD_OPTION,
+                       [&](acre_mmap *out) { return acre_mmap_anon(1, 0, &opts, out); });
     }
     // Without the flag a size is contradictory.
     opts = {};
     opts.page_size = huge;
-    expect_refused(ACRE_BAD_OPTION, [&](acre_mmap *out) { return acre_mmap_anon(1, 0, &opts, out); });
+    expect_refused(ACRE_BAD_OPTION,
+                   [&](acre_mmap *out) { return acre_mmap_anon(1, 0, &opts, out); });
 
     fake.page_sizes[1] = 0;
     fake.default_huge = 0;
@@ -335,9 +356,11 @@ TEST_P(PageSize, transparent_huge_pages_align_what_they_fit_into)
 
 TEST_P(PageSize, adopted_maps_are_whole_pages_of_a_known_size)
 {
-    auto refused = [&](acre_status expected, char *base, size_t size, size_t page_size, uint32_t kind) {
-        expect_refused(expected,
-                       [&](acre_mmap *out) { return acre_mmap_adopt(base, size, page_size, ACRE_READ, kind, out); });
+    auto refused = [&](acre_status expected, char *base, size_t size, size_t page_size,
+                       uint32_t kind) {
+        expect_refused(expected, [&](acre_mmap *out) {
+            return acre_mmap_adopt(base, size, page_size, ACRE_READ, kind, out);
+        });
     };
     acre_mmap map = {};
     EXPECT_OK(acre_mmap_adopt(somewhere + page, 3 * page, 0, ACRE_READ, 0, &map));
@@ -400,8 +423,8 @@ const struct {
     const char *name;
     OnPages call;
 } on_pages[] = {
-    {"commit", acre_mmap_commit}, {"commit", commit_as},        {"decommit", acre_mmap_decommit},
-    {"protect", protect},         {"guard", acre_mmap_guard},   {"unguard", acre_mmap_unguard},
+    {"commit", acre_mmap_commit}, {"commit", commit_as},      {"decommit", acre_mmap_decommit},
+    {"protect", protect},         {"guard", acre_mmap_guard}, {"unguard", acre_mmap_unguard},
     {"discard", discard},         {"advise", advise},
 };
 
@@ -409,9 +432,12 @@ const struct {
     const char *name;
     OnPages call;
 } on_bytes[] = {
-    {"lock", acre_mmap_lock},         {"lock_on_fault", acre_mmap_lock_on_fault},
-    {"unlock", acre_mmap_unlock},     {"populate", acre_mmap_populate},
-    {"flush", flush},                 {"resident", resident},
+    {"lock", acre_mmap_lock},
+    {"lock_on_fault", acre_mmap_lock_on_fault},
+    {"unlock", acre_mmap_unlock},
+    {"populate", acre_mmap_populate},
+    {"flush", flush},
+    {"resident", resident},
 };
 
 TEST_P(PageSize, ranges_of_pages_are_passed_on_as_they_are)
@@ -431,7 +457,8 @@ TEST_P(PageSize, ranges_of_no_whole_pages_are_refused)
     for (auto each : on_pages) {
         acre_mmap map = anon(8 * page);
         int calls = fake.calls;
-        const size_t ranges[][2] = {{1, page}, {0, 1}, {page / 2, page / 2}, {0, page - 1}, {page / 2, 0}, {SIZE_MAX, 1}};
+        const size_t ranges[][2] = {{1, page},     {0, 1},        {page / 2, page / 2},
+                                    {0, page - 1}, {page / 2, 0}, {SIZE_MAX, 1}};
         for (auto range : ranges)
             EXPECT_STATUS(ACRE_BAD_OFFSET, each.call(&map, range[0], range[1])) << each.name;
         EXPECT_EQ(calls, fake.calls);
@@ -443,13 +470,15 @@ TEST_P(PageSize, ranges_that_leave_the_map_are_refused_without_overflow)
     auto refused = [&](OnPages call, const char *name, size_t offset, size_t length) {
         acre_mmap map = anon(8 * page);
         int calls = fake.calls;
-        EXPECT_STATUS(ACRE_BAD_RANGE, call(&map, offset, length)) << name << " " << offset << " " << length;
+        EXPECT_STATUS(ACRE_BAD_RANGE, call(&map, offset, length))
+            << name << " " << offset << " " << length;
         EXPECT_EQ(calls, fake.calls);
     };
     const size_t last = SIZE_MAX - page + 1;  // the last page of all addresses
-    const size_t ranges[][2] = {{0, 9 * page},    {8 * page, page}, {9 * page, 0}, {page, 8 * page},
-                                {page, last},     {last, page},     {last, 0},     {last, 2 * page},
-                                {last, last},     {2 * page, last}, {0, last},     {SIZE_MAX / 2 + 1, SIZE_MAX / 2 + 1}};
+    const size_t ranges[][2] = {
+        {0, 9 * page}, {8 * page, page}, {9 * page, 0}, {page, 8 * page},
+        {page, last},  {last, page},     {last, 0},     {last, 2 * page},
+        {last, last},  {2 * page, last}, {0, last},     {SIZE_MAX / 2 + 1, SIZE_MAX / 2 + 1}};
     for (auto range : ranges) {
         for (auto each : on_pages)
             refused(each.call, each.name, range[0], range[1]);
@@ -491,10 +520,17 @@ TEST_P(PageSize, bytes_are_widened_to_the_pages_that_hold_them)
     const struct {
         size_t offset, length, first, pages;
     } cases[] = {
-        {0, 1, 0, 1},        {page - 1, 1, 0, 1},          {page - 1, 2, 0, 2},
-        {page, 1, 1, 1},     {page / 2, page, 0, 2},       {page, page, 1, 1},
-        {1, page - 1, 0, 1}, {8 * page - 1, 1, 7, 1},      {1, 8 * page - 1, 0, 8},
-        {0, 8 * page, 0, 8}, {3 * page - 1, page + 2, 2, 3},
+        {0, 1, 0, 1},
+        {page - 1, 1, 0, 1},
+        {page - 1, 2, 0, 2},
+        {page, 1, 1, 1},
+        {page / 2, page, 0, 2},
+        {page, page, 1, 1},
+        {1, page - 1, 0, 1},
+        {8 * page - 1, 1, 7, 1},
+        {1, 8 * page - 1, 0, 8},
+        {0, 8 * page, 0, 8},
+        {3 * page - 1, page + 2, 2, 3},
     };
     acre_mmap map = {};
     acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
@@ -525,12 +561,14 @@ TEST_P(PageSize, bytes_of_the_largest_maps)
 TEST_P(PageSize, discard_many_takes_whole_pages)
 {
     size_t done = 99;
-    acre_range ranges[] = {{somewhere, page}, {somewhere + 2 * page, 5 * page}, {somewhere + page, 0}};
+    acre_range ranges[] = {
+        {somewhere, page}, {somewhere + 2 * page, 5 * page}, {somewhere + page, 0}};
     EXPECT_OK(acre_discard_many(ranges, 3, ACRE_DISCARD_NOW, &done));
     EXPECT_EQ(3u, done);
     int calls = fake.calls;
-    for (acre_range wrong : {acre_range{somewhere + page / 2, page}, acre_range{somewhere, page + page / 2},
-                             acre_range{somewhere + 1, 0}}) {
+    for (acre_range wrong :
+         {acre_range{somewhere + page / 2, page}, acre_range{somewhere, page + page / 2},
+          acre_range{somewhere + 1, 0}}) {
         ranges[1] = wrong;
         EXPECT_STATUS(ACRE_BAD_OFFSET, acre_discard_many(ranges, 3, ACRE_DISCARD_NOW, &done));
         EXPECT_EQ(0u, done);
@@ -545,9 +583,11 @@ TEST_P(PageSize, cuts_are_at_pages_inside)
     acre_mmap map = {};
     ASSERT_EQ(ACRE_OK, acre_mmap_file(1, 4 * granularity, 8 * page, ACRE_READ, nullptr, &map));
     for (size_t at : {size_t{1}, page / 2, page + page / 2, SIZE_MAX, 8 * page + 1})
-        expect_refused(ACRE_BAD_OFFSET, [&](acre_mmap *out) { return acre_mmap_split(&map, at, out); });
+        expect_refused(ACRE_BAD_OFFSET,
+                       [&](acre_mmap *out) { return acre_mmap_split(&map, at, out); });
     for (size_t at : {size_t{0}, 8 * page, 9 * page, SIZE_MAX - page + 1})
-        expect_refused(ACRE_BAD_RANGE, [&](acre_mmap *out) { return acre_mmap_split(&map, at, out); });
+        expect_refused(ACRE_BAD_RANGE,
+                       [&](acre_mmap *out) { return acre_mmap_split(&map, at, out); });
 
     acre_mmap tail = {};
     char *base = static_cast<char *>(map.base);
