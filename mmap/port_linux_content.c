@@ -109,12 +109,15 @@ port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
     acre_status status = shared ? linux_explain_advice(empty(map, start, length)) : ACRE_OK;
     if (status != ACRE_OK)
         return status;
-    if (port_can(ACRE_CAN_GUARD_WITH_MARKERS)) {
+    // Locked pages take no markers, and those that will be locked (again) by the next commit could
+    // not be with a marker in them.
+    int locks = (map->flags & (ACRE_MAP_LOCKED | ACRE_MAP_LOCK_ON_FAULT)) != 0;
+    if (!locks && port_can(ACRE_CAN_GUARD_WITH_MARKERS)) {
         *kind = ACRE_HAS_MARKER_GUARDS;
         status = sys_madvise(start, length, LINUX_MADV_GUARD_INSTALL);
         if (status == ACRE_OK)
             return ACRE_OK;
-        // Locked pages take no markers; those before them may have got theirs.
+        // Of locked ones among the range; those before them may have got theirs.
         (void)sys_madvise(start, length, LINUX_MADV_GUARD_REMOVE);
         if (status != -EINVAL)
             return linux_explain_advice(status);

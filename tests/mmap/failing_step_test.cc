@@ -59,10 +59,6 @@ extern "C" {
         return fails(usual) ? failure : __real_##name arguments; \
     }
 
-#pragma GCC diagnostic ignored "-Wpragmas"
-#pragma GCC diagnostic ignored "-Wunknown-warning-option"
-#pragma GCC diagnostic ignored "-Wreserved-identifier"
-
 WRAP(ENOMEM, MAP_FAILED, void *, mmap64, (void *a, size_t b, int c, int d, int e, off64_t f),
      (a, b, c, d, e, f))
 WRAP(ENOMEM, -1, int, mprotect, (void *a, size_t b, int c), (a, b, c))

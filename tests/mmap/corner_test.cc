@@ -1,0 +1,665 @@
+// Every call on maps of every kind: which status each pair gives is written here by hand, from what
+// acre/mmap.h says.
+//
+// A refused call changes nothing; after one that was granted the map can still be used and
+// unmapped.  All of it once more in the child of a fork, on maps of the parent's.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <functional>
+#include <string>
+
+#include "acre/image.h"
+#include "mmap/port.h"
+#include "tests/mmap/maps.h"
+
+using namespace acre_test;
+
+namespace {
+
+enum { PAGES = 4 };  // of each map, of its own page size; huge ones have two
+// The kinds of maps, one column of the table each, named in `names` below.
+enum Column {
+    ANON,
+    FILE_PRIVATE,
+    FILE_SHARED,
+    RESERVED,
+    PARTIAL,
+    HUGE,
+    LOCKED,
+    GUARDED,
+    RING,
+    TWIN_WRITE,
+    TWIN_EXEC,
+    CLONE,
+    SEALED_WRITABLE,
+    SEALED_READ_ONLY,
+    ADOPTED,
+    ADOPTED_RESERVATION,
+    DROPPABLE,
+    SHARED,
+    EMPTY,
+    COLUMNS
+};
+
+// ---- the table ----------------------------------------------------------------------------------
+//
+//   +  ACRE_OK                              r  ACRE_BAD_RANGE
+//   s  ACRE_BAD_STATE                       n  ACRE_NOT_ADJACENT
+//   S  ACRE_SEALED                          u  ACRE_UNSAFE_FLAG_NEEDED
+//   x  the system's refusal                 ?  ACRE_OK or the system's refusal
+//   g  + where guards are markers, else S   m  s where guards are markers, else +
+
+struct Row {
+    const char *name;
+    acre_status (*call)(acre_mmap *map, size_t length);
+    const char *expected;
+    // The length may be 0 (so the call is on a range): then what is acre's own refusal stays one,
+    // and all else succeeds.
+    bool on_range;
+};
+
+acre_mmap other;  // what split makes, and merge takes
+size_t unit;      // the map's page size, of an empty one the base page
+bool is_empty;
+
+acre_status commit_as(acre_mmap *map, size_t length)
+{
+    return acre_mmap_commit_as(map, 0, length, ACRE_READ);
+}
+
+template <uint32_t access>
+acre_status protect(acre_mmap *map, size_t length)
+{
+    return acre_mmap_protect(map, 0, length, access);
+}
+
+template <acre_status (*call)(acre_mmap *, size_t, size_t)>
+acre_status whole(acre_mmap *map, size_t length)
+{
+    return call(map, 0, length);
+}
+
+acre_status split(acre_mmap *map, size_t length)
+{
+    return acre_mmap_split(map, length / 2 / unit * unit, &other);
+}
+
+// Of two halves where it can be cut, else of the map and a neighbour like it.
+acre_status merge(acre_mmap *map, size_t length)
+{
+    if (split(map, length) == ACRE_OK)
+        return acre_mmap_merge(map, &other);
+    acre_mmap next = *map;
+    if (!is_empty)
+        next.base = bytes(*map, map->size);
+    return acre_mmap_merge(map, &next);
+}
+
+acre_status shrink(acre_mmap *map, size_t length)
+{
+    return acre_mmap_resize(map, length / 2, ACRE_RESIZE_IN_PLACE);
+}
+
+// There is room behind the map.
+acre_status grow(acre_mmap *map, size_t length)
+{
+    return acre_mmap_resize(map, length + unit, ACRE_RESIZE_IN_PLACE);
+}
+
+// More than the room behind it.
+acre_status move(acre_mmap *map, size_t length)
+{
+    return acre_mmap_resize(map, 4 * length, ACRE_RESIZE_MAY_MOVE);
+}
+
+acre_status seal(acre_mmap *map, size_t)
+{
+    return acre_mmap_seal(map);
+}
+
+template <uint32_t when>
+acre_status discard(acre_mmap *map, size_t length)
+{
+    return acre_mmap_discard(map, 0, length, when);
+}
+
+template <uint32_t how>
+acre_status flush(acre_mmap *map, size_t length)
+{
+    return acre_mmap_flush(map, 0, length, how);
+}
+
+acre_status resident(acre_mmap *map, size_t length)
+{
+    size_t present;
+    return acre_mmap_resident(map, 0, length, &present);
+}
+
+acre_status guard(acre_mmap *map, size_t length)
+{
+    return acre_mmap_guard(map, 0, length == 0 ? 0 : unit);
+}
+
+// Also where the guard was refused: then there is nothing to lift.
+acre_status unguard(acre_mmap *map, size_t length)
+{
+    (void)guard(map, length);
+    return acre_mmap_unguard(map, 0, length == 0 ? 0 : unit);
+}
+
+template <acre_advice advice>
+acre_status advise(acre_mmap *map, size_t length)
+{
+    return acre_mmap_advise(map, 0, length, advice);
+}
+
+acre_status unmap(acre_mmap *map, size_t)
+{
+    return acre_mmap_unmap(map);
+}
+
+// clang-format off
+const Row rows[] = {
+    //                                                      anonymous | file, private | | file,
+    //                                                      shared | | | reserved | | | | partly
+    //                                                      committed | | | | | huge | | | | | |
+    //                                                      locked | | | | | | | guarded | | | | | |
+    //                                                      | | ring | | | | | | | | | twin,
+    //                                                      writable | | | | | | | | | | twin,
+    //                                                      executable | | | | | | | | | | | clone |
+    //                                                      | | | | | | | | | | | sealed, writable |
+    //                                                      | | | | | | | | | | | | sealed,
+    //                                                      read-only | | | | | | | | | | | | | |
+    //                                                      adopted | | | | | | | | | | | | | | |
+    //                                                      adopted reservation | | | | | | | | | |
+    //                                                      | | | | | | droppable | | | | | | | | |
+    //                                                      | | | | | | | | shared anonymous | | | |
+    //                                                      | | | | | | | | | | | | | | empty
+    {"commit",        whole<acre_mmap_commit>,             "+ s s + + + + + s s s s S S s + + s r", true},
+    {"commit_as",     commit_as,                           "+ s s + + + + + s s s s S S s + + s r", true},
+    {"decommit",      whole<acre_mmap_decommit>,           "+ s s + + + + + s s s s S S s + + s r", true},
+    {"protect NONE",  protect<ACRE_NONE>,                  "+ + + + + + + + + + + + S S + + + + r", true},
+    {"protect READ",  protect<ACRE_READ>,                  "+ + + + + + + + + + + + S S + + + + r", true},
+    {"protect WRITE", protect<ACRE_WRITE>,                 "+ + + + + + + + + + + + S S + + + + r", true},
+    {"protect W+X",   protect<ACRE_READ_WRITE_EXEC>,       "u u u u u u u u u u u u u u u u u u r", false},
+    {"split",         split,                               "+ + + + + + + + s s s + S S + + + + r", false},
+    {"merge",         merge,                               "+ + + + + + + + s s s + S S + + + + n", false},
+    {"shrink",        shrink,                              "+ + + + + + + + s s s + S S + + + + s", false},
+    {"grow",          grow,                                "+ + + + + ? + + s s s s S S + + + s s", false},
+    {"move",          move,                                "+ + + + s ? + s s s s s S S + + + s s", false},
+    {"seal",          seal,                                "+ + + + + + + + + + + + + + + + + + s", false},
+    {"discard",       discard<ACRE_DISCARD_NOW>,           "+ + s + + ? + + + + ? + + S + + + + r", true},
+    {"discard lazy",  discard<ACRE_DISCARD_LAZY>,          "+ + s + + ? + + + + ? + + S + + + + r", true},
+    {"populate",      whole<acre_mmap_populate>,           "+ + + x x + + x + + + + + + + x + + r", true},
+    {"lock",          whole<acre_mmap_lock>,               "+ + + x x + + x + + + + + + + x s + r", true},
+    {"lock_on_fault", whole<acre_mmap_lock_on_fault>,      "+ + + + + + + + + + + + + + + + s + r", true},
+    {"unlock",        whole<acre_mmap_unlock>,             "+ + + + + + + + + + + + + + + + + + r", true},
+    {"flush",         flush<ACRE_FLUSH_WAIT>,              "+ + + + + + + + + + + + + + + + + + r", true},
+    {"flush async",   flush<ACRE_FLUSH_ASYNC>,             "+ + + + + + + + + + + + + + + + + + r", true},
+    {"resident",      resident,                            "+ + + + + + + + + + + + + + + + + + r", true},
+    {"guard",         guard,                               "+ + + + + + + + + + ? + g S + + s + r", true},
+    {"unguard",       unguard,                             "+ + + + + + + + + + ? + + S + + s + r", true},
+    {"NORMAL",        advise<ACRE_ADVISE_NORMAL>,          "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+    {"SEQUENTIAL",    advise<ACRE_ADVISE_SEQUENTIAL>,      "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+    {"RANDOM",        advise<ACRE_ADVISE_RANDOM>,          "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+    {"WILL_NEED",     advise<ACRE_ADVISE_WILL_NEED>,       "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+    {"COLD",          advise<ACRE_ADVISE_COLD>,            "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+    {"PAGE_OUT",      advise<ACRE_ADVISE_PAGE_OUT>,        "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+    {"HUGE",          advise<ACRE_ADVISE_HUGE>,            "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+    {"NO_HUGE",       advise<ACRE_ADVISE_NO_HUGE>,         "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+    {"COLLAPSE",      advise<ACRE_ADVISE_COLLAPSE>,        "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+    {"NO_DUMP",       advise<ACRE_ADVISE_NO_DUMP>,         "+ + + + + + + + + + + + + + + + + + r", true},
+    {"DUMP",          advise<ACRE_ADVISE_DUMP>,            "+ + + + + + + + + + + + + + + + x + r", true},
+    {"DONT_FORK",     advise<ACRE_ADVISE_DONT_FORK>,       "+ + + + + + + + + + + + + S + + + + r", true},
+    {"DO_FORK",       advise<ACRE_ADVISE_DO_FORK>,         "+ + + + + + + + + + + + + + + + + + r", true},
+    {"WIPE_ON_FORK",  advise<ACRE_ADVISE_WIPE_ON_FORK>,    "+ x x + + ? + m x x x x + S + + + x r", true},
+    {"KEEP_ON_FORK",  advise<ACRE_ADVISE_KEEP_ON_FORK>,    "+ + + + + + + + + + + + + + + + x + r", true},
+    {"unmap",         unmap,                               "+ + + + + + + + + + + + S S + + + + +", false},
+};
+// clang-format on
+
+// ---- the kinds ----------------------------------------------------------------------------------
+
+// Where the map is made, with room behind it.
+acre_mmap_opts at(void *address, uint32_t more = 0)
+{
+    acre_mmap_opts opts = flags(ACRE_MAP_FIXED | more);
+    opts.address = address;
+    return opts;
+}
+
+acre_status anon(void *address, uint32_t more, acre_mmap *out)
+{
+    acre_mmap_opts opts = at(address, more);
+    return acre_mmap_anon(PAGES * page(), ACRE_READ_WRITE, &opts, out);
+}
+
+File *content;  // of the file maps
+
+acre_status file(void *address, uint32_t more, acre_mmap *out)
+{
+    acre_mmap_opts opts = at(address, more);
+    return acre_mmap_file(content->descriptor, 0, PAGES * page(), ACRE_READ_WRITE, &opts, out);
+}
+
+acre_status reserve(void *address, size_t committed, acre_mmap *out)
+{
+    acre_mmap_opts opts = at(address);
+    acre_status status = acre_mmap_reserve(PAGES * page(), ACRE_READ_WRITE, &opts, out);
+    return status == ACRE_OK ? acre_mmap_commit(out, 0, committed * page()) : status;
+}
+
+acre_status guarded(void *address, acre_mmap *out)
+{
+    acre_status status = anon(address, 0, out);
+    return status == ACRE_OK ? acre_mmap_guard(out, PAGES / 2 * page(), page()) : status;
+}
+
+acre_status twin(void *address, int executable, acre_mmap *out)
+{
+    acre_mmap_opts opts = at(address);
+    acre_mmap write, exec;
+    acre_status status = acre_mmap_twin(PAGES * page(), &opts, &write, &exec);
+    if (status != ACRE_OK)
+        return status;
+    *out = executable ? exec : write;
+    return acre_mmap_unmap(executable ? &write : &exec);
+}
+
+acre_status clone(void *address, acre_mmap *out)
+{
+    acre_image image;
+    acre_mmap fill;
+    acre_mmap_opts opts = at(address);
+    acre_status status = acre_image_begin(PAGES * page(), &image, &fill);
+    if (status == ACRE_OK)
+        status = acre_image_finish(&image, &fill);
+    if (status == ACRE_OK)
+        status = acre_image_clone(&image, ACRE_READ_WRITE, &opts, out);
+    EXPECT_OK(acre_image_close(&image));
+    return status;
+}
+
+acre_status sealed(void *address, uint32_t access, acre_mmap *out)
+{
+    acre_status status = anon(address, 0, out);
+    if (status == ACRE_OK)
+        status = acre_mmap_protect(out, 0, out->size, access);
+    return status == ACRE_OK ? acre_mmap_seal(out) : status;
+}
+
+acre_status adopted(void *address, int protection, uint32_t kind, acre_mmap *out)
+{
+    void *base =
+        mmap(address, PAGES * page(), protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    return base == MAP_FAILED
+               ? -errno
+               : acre_mmap_adopt(base, PAGES * page(), 0, ACRE_READ_WRITE, kind, out);
+}
+
+acre_status make(int column, void *address, acre_mmap *out)
+{
+    acre_mmap_opts opts = at(address);
+    switch (column) {
+    case ANON:
+        return anon(address, 0, out);
+    case FILE_PRIVATE:
+        return file(address, 0, out);
+    case FILE_SHARED:
+        return file(address, ACRE_MAP_SHARED, out);
+    case RESERVED:
+        return reserve(address, 0, out);
+    case PARTIAL:
+        return reserve(address, PAGES / 2, out);
+    case HUGE:
+        opts.flags |= ACRE_MAP_HUGE;
+        return acre_mmap_anon(unit + 1, ACRE_READ_WRITE, &opts, out);
+    case LOCKED:
+        return anon(address, ACRE_MAP_LOCKED, out);
+    case GUARDED:
+        return guarded(address, out);
+    case RING:
+        return acre_mmap_ring(PAGES / 2 * page(), &opts, out);
+    case TWIN_WRITE:
+        return twin(address, 0, out);
+    case TWIN_EXEC:
+        return twin(address, 1, out);
+    case CLONE:
+        return clone(address, out);
+    case SEALED_WRITABLE:
+        return sealed(address, ACRE_READ_WRITE, out);
+    case SEALED_READ_ONLY:
+        return sealed(address, ACRE_READ, out);
+    case ADOPTED:
+        return adopted(address, PROT_READ | PROT_WRITE, 0, out);
+    case ADOPTED_RESERVATION:
+        return adopted(address, PROT_NONE, ACRE_IS_RESERVATION, out);
+    case DROPPABLE:
+        return anon(address, ACRE_MAP_DROPPABLE, out);
+    case SHARED:
+        return anon(address, ACRE_MAP_SHARED, out);
+    default:
+        *out = {};
+        return ACRE_OK;
+    }
+}
+
+const char *const names[] = {"anonymous",
+                             "private file",
+                             "shared file",
+                             "reserved",
+                             "partly committed",
+                             "huge",
+                             "locked",
+                             "guarded",
+                             "ring",
+                             "writable twin",
+                             "executable twin",
+                             "clone",
+                             "sealed writable",
+                             "sealed read-only",
+                             "adopted",
+                             "adopted reservation",
+                             "droppable",
+                             "shared anonymous",
+                             "empty"};
+static_assert(sizeof names / sizeof names[0] == COLUMNS, "one for each column");
+
+// What this system has no maps of.
+bool is_missing(int column)
+{
+    acre_system system = {};
+    EXPECT_OK(acre_system_read(&system));
+    if (column == SEALED_WRITABLE || column == SEALED_READ_ONLY)
+        return !acre_can(ACRE_CAN_SEAL);
+    if (column == HUGE)
+        return system.explicit_huge_free < 4;
+    if (column == DROPPABLE) {
+        Map map;
+        EXPECT_OK(anon(free_address(PAGES * page()), ACRE_MAP_DROPPABLE, &map));
+        return (map.flags & ACRE_MAP_DROPPABLE) == 0;
+    }
+    return false;
+}
+
+// What it cannot do with any of them.
+bool is_missing(const Row &row)
+{
+    if (row.call == seal)
+        return !acre_can(ACRE_CAN_SEAL);
+    if (row.call == whole<acre_mmap_lock_on_fault>)
+        return !acre_can(ACRE_CAN_LOCK_ON_FAULT);
+    if (row.call != whole<acre_mmap_populate>)
+        return false;
+    Map map;
+    EXPECT_OK(anon(free_address(PAGES * page()), 0, &map));
+    return acre_status_unsupported(acre_mmap_populate(&map, 0, map.size));
+}
+
+size_t unit_of(int column)
+{
+    if (column != HUGE)
+        return page();
+    Map map;
+    acre_mmap_opts opts = flags(ACRE_MAP_HUGE);
+    EXPECT_OK(acre_mmap_reserve(1, ACRE_NONE, &opts, &map));
+    return map.page_size;
+}
+
+// ---- one pair -----------------------------------------------------------------------------------
+
+std::string word_for(char cell)
+{
+    bool markers = acre_can(ACRE_CAN_GUARD_WITH_MARKERS);
+    switch (cell) {
+    case '+':
+        return "ACRE_OK";
+    case 's':
+        return "ACRE_BAD_STATE";
+    case 'S':
+        return "ACRE_SEALED";
+    case 'r':
+        return "ACRE_BAD_RANGE";
+    case 'n':
+        return "ACRE_NOT_ADJACENT";
+    case 'u':
+        return "ACRE_UNSAFE_FLAG_NEEDED";
+    case 'g':
+        return markers ? "ACRE_OK" : "ACRE_SEALED";
+    case 'm':
+        return markers ? "ACRE_BAD_STATE" : "ACRE_OK";
+    default:
+        return "the system's refusal";
+    }
+}
+
+bool is_systems(acre_status status)
+{
+    return status < 0 && status >= -4095;
+}
+
+void expect_status(char cell, acre_status status)
+{
+    if (cell == '?') {
+        EXPECT_TRUE(status == ACRE_OK || is_systems(status)) << name_of(status);
+    } else {
+        EXPECT_EQ(word_for(cell), is_systems(status) ? "the system's refusal" : name_of(status))
+            << name_of(status);
+    }
+}
+
+// The lines of the areas in [low, high), from buffers that are there already.
+std::string areas_between(const char *low, const char *high)
+{
+    static char text[1 << 20];
+    int maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    size_t length = 0;
+    ssize_t got;
+    while (length < sizeof text - 1 &&
+           (got = read(maps, text + length, sizeof text - 1 - length)) > 0)
+        length += static_cast<size_t>(got);
+    close(maps);
+    text[length] = 0;
+    std::string found;
+    for (char *line = text; *line != 0;) {
+        char *end = std::strchr(line, '\n');
+        if (end == nullptr)
+            break;
+        char *middle;
+        uintptr_t first = std::strtoull(line, &middle, 16);
+        uintptr_t last = std::strtoull(middle + 1, nullptr, 16);
+        if (last > reinterpret_cast<uintptr_t>(low) && first < reinterpret_cast<uintptr_t>(high))
+            found.append(line, static_cast<size_t>(end + 1 - line));
+        line = end + 1;
+    }
+    return found;
+}
+
+// Whatever was done to it before, its second page can be made writable; guards lie elsewhere.
+void expect_usable(acre_mmap *map)
+{
+    if (map->size == 0)
+        return;
+    if (map->flags & ACRE_IS_SEALED) {
+        std::string access = permissions(bytes(*map, page()));
+        if (access[1] == 'w')
+            bytes(*map)[page()] = 5;
+        EXPECT_EQ(access[0] == 'r', readable(bytes(*map, page())));
+        return;
+    }
+    ASSERT_OK(acre_mmap_protect(map, 0, map->size, ACRE_READ_WRITE));
+    bytes(*map)[page()] = 5;
+    EXPECT_EQ(5, *static_cast<volatile char *>(bytes(*map, page())));
+}
+
+// A place for a map of `size` bytes, where nothing is, and as much behind it; then the addresses
+// are taken.
+class Room {
+  public:
+    explicit Room(size_t size) : size_(size)
+    {
+        acre_mmap_opts opts = {};
+        opts.alignment = unit;
+        EXPECT_OK(acre_mmap_reserve(3 * size, ACRE_NONE, &opts, &all_));
+        EXPECT_OK(acre_mmap_split(&all_, 2 * size, &above_));
+        EXPECT_OK(acre_mmap_unmap(&all_));
+    }
+    ~Room()
+    {
+        EXPECT_OK(acre_mmap_unmap(&above_));
+    }
+    Room(const Room &) = delete;
+    Room &operator=(const Room &) = delete;
+
+    char *base() const
+    {
+        return bytes(above_) - 2 * size_;
+    }
+    char *end() const
+    {
+        return bytes(above_);
+    }
+
+  private:
+    size_t size_;
+    acre_mmap all_ = {}, above_ = {};
+};
+
+void check(const Row &row, char cell, acre_mmap *map, const char *low, const char *high)
+{
+    acre_mmap before = *map;
+    std::string areas = areas_between(low, high);
+    int descriptor = free_descriptor();
+    errno = 4095;
+    acre_status status = row.call(map, is_empty ? page() : map->size);
+    EXPECT_EQ(4095, errno);
+    expect_status(cell, status);
+    EXPECT_EQ(descriptor, free_descriptor());
+    if (status == ACRE_OK)
+        return;
+    EXPECT_EQ(0, std::memcmp(&before, map, sizeof before));
+    EXPECT_EQ(areas, areas_between(low, high));
+}
+
+// Ranges that are nowhere, or none: before anything is asked of the system.
+void check_ranges(const Row &row, char cell, acre_mmap *map, const char *low, const char *high)
+{
+    acre_mmap before = *map;
+    std::string areas = areas_between(low, high);
+    bool refused = !is_empty && std::strchr("sSm", cell) != nullptr;
+    EXPECT_EQ(refused ? word_for(cell) : "ACRE_OK", name_of(row.call(map, 0)));
+    EXPECT_EQ(0, std::memcmp(&before, map, sizeof before));
+    if (row.call != guard && row.call != unguard) {
+        EXPECT_STATUS(ACRE_BAD_RANGE, row.call(map, map->size + unit));
+    }
+    EXPECT_EQ(0, std::memcmp(&before, map, sizeof before));
+    EXPECT_EQ(areas, areas_between(low, high));
+}
+
+void finish(acre_mmap *map)
+{
+    expect_usable(map);
+    if ((map->flags & ACRE_IS_SEALED) == 0) {
+        EXPECT_OK(acre_mmap_unmap(map));
+    }
+    if (other.size != 0) {
+        expect_usable(&other);
+        EXPECT_OK(acre_mmap_unmap(&other));
+    }
+    EXPECT_EQ(0u, other.size);
+}
+
+int failure_count()
+{
+    return testing::UnitTest::GetInstance()->current_test_info()->result()->total_part_count();
+}
+
+// Runs it in a child, which reports by itself.
+void in_a_child(const std::function<void()> &body)
+{
+    Ended ended = in_child([&] {
+        int before = failure_count();
+        body();
+        return failure_count() != before ? 1 : 0;
+    });
+    EXPECT_TRUE(ended.exited) << "signal " << ended.code;
+    EXPECT_EQ(0, ended.code);
+}
+
+void walk_pair(const Row &row, int column, bool forked)
+{
+    SCOPED_TRACE(std::string(row.name) + " of a map that is " + names[column] +
+                 (forked ? ", in a child" : ""));
+    char cell = row.expected[2 * column];
+    is_empty = column == EMPTY;
+    other = {};
+    unit = unit_of(column);
+    Room room((column == HUGE ? 2 : PAGES) * unit);
+    acre_mmap map = {};
+    ASSERT_OK(make(column, room.base(), &map));
+    const char *low = column == TWIN_WRITE ? bytes(map) : room.base();
+    const char *high = column == TWIN_WRITE ? low + map.size : room.end();
+    auto all = [&] {
+        if (row.on_range)
+            check_ranges(row, cell, &map, low, high);
+        check(row, cell, &map, low, high);
+        finish(&map);
+    };
+    if (!forked) {
+        all();
+        return;
+    }
+    in_a_child(all);
+    // The parent's is as it was.
+    finish(&map);
+}
+
+void walk(bool forked)
+{
+    if (emulated())
+        GTEST_SKIP() << "an emulator's areas are not the kernel's";
+    File file(std::string(size_t{4 * PAGES} * page(), 'f'));
+    content = &file;
+    size_t areas = area_count();
+    for (int column = 0; column < COLUMNS; column++) {
+        if (is_missing(column))
+            continue;
+        bool sealed_kind = column == SEALED_WRITABLE || column == SEALED_READ_ONLY;
+        for (const Row &row : rows) {
+            ASSERT_EQ(2u * COLUMNS - 1, std::strlen(row.expected)) << row.name;
+            if (is_missing(row))
+                continue;
+            if (sealed_kind || row.call == seal)
+                in_a_child([&] { walk_pair(row, column, forked); });
+            else
+                walk_pair(row, column, forked);
+            if (testing::Test::HasFatalFailure())
+                return;
+        }
+    }
+    // A pair that left something behind would have done so many times over.
+    EXPECT_LT(area_count(), areas + 16);
+}
+
+TEST(Corner, every_call_on_maps_of_every_kind)
+{
+    walk(false);
+}
+
+TEST(Corner, the_same_in_the_child_of_a_fork)
+{
+    walk(true);
+}
+
+TEST(Corner, the_same_where_guards_are_protection)
+{
+    port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+    walk(false);
+    port_pretend_nothing();
+}
+
+}  // namespace
