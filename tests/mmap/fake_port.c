@@ -297,7 +297,8 @@ acre_status port_view_open(port_view *view, acre_process process, uintptr_t hand
 {
     (void)view;
     (void)process;
-    (void)handle;
+    handle[0] = 0;
+    handle[1] = 0;
     return -ENOTSUP;
 }
 
