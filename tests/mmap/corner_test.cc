@@ -164,65 +164,65 @@ acre_status unmap(acre_mmap *map, size_t)
 
 // clang-format off
 const Row rows[] = {
-    //                                               anonymous
-    //                                               | file, private
-    //                                               | | file, shared
-    //                                               | | | reserved
-    //                                               | | | | partly committed
-    //                                               | | | | | huge
-    //                                               | | | | | | locked
-    //                                               | | | | | | | guarded
-    //                                               | | | | | | | | ring
-    //                                               | | | | | | | | | twin, writable
-    //                                               | | | | | | | | | | twin, executable
-    //                                               | | | | | | | | | | | clone
-    //                                               | | | | | | | | | | | | sealed, writable
-    //                                               | | | | | | | | | | | | | sealed, read-only
-    //                                               | | | | | | | | | | | | | | adopted
-    //                                               | | | | | | | | | | | | | | | adopted reservation
-    //                                               | | | | | | | | | | | | | | | | droppable
-    //                                               | | | | | | | | | | | | | | | | | shared anonymous
-    //                                               | | | | | | | | | | | | | | | | | | empty
-    {"commit",        whole<acre_mmap_commit>,      "+ s s + + + + + s s s s S S s + + s r", true},
-    {"commit_as",     commit_as,                    "+ s s + + + + + s s s s S S s + + s r", true},
-    {"decommit",      whole<acre_mmap_decommit>,    "+ s s + + + + + s s s s S S s + + s r", true},
-    {"protect NONE",  protect<ACRE_NONE>,           "+ + + + + + + + + + + + S S + + + + r", true},
-    {"protect READ",  protect<ACRE_READ>,           "+ + + + + + + + + + + + S S + + + + r", true},
-    {"protect WRITE", protect<ACRE_WRITE>,          "+ + + + + + + + + + + + S S + + + + r", true},
-    {"protect W+X",   protect<ACRE_READ_WRITE_EXEC>,"u u u u u u u u u u u u u u u u u u r", false},
-    {"split",         split,                        "+ + + + + + + + s s s + S S + + + + r", false},
-    {"merge",         merge,                        "+ + + + + + + + s s s + S S + + + + n", false},
-    {"shrink",        shrink,                       "+ + + + + + + + s s s + S S + + + + s", false},
-    {"grow",          grow,                         "+ + + + + ? + + s s s s S S + + + s s", false},
-    {"move",          move,                         "+ + + + s ? + s s s s s S S + + + s s", false},
-    {"seal",          seal,                         "+ + + + + + + + + + + + + + + + + + s", false},
-    {"discard",       discard<ACRE_DISCARD_NOW>,    "+ + s + + ? + + + + ? + + S + + + + r", true},
-    {"discard lazy",  discard<ACRE_DISCARD_LAZY>,   "+ + s + + ? + + + + ? + + S + + + + r", true},
-    {"populate",      whole<acre_mmap_populate>,    "+ + + x x + + x + + + + + + + x + + r", true},
-    {"lock",          whole<acre_mmap_lock>,        "+ + + x x + + x + + + + + + + x s + r", true},
-    {"lock_on_fault", whole<acre_mmap_lock_on_fault>,  "+ + + + + + + + + + + + + + + + s + r", true},
-    {"unlock",        whole<acre_mmap_unlock>,      "+ + + + + + + + + + + + + + + + + + r", true},
-    {"flush",         flush<ACRE_FLUSH_WAIT>,       "+ + + + + + + + + + + + + + + + + + r", true},
-    {"flush async",   flush<ACRE_FLUSH_ASYNC>,      "+ + + + + + + + + + + + + + + + + + r", true},
-    {"resident",      resident,                     "+ + + + + + + + + + + + + + + + + + r", true},
-    {"guard",         guard,                        "+ + + + + + + + + + ? + g S + + s + r", true},
-    {"unguard",       unguard,                      "+ + + + + + + + + + ? + + S + + s + r", true},
-    {"NORMAL",        advise<ACRE_ADVISE_NORMAL>,   "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
-    {"SEQUENTIAL",    advise<ACRE_ADVISE_SEQUENTIAL>,  "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
-    {"RANDOM",        advise<ACRE_ADVISE_RANDOM>,   "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
-    {"WILL_NEED",     advise<ACRE_ADVISE_WILL_NEED>,"? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
-    {"COLD",          advise<ACRE_ADVISE_COLD>,     "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
-    {"PAGE_OUT",      advise<ACRE_ADVISE_PAGE_OUT>, "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
-    {"HUGE",          advise<ACRE_ADVISE_HUGE>,     "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
-    {"NO_HUGE",       advise<ACRE_ADVISE_NO_HUGE>,  "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
-    {"COLLAPSE",      advise<ACRE_ADVISE_COLLAPSE>, "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
-    {"NO_DUMP",       advise<ACRE_ADVISE_NO_DUMP>,  "+ + + + + + + + + + + + + + + + + + r", true},
-    {"DUMP",          advise<ACRE_ADVISE_DUMP>,     "+ + + + + + + + + + + + + + + + x + r", true},
-    {"DONT_FORK",     advise<ACRE_ADVISE_DONT_FORK>,"+ + + + + + + + + + + + + S + + + + r", true},
-    {"DO_FORK",       advise<ACRE_ADVISE_DO_FORK>,  "+ + + + + + + + + + + + + + + + + + r", true},
-    {"WIPE_ON_FORK",  advise<ACRE_ADVISE_WIPE_ON_FORK>,"+ x x + + ? + m x x x x + S + + + x r", true},
-    {"KEEP_ON_FORK",  advise<ACRE_ADVISE_KEEP_ON_FORK>,"+ + + + + + + + + + + + + + + + x + r", true},
-    {"unmap",         unmap,                        "+ + + + + + + + + + + + S S + + + + +", false},
+  //                                               anonymous
+  //                                               | file, private
+  //                                               | | file, shared
+  //                                               | | | reserved
+  //                                               | | | | partly committed
+  //                                               | | | | | huge
+  //                                               | | | | | | locked
+  //                                               | | | | | | | guarded
+  //                                               | | | | | | | | ring
+  //                                               | | | | | | | | | twin, writable
+  //                                               | | | | | | | | | | twin, executable
+  //                                               | | | | | | | | | | | clone
+  //                                               | | | | | | | | | | | | sealed, writable
+  //                                               | | | | | | | | | | | | | sealed, read-only
+  //                                               | | | | | | | | | | | | | | adopted
+  //                                               | | | | | | | | | | | | | | | adopted reservation
+  //                                               | | | | | | | | | | | | | | | | droppable
+  //                                               | | | | | | | | | | | | | | | | | shared anonymous
+  //                                               | | | | | | | | | | | | | | | | | | empty
+  {"commit",        whole<acre_mmap_commit>,      "+ s s + + + + + s s s s S S s + + s r", true},
+  {"commit_as",     commit_as,                    "+ s s + + + + + s s s s S S s + + s r", true},
+  {"decommit",      whole<acre_mmap_decommit>,    "+ s s + + + + + s s s s S S s + + s r", true},
+  {"protect NONE",  protect<ACRE_NONE>,           "+ + + + + + + + + + + + S S + + + + r", true},
+  {"protect READ",  protect<ACRE_READ>,           "+ + + + + + + + + + + + S S + + + + r", true},
+  {"protect WRITE", protect<ACRE_WRITE>,          "+ + + + + + + + + + + + S S + + + + r", true},
+  {"protect W+X",   protect<ACRE_READ_WRITE_EXEC>,"u u u u u u u u u u u u u u u u u u r", false},
+  {"split",         split,                        "+ + + + + + + + s s s + S S + + + + r", false},
+  {"merge",         merge,                        "+ + + + + + + + s s s + S S + + + + n", false},
+  {"shrink",        shrink,                       "+ + + + + + + + s s s + S S + + + + s", false},
+  {"grow",          grow,                         "+ + + + + ? + + s s s s S S + + + s s", false},
+  {"move",          move,                         "+ + + + s ? + s s s s s S S + + + s s", false},
+  {"seal",          seal,                         "+ + + + + + + + + + + + + + + + + + s", false},
+  {"discard",       discard<ACRE_DISCARD_NOW>,    "+ + s + + ? + + + + ? + + S + + + + r", true},
+  {"discard lazy",  discard<ACRE_DISCARD_LAZY>,   "+ + s + + ? + + + + ? + + S + + + + r", true},
+  {"populate",      whole<acre_mmap_populate>,    "+ + + x x + + x + + + + + + + x + + r", true},
+  {"lock",          whole<acre_mmap_lock>,        "+ + + x x + + x + + + + + + + x s + r", true},
+  {"lock_on_fault", whole<acre_mmap_lock_on_fault>,  "+ + + + + + + + + + + + + + + + s + r", true},
+  {"unlock",        whole<acre_mmap_unlock>,      "+ + + + + + + + + + + + + + + + + + r", true},
+  {"flush",         flush<ACRE_FLUSH_WAIT>,       "+ + + + + + + + + + + + + + + + + + r", true},
+  {"flush async",   flush<ACRE_FLUSH_ASYNC>,      "+ + + + + + + + + + + + + + + + + + r", true},
+  {"resident",      resident,                     "+ + + + + + + + + + + + + + + + + + r", true},
+  {"guard",         guard,                        "+ + + + + + + + + + ? + g S + + s + r", true},
+  {"unguard",       unguard,                      "+ + + + + + + + + + ? + + S + + s + r", true},
+  {"NORMAL",        advise<ACRE_ADVISE_NORMAL>,   "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+  {"SEQUENTIAL",    advise<ACRE_ADVISE_SEQUENTIAL>,  "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+  {"RANDOM",        advise<ACRE_ADVISE_RANDOM>,   "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+  {"WILL_NEED",     advise<ACRE_ADVISE_WILL_NEED>,"? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+  {"COLD",          advise<ACRE_ADVISE_COLD>,     "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+  {"PAGE_OUT",      advise<ACRE_ADVISE_PAGE_OUT>, "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+  {"HUGE",          advise<ACRE_ADVISE_HUGE>,     "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+  {"NO_HUGE",       advise<ACRE_ADVISE_NO_HUGE>,  "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+  {"COLLAPSE",      advise<ACRE_ADVISE_COLLAPSE>, "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+  {"NO_DUMP",       advise<ACRE_ADVISE_NO_DUMP>,  "+ + + + + + + + + + + + + + + + + + r", true},
+  {"DUMP",          advise<ACRE_ADVISE_DUMP>,     "+ + + + + + + + + + + + + + + + x + r", true},
+  {"DONT_FORK",     advise<ACRE_ADVISE_DONT_FORK>,"+ + + + + + + + + + + + + S + + + + r", true},
+  {"DO_FORK",       advise<ACRE_ADVISE_DO_FORK>,  "+ + + + + + + + + + + + + + + + + + r", true},
+  {"WIPE_ON_FORK",  advise<ACRE_ADVISE_WIPE_ON_FORK>,"+ x x + + ? + m x x x x + S + + + x r", true},
+  {"KEEP_ON_FORK",  advise<ACRE_ADVISE_KEEP_ON_FORK>,"+ + + + + + + + + + + + + + + + x + r", true},
+  {"unmap",         unmap,                        "+ + + + + + + + + + + + S S + + + + +", false},
 };
 // clang-format on
 
