@@ -162,6 +162,7 @@ acre_status unmap(acre_mmap *map, size_t)
     return acre_mmap_unmap(map);
 }
 
+// Explicit huge pages are the kernel's special memory in some of what is told of them: '?' there.
 // clang-format off
 const Row rows[] = {
     //                                                      anonymous
@@ -219,7 +220,7 @@ const Row rows[] = {
     {"NO_DUMP",       advise<ACRE_ADVISE_NO_DUMP>,         "+ + + + + + + + + + + + + + + + + + r", true},
     {"DUMP",          advise<ACRE_ADVISE_DUMP>,            "+ + + + + + + + + + + + + + + + x + r", true},
     {"DONT_FORK",     advise<ACRE_ADVISE_DONT_FORK>,       "+ + + + + + + + + + + + + S + + + + r", true},
-    {"DO_FORK",       advise<ACRE_ADVISE_DO_FORK>,         "+ + + + + + + + + + + + + + + + + + r", true},
+    {"DO_FORK",       advise<ACRE_ADVISE_DO_FORK>,         "+ + + + + ? + + + + + + + + + + + + r", true},
     {"WIPE_ON_FORK",  advise<ACRE_ADVISE_WIPE_ON_FORK>,    "+ x x + + ? + m x x x x + S + + + x r", true},
     {"KEEP_ON_FORK",  advise<ACRE_ADVISE_KEEP_ON_FORK>,    "+ + + + + + + + + + + + + + + + x + r", true},
     {"unmap",         unmap,                               "+ + + + + + + + + + + + S S + + + + +", false},
