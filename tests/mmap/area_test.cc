@@ -168,7 +168,8 @@ void expect_same(const std::string &text, const acre_area &area)
     EXPECT_EQ(line.access[3] == 's', (area.flags & ACRE_AREA_SHARED) != 0) << text;
     size_t slash = text.find('/');
     if (slash != std::string::npos && text.find('[') == std::string::npos) {
-        EXPECT_EQ(text.substr(slash), text_of(area.path));
+        EXPECT_EQ(text.substr(slash),
+                  text_of(area.path) + (area.flags & ACRE_AREA_DELETED ? " (deleted)" : ""));
     }
 }
 
@@ -456,16 +457,23 @@ TEST_P(Areas, closing_leaves_nothing_behind)
 
 TEST(AreaCount, is_the_number_of_the_texts_lines)
 {
+    // Reading the text allocates, and an allocator may map more; but not each time.
+    auto expect_lines = [](uint64_t *count) {
+        bool same_count = false;
+        for (int round = 0; round < 4 && !same_count; round++) {
+            ASSERT_OK(acre_area_count(count));
+            same_count = area_count() == *count;
+        }
+        EXPECT_TRUE(same_count);
+    };
     uint64_t count = 0;
-    ASSERT_OK(acre_area_count(&count));
-    EXPECT_EQ(area_count(), count);
+    expect_lines(&count);
     Map map;
     ASSERT_OK(acre_mmap_anon(101 * page(), ACRE_READ_WRITE, nullptr, &map));
     for (size_t i = 1; i < 101; i += 2)
         ASSERT_OK(acre_mmap_protect(&map, i * page(), page(), ACRE_READ));
     uint64_t more = 0;
-    ASSERT_OK(acre_area_count(&more));
-    EXPECT_EQ(area_count(), more);
+    expect_lines(&more);
     EXPECT_GE(more, count + 100);
 }
 

@@ -162,6 +162,7 @@ acre_status unmap(acre_mmap *map, size_t)
     return acre_mmap_unmap(map);
 }
 
+// Explicit huge pages are the kernel's special memory in some of what is told of them: '?' there.
 // clang-format off
 const Row rows[] = {
   //                                               anonymous
@@ -181,7 +182,7 @@ const Row rows[] = {
   //                                               | | | | | | | | | | | | | | adopted
   //                                               | | | | | | | | | | | | | | | adopted reservation
   //                                               | | | | | | | | | | | | | | | | droppable
-  //                                               | | | | | | | | | | | | | | | | | shared anonymous
+  //                                               | | | | | | | | | | | | | | | | | shared memory
   //                                               | | | | | | | | | | | | | | | | | | empty
   {"commit",        whole<acre_mmap_commit>,      "+ s s + + + + + s s s s S S s + + s r", true},
   {"commit_as",     commit_as,                    "+ s s + + + + + s s s s S S s + + s r", true},
@@ -200,7 +201,7 @@ const Row rows[] = {
   {"discard lazy",  discard<ACRE_DISCARD_LAZY>,   "+ + s + + ? + + + + ? + + S + + + + r", true},
   {"populate",      whole<acre_mmap_populate>,    "+ + + x x + + x + + + + + + + x + + r", true},
   {"lock",          whole<acre_mmap_lock>,        "+ + + x x + + x + + + + + + + x s + r", true},
-  {"lock_on_fault", whole<acre_mmap_lock_on_fault>,  "+ + + + + + + + + + + + + + + + s + r", true},
+  {"lock_on_fault", whole<acre_mmap_lock_on_fault>,"+ + + + + + + + + + + + + + + + s + r", true},
   {"unlock",        whole<acre_mmap_unlock>,      "+ + + + + + + + + + + + + + + + + + r", true},
   {"flush",         flush<ACRE_FLUSH_WAIT>,       "+ + + + + + + + + + + + + + + + + + r", true},
   {"flush async",   flush<ACRE_FLUSH_ASYNC>,      "+ + + + + + + + + + + + + + + + + + r", true},
@@ -208,7 +209,7 @@ const Row rows[] = {
   {"guard",         guard,                        "+ + + + + + + + + + ? + g S + + s + r", true},
   {"unguard",       unguard,                      "+ + + + + + + + + + ? + + S + + s + r", true},
   {"NORMAL",        advise<ACRE_ADVISE_NORMAL>,   "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
-  {"SEQUENTIAL",    advise<ACRE_ADVISE_SEQUENTIAL>,  "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
+  {"SEQUENTIAL",    advise<ACRE_ADVISE_SEQUENTIAL>"? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
   {"RANDOM",        advise<ACRE_ADVISE_RANDOM>,   "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
   {"WILL_NEED",     advise<ACRE_ADVISE_WILL_NEED>,"? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
   {"COLD",          advise<ACRE_ADVISE_COLD>,     "? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? r", true},
@@ -219,9 +220,9 @@ const Row rows[] = {
   {"NO_DUMP",       advise<ACRE_ADVISE_NO_DUMP>,  "+ + + + + + + + + + + + + + + + + + r", true},
   {"DUMP",          advise<ACRE_ADVISE_DUMP>,     "+ + + + + + + + + + + + + + + + x + r", true},
   {"DONT_FORK",     advise<ACRE_ADVISE_DONT_FORK>,"+ + + + + + + + + + + + + S + + + + r", true},
-  {"DO_FORK",       advise<ACRE_ADVISE_DO_FORK>,  "+ + + + + + + + + + + + + + + + + + r", true},
-  {"WIPE_ON_FORK",  advise<ACRE_ADVISE_WIPE_ON_FORK>,"+ x x + + ? + m x x x x + S + + + x r", true},
-  {"KEEP_ON_FORK",  advise<ACRE_ADVISE_KEEP_ON_FORK>,"+ + + + + + + + + + + + + + + + x + r", true},
+  {"DO_FORK",       advise<ACRE_ADVISE_DO_FORK>,  "+ + + + + ? + + + + + + + + + + + + r", true},
+  {"WIPE_ON_FORK",  advise<ACRE_ADVISE_WIPE_ON_FOR"+ x x + + ? + m x x x x + S + + + x r", true},
+  {"KEEP_ON_FORK",  advise<ACRE_ADVISE_KEEP_ON_FOR"+ + + + + + + + + + + + + + + + x + r", true},
   {"unmap",         unmap,                        "+ + + + + + + + + + + + S S + + + + +", false},
 };
 // clang-format on
