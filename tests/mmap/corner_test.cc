@@ -221,8 +221,8 @@ const Row rows[] = {
   {"DUMP",          advise<ACRE_ADVISE_DUMP>,     "+ + + + + + + + + + + + + + + + x + r", true},
   {"DONT_FORK",     advise<ACRE_ADVISE_DONT_FORK>,"+ + + + + + + + + + + + + S + + + + r", true},
   {"DO_FORK",       advise<ACRE_ADVISE_DO_FORK>,  "+ + + + + ? + + + + + + + + + + + + r", true},
-  {"WIPE_ON_FORK",  advise<ACRE_ADVISE_WIPE_ON_FOR"+ x x + + ? + m x x x x + S + + + x r", true},
-  {"KEEP_ON_FORK",  advise<ACRE_ADVISE_KEEP_ON_FOR"+ + + + + + + + + + + + + + + + x + r", true},
+  {"WIPE_ON_FORK",  advise<ACRE_ADVISE_WIPE_ON_FORK>,"+ x x + + ? + m x x x x + S + + + x r", true},
+  {"KEEP_ON_FORK",  advise<ACRE_ADVISE_KEEP_ON_FORK>,"+ + + + + + + + + + + + + + + + x + r", true},
   {"unmap",         unmap,                        "+ + + + + + + + + + + + S S + + + + +", false},
 };
 // clang-format on
