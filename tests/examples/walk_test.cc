@@ -10,10 +10,13 @@
 #include <cstring>
 
 #include "tests/examples/concordance.h"
+#include "tests/support/support.h"
 
 using namespace acre_test;
 
 namespace {
+
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
 
 const size_t MANY = 2500;
 

@@ -8,6 +8,8 @@ using namespace acre_test;
 
 namespace {
 
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+
 struct Pair {
     acre_advice advice;
     acre_advice undo;

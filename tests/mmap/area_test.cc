@@ -26,6 +26,8 @@ using namespace acre_test;
 
 namespace {
 
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+
 // A view that closes with its scope.
 struct View : acre_areas {
     explicit View(acre_process process = 0) : acre_areas()

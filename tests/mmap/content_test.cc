@@ -10,6 +10,8 @@ using namespace acre_test;
 
 namespace {
 
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+
 TEST(Discard, private_memory_reads_zero_and_returns_its_pages)
 {
     Map map;

@@ -16,6 +16,8 @@ using namespace acre_test;
 
 namespace {
 
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+
 struct Demand {
     uint32_t flag;
     const char *vm_flag;

@@ -27,6 +27,8 @@ using namespace acre_test;
 
 namespace {
 
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+
 // Which call fails, and how.
 struct Steps {
     int armed;  // while a call of the library is under way

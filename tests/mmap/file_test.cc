@@ -11,6 +11,8 @@ using namespace acre_test;
 
 namespace {
 
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+
 // A descriptor that closes with its scope.
 struct Descriptor {
     explicit Descriptor(int opened) : file(opened)

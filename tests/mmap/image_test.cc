@@ -17,6 +17,8 @@ using namespace acre_test;
 
 namespace {
 
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+
 // Filled with a byte for each page: 1, 2, 3, …
 struct Image : acre_image {
     explicit Image(size_t pages) : acre_image()

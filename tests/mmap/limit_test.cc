@@ -8,6 +8,8 @@ using namespace acre_test;
 
 namespace {
 
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+
 // Fills the process with areas up to the limit; how it went is the child's exit status.
 struct Crowd {
     acre_mmap map = {};

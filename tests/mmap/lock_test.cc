@@ -7,6 +7,8 @@ using namespace acre_test;
 
 namespace {
 
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+
 // ---- lock, lock on fault, unlock ----------------------------------------------------------------
 
 TEST(Lock, brings_and_holds_the_pages_that_hold_the_bytes)

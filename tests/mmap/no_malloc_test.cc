@@ -14,6 +14,8 @@ using namespace acre_test;
 
 namespace {
 
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+
 // Nothing in here may allocate, so nothing in here is an assertion: the calls that did not go as
 // they should are counted.
 struct Expect {

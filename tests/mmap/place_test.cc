@@ -5,6 +5,8 @@ using namespace acre_test;
 
 namespace {
 
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+
 TEST(Place, a_wish_is_taken_when_it_is_free)
 {
     acre_mmap_opts opts = {};

@@ -5,6 +5,8 @@ using namespace acre_test;
 
 namespace {
 
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+
 constexpr size_t MiB = size_t{1} << 20;
 
 // More than the machine has, in a form that fits its addresses.

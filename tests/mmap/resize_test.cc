@@ -9,6 +9,8 @@ using namespace acre_test;
 
 namespace {
 
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+
 // A map whose neighbour behind is taken or free, as wanted: cut out of a reservation.
 struct Room {
     acre_mmap before = {};  // an anonymous or other map is put here, at the start

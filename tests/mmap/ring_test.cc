@@ -13,6 +13,8 @@ using namespace acre_test;
 
 namespace {
 
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+
 // Read anew: the compiler does not know that the views alias.
 char read_at(const acre_mmap &map, size_t at)
 {

@@ -12,6 +12,8 @@
 
 namespace {
 
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+
 #define STEP(number, condition) \
     do {                        \
         if (!(condition))       \

@@ -13,6 +13,8 @@
 
 namespace {
 
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+
 // The number of the first step that failed, for a child's exit status.
 #define STEP(number, condition) \
     do {                        \

@@ -11,6 +11,8 @@
 
 namespace {
 
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+
 class Overflow : public testing::TestWithParam<acre_guard_kind> {
   protected:
     void SetUp() override

@@ -1,6 +1,7 @@
 #include "tests/support/support.h"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -145,18 +146,49 @@ bool readable(const void *address)
     return ok;
 }
 
-bool emulated()
+static bool under_valgrind()
 {
-    // Valgrind maps a library of its own into the program, and keeps its own account of areas.
+    // Valgrind maps a library of its own into the program.
     std::ifstream in("/proc/self/maps");
     std::string line;
     while (std::getline(in, line)) {
         if (line.find("/vgpreload_") != std::string::npos)
             return true;
     }
+    return false;
+}
+
+bool emulated()
+{
     // VmFlags come from the kernel itself; emulators do not write them.
     int here = 0;
-    return vm_flags(&here).empty();
+    return under_valgrind() || vm_flags(&here).empty();
+}
+
+namespace {
+
+// Before each test, so that each is reported as skipped.
+class Skipping : public testing::EmptyTestEventListener {
+  public:
+    explicit Skipping(const char *reason) : reason_(reason)
+    {
+    }
+    void OnTestStart(const testing::TestInfo &) override
+    {
+        GTEST_SKIP() << reason_;
+    }
+
+  private:
+    const char *reason_;
+};
+
+}  // namespace
+
+int skip_under_valgrind(const char *reason)
+{
+    if (under_valgrind())
+        testing::UnitTest::GetInstance()->listeners().Append(new Skipping(reason));
+    return 1;
 }
 
 }  // namespace acre_test

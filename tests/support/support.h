@@ -41,6 +41,13 @@ bool readable(const void *address);
 /// True under Valgrind, qemu-user and the like, where areas and flags are not the kernel's own.
 bool emulated();
 
+/// Skips every test of a program under Valgrind; answers 1.
+int skip_under_valgrind(const char *reason);
+
 }  // namespace acre_test
+
+/// For a file of tests that read faults, areas or limits which Valgrind keeps its own account of.
+#define SKIP_UNDER_VALGRIND(reason) \
+    [[maybe_unused]] const int skips_under_valgrind = acre_test::skip_under_valgrind(reason)
 
 #endif  // ACRE_TESTS_SUPPORT_SUPPORT_H_
