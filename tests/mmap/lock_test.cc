@@ -297,6 +297,8 @@ TEST(LockLimit, refuses_a_lock_and_leaves_nothing_locked)
 
 TEST(LockLimit, refuses_locked_maps_and_leaves_nothing_behind)
 {
+    if (kThreadSanitized)
+        GTEST_SKIP() << "the sanitizer maps memory of its own beside each map";
     File file(std::string(16 * page(), 'f'));
     with_a_limit_of_8_pages([&] {
         acre_mmap untouched = {};
@@ -388,6 +390,8 @@ TEST(LockLimit, a_hidden_page_keeps_its_bytes_when_its_commit_is_refused)
 
 TEST(LockLimit, refuses_growth_and_leaves_the_map_as_it_was)
 {
+    if (kThreadSanitized)
+        GTEST_SKIP() << "the sanitizer maps memory of its own beside each map";
     with_a_limit_of_8_pages([] {
         acre_mmap map = {};
         acre_mmap_opts opts = flags(ACRE_MAP_LOCKED);

@@ -55,6 +55,13 @@ struct Map : acre_mmap {
     }
 };
 
+/// Under ThreadSanitizer, which maps memory of its own beside each map that it is told of.
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kThreadSanitized = true;
+#else
+constexpr bool kThreadSanitized = false;
+#endif
+
 inline acre_mmap_opts flags(uint32_t value)
 {
     acre_mmap_opts opts = {};
