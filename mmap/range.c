@@ -211,25 +211,25 @@ acre_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
 }
 
 // Where pages are emptied behind the program's back, guards would be, too.
-static int
-may_be_guarded(const acre_mmap *map)
-{
-    return (map->flags & (ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE)) == 0 &&
-           (map->private_[0] & WIPED) == 0;
-}
-
-acre_status
-acre_mmap_guard(acre_mmap *map, size_t offset, size_t length)
+static acre_status
+check_guard(const acre_mmap *map, size_t offset, size_t length)
 {
     acre_status status = check_pages(map, offset, length);
     if (status == ACRE_OK)
         status = check_destroyable(map);
     if (status != ACRE_OK)
         return status;
-    if (!may_be_guarded(map))
-        return ACRE_BAD_STATE;
-    if (length == 0)
-        return ACRE_OK;
+    int emptied = (map->flags & (ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE)) != 0 ||
+                  (map->private_[0] & WIPED) != 0;
+    return emptied ? ACRE_BAD_STATE : ACRE_OK;
+}
+
+acre_status
+acre_mmap_guard(acre_mmap *map, size_t offset, size_t length)
+{
+    acre_status status = check_guard(map, offset, length);
+    if (status != ACRE_OK || length == 0)
+        return status;
 
     uint32_t kind;
     status = port_guard(map, at(map, offset), length, &kind);
@@ -247,15 +247,9 @@ acre_mmap_guard(acre_mmap *map, size_t offset, size_t length)
 acre_status
 acre_mmap_unguard(acre_mmap *map, size_t offset, size_t length)
 {
-    acre_status status = check_pages(map, offset, length);
-    if (status == ACRE_OK)
-        status = check_destroyable(map);
-    if (status != ACRE_OK)
+    acre_status status = check_guard(map, offset, length);
+    if (status != ACRE_OK || length == 0)
         return status;
-    if (!may_be_guarded(map))
-        return ACRE_BAD_STATE;
-    if (length == 0)
-        return ACRE_OK;
     return of_sealed(map, port_unguard(map, at(map, offset), length, !is_uniform(map)));
 }
 
