@@ -8,22 +8,13 @@
 
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include "acre/area.h"
 #include "acre/page.h"
+#include "bench/check.h"
 
 namespace {
-
-void
-check(bool ok)
-{
-    if (!ok) {
-        std::perror("bench");
-        std::exit(1);
-    }
-}
 
 // The process as it is, or with areas up to about 60 000.
 class Crowd {

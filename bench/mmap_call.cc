@@ -4,11 +4,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <cstdlib>
-
 #include "acre/mmap.h"
 #include "acre/page.h"
+#include "bench/check.h"
 
 namespace {
 
@@ -16,24 +14,6 @@ constexpr size_t kRange = 64 * 1024;
 constexpr int kGuardInstall = 102;
 constexpr int kGuardRemove = 103;
 constexpr int kPopulateWrite = 23;
-
-void
-check(bool ok)
-{
-    if (!ok) {
-        std::perror("bench");
-        std::exit(1);
-    }
-}
-
-void
-check(acre_status status)
-{
-    if (status != ACRE_OK) {
-        std::fprintf(stderr, "bench: %s\n", acre_status_text(status));
-        std::exit(1);
-    }
-}
 
 void *
 map_bare(size_t size, int protection, int extra = 0, void *address = nullptr)

@@ -2,33 +2,14 @@
 #include <benchmark/benchmark.h>
 #include <sys/mman.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "acre/mmap.h"
 #include "acre/page.h"
+#include "bench/check.h"
 
 namespace {
-
-void
-check(bool ok)
-{
-    if (!ok) {
-        std::perror("bench");
-        std::exit(1);
-    }
-}
-
-void
-check(acre_status status)
-{
-    if (status != ACRE_OK) {
-        std::fprintf(stderr, "bench: %s\n", acre_status_text(status));
-        std::exit(1);
-    }
-}
 
 // Every other page of a map; touched or not.
 struct Ranges {

@@ -7,35 +7,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 
 #include "acre/image.h"
 #include "acre/page.h"
+#include "bench/check.h"
 
 namespace {
 
 constexpr size_t kMiB = 1 << 20;
-
-void
-check(bool ok)
-{
-    if (!ok) {
-        std::perror("bench");
-        std::exit(1);
-    }
-}
-
-void
-check(acre_status status)
-{
-    if (status != ACRE_OK) {
-        std::fprintf(stderr, "bench: %s\n", acre_status_text(status));
-        std::exit(1);
-    }
-}
 
 // The state, as an image and as plain memory.
 struct State {

@@ -263,9 +263,7 @@ map_apart(const port_request *request, void **base)
 {
     void *found = NULL;
     acre_status status = map_at(request, NULL, 0, &found);
-    uintptr_t first = (uintptr_t)found;
-    uintptr_t target = (uintptr_t)request->address;
-    if (status != ACRE_OK || first >= target + request->size || target >= first + request->size) {
+    if (status != ACRE_OK || !linux_overlap(found, request->address, request->size)) {
         *base = found;
         return status;
     }
@@ -330,23 +328,42 @@ linux_build(const port_request *request, void **base, uint32_t *granted)
     return status;
 }
 
+// Explicit huge pages are missed only after the kernel has taken the old map away.
+static int
+is_replaced_whole(const port_request *request)
+{
+    int huge = request->flags & ACRE_MAP_HUGE && (request->flags & ACRE_IS_RESERVATION) == 0;
+    return (request->flags & PREPARED) == 0 && !huge && request->node_plus_one == 0 &&
+           request->name == NULL;
+}
+
+static acre_status
+replace(const port_request *request, void **base, uint32_t *granted)
+{
+    *granted = request->flags & ~(uint32_t)ACRE_MAP_REPLACE;
+    acre_status status = map_at(request, request->address, MAP_FIXED, base);
+    if (status == ACRE_OK)
+        status = check_file(request, *base);
+    return status == ACRE_OK && !is_replaced_whole(request) ? linux_prepare(*base, request, granted)
+                                                            : status;
+}
+
 static acre_status
 build_in_place(const port_request *request, void **base, uint32_t *granted)
 {
-    if (request->flags & ACRE_MAP_REPLACE && (request->flags & PREPARED) == 0 &&
-        request->node_plus_one == 0 && request->name == NULL) {
-        *granted = request->flags & ~(uint32_t)ACRE_MAP_REPLACE;
-        acre_status mapped = map_at(request, request->address, MAP_FIXED, base);
-        return mapped == ACRE_OK ? check_file(request, *base) : mapped;
-    }
+    if (request->flags & ACRE_MAP_REPLACE && is_replaced_whole(request))
+        return replace(request, base, granted);
     acre_status status = linux_build(request, base, granted);
     if (status != ACRE_OK || (request->flags & ACRE_MAP_REPLACE) == 0)
         return status;
-    status = linux_explain(sys_move(*base, request->size, request->address));
+    status = sys_move(*base, request->size, request->address);
     if (status != ACRE_OK)
         (void)sys_munmap(*base, request->size);
+    // Kernels before 5.16 do not move explicit huge pages.
+    if (status == -EINVAL && request->flags & ACRE_MAP_HUGE)
+        return replace(request, base, granted);
     *base = request->address;
-    return status;
+    return linux_explain(status);
 }
 
 acre_status
@@ -447,8 +464,8 @@ map_huge_parts(acre_mmap *map, uintptr_t start, uintptr_t end, acre_range *parts
             acre_mmap mapped;
             request.address = (void *)at;
             request.size = part_end - at;
-            // Noted before: the kernel takes the old pages away first, and only then sees that the
-            // pool is short.
+            // Noted before: a kernel that does not move huge pages takes the old ones away first,
+            // and only then sees that the pool is short.
             parts[*count].base = (void *)at;
             parts[(*count)++].length = part_end - at;
             status = port_map(&request, &mapped);

@@ -234,6 +234,15 @@ linux_is_committable(const acre_mmap *map)
            (map->flags & (ACRE_IS_ADOPTED | ACRE_IS_RESERVATION)) != ACRE_IS_ADOPTED;
 }
 
+// Whether two ranges of `size` bytes have addresses in common.
+static inline int
+linux_overlap(const void *one, const void *other, size_t size)
+{
+    uintptr_t low = (uintptr_t)one < (uintptr_t)other ? (uintptr_t)one : (uintptr_t)other;
+    uintptr_t high = (uintptr_t)one < (uintptr_t)other ? (uintptr_t)other : (uintptr_t)one;
+    return high - low < size;
+}
+
 // Addresses held by an inaccessible map, at a multiple of `alignment`; a wish for where.
 acre_status linux_hold(size_t size, size_t alignment, void *wish, void **base);
 // A map with all that it must have, and the flags that were granted; with REPLACE off its place, to

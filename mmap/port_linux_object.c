@@ -54,28 +54,37 @@ map_views(const port_request *request, int file, char *base)
     return linux_explain(status);
 }
 
+// Off the place that the views will be moved to, at a multiple of their page size.
+static acre_status
+hold_apart(const port_request *request, void **base)
+{
+    size_t size = 2 * request->size;
+    void *found = NULL;
+    acre_status status = linux_hold(size, request->page_size, NULL, &found);
+    if (status != ACRE_OK || !linux_overlap(found, request->address, size)) {
+        *base = found;
+        return status;
+    }
+    status = hold_apart(request, base);
+    (void)sys_munmap(found, size);
+    return status;
+}
+
 static acre_status
 hold_room(const port_request *request, void **base)
 {
     size_t size = 2 * request->size;
-    uint32_t demanded = request->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE);
-    if (demanded == 0)
+    if (request->flags & ACRE_MAP_REPLACE)
+        return hold_apart(request, base);
+    if ((request->flags & ACRE_MAP_FIXED) == 0)
         return linux_hold(size, request->alignment, request->address, base);
     port_request room = {
         .address = request->address,
         .size = size,
         .alignment = request->alignment,
         .page_size = port_page_size(),
-        .flags = ACRE_IS_RESERVATION | demanded,
+        .flags = ACRE_IS_RESERVATION | ACRE_MAP_FIXED,
     };
-    // Huge pages are mapped at their multiples only, which a room somewhere else need not be.
-    if (request->flags & ACRE_MAP_HUGE) {
-        acre_mmap held;
-        acre_status status = port_map(&room, &held);
-        if (status == ACRE_OK)
-            *base = held.base;
-        return status;
-    }
     uint32_t granted;
     return linux_build(&room, base, &granted);
 }
@@ -97,6 +106,37 @@ move_views(char *base, size_t lap, char *target)
     return linux_explain(status);
 }
 
+// Both views with all that they must have, at `base`; nothing is left of them when that fails.
+static acre_status
+build_views(const port_request *request, int file, void *base, uint32_t *flags)
+{
+    port_request whole = *request;
+    whole.size = 2 * request->size;
+    whole.access = ACRE_READ_WRITE;
+    acre_status status = map_views(request, file, base);
+    if (status == ACRE_OK)
+        status = linux_prepare(base, &whole, flags);
+    if (status != ACRE_OK)
+        (void)sys_munmap(base, whole.size);
+    return status;
+}
+
+static acre_status
+build_ring(const port_request *request, int file, void **base, uint32_t *flags)
+{
+    acre_status status = hold_room(request, base);
+    if (status == ACRE_OK)
+        status = build_views(request, file, *base, flags);
+    if (status != ACRE_OK || (request->flags & ACRE_MAP_REPLACE) == 0)
+        return status;
+    status = move_views(*base, request->size, request->address);
+    *base = request->address;
+    // Kernels before 5.16 do not move explicit huge pages.
+    if (status == -EINVAL && request->flags & ACRE_MAP_HUGE)
+        status = build_views(request, file, *base, flags);
+    return status;
+}
+
 acre_status
 port_ring(const port_request *request, acre_mmap *out)
 {
@@ -106,31 +146,12 @@ port_ring(const port_request *request, acre_mmap *out)
     if (file < 0)
         return file;
     void *base;
-    acre_status status = hold_room(request, &base);
-    if (status != ACRE_OK) {
-        sys_close(file);
-        return status;
-    }
-
-    port_request whole = *request;
-    whole.size = 2 * request->size;
-    whole.access = ACRE_READ_WRITE;
     uint32_t flags =
         (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RING | named;
-    status = map_views(request, file, base);
+    acre_status status = build_ring(request, file, &base, &flags);
     sys_close(file);
-    if (status == ACRE_OK)
-        status = linux_prepare(base, &whole, &flags);
-    if (status != ACRE_OK) {
-        (void)sys_munmap(base, whole.size);
+    if (status != ACRE_OK)
         return status;
-    }
-    if (request->flags & ACRE_MAP_REPLACE && base != request->address) {
-        status = move_views(base, request->size, request->address);
-        if (status != ACRE_OK)
-            return status;
-        base = request->address;
-    }
     out->base = base;
     out->flags = flags;
     return ACRE_OK;

@@ -1,5 +1,7 @@
 // Huge pages: transparent ones as a wish, explicit ones from their pool, everything in whole ones.
+#include <atomic>
 #include <fstream>
+#include <thread>
 #include <vector>
 
 #include "mmap/port.h"
@@ -302,6 +304,59 @@ TEST(ExplicitHuge, a_commit_that_the_pool_cannot_fill_takes_nothing)
     });
 }
 
+TEST(ExplicitHuge, a_refused_commit_never_gives_its_addresses_away)
+{
+    with_pages(1, [](size_t size) {
+        if (number_in(pool(size, "nr_overcommit_hugepages")) != 0)
+            GTEST_SKIP() << "the pool grows by itself";
+        Map map;
+        acre_mmap_opts opts = of_size(size);
+        size_t whole = (static_cast<size_t>(free_pages(size)) + 1) * size;
+        ASSERT_OK(acre_mmap_reserve(whole, ACRE_READ_WRITE, &opts, &map));
+        std::atomic<bool> done(false);
+        std::atomic<int> landed(0);
+        std::thread other([&] {
+            while (!done) {
+                acre_mmap intruder = {};
+                acre_mmap_opts fixed = flags(ACRE_MAP_FIXED);
+                fixed.address = map.base;
+                if (acre_mmap_anon(page(), ACRE_READ, &fixed, &intruder) == -EEXIST)
+                    continue;
+                landed++;
+                if (acre_mmap_unmap(&intruder) != ACRE_OK)
+                    landed++;
+            }
+        });
+        int refused = 0;
+        for (int i = 0; i < 200; i++)
+            refused += acre_mmap_commit(&map, 0, whole) == -ENOMEM;
+        done = true;
+        other.join();
+        EXPECT_EQ(200, refused);
+        EXPECT_EQ(0, landed);
+    });
+}
+
+TEST(ExplicitHuge, a_refused_replacement_leaves_what_was_there)
+{
+    with_pages(1, [](size_t size) {
+        if (number_in(pool(size, "nr_overcommit_hugepages")) != 0)
+            GTEST_SKIP() << "the pool grows by itself";
+        Map there;
+        acre_mmap_opts opts = flags(0);
+        opts.alignment = size;
+        size_t whole = (static_cast<size_t>(free_pages(size)) + 1) * size;
+        ASSERT_OK(acre_mmap_anon(whole, ACRE_READ_WRITE, &opts, &there));
+        bytes(there)[1] = 1;
+        acre_mmap untouched = {};
+        opts = of_size(size, ACRE_MAP_REPLACE);
+        opts.address = there.base;
+        expect_refused(-ENOMEM, untouched,
+                       [&] { return acre_mmap_anon(whole, ACRE_READ_WRITE, &opts, &untouched); });
+        EXPECT_EQ(1, bytes(there)[1]);
+    });
+}
+
 TEST(ExplicitHuge, of_anonymous_maps_come_back_huge)
 {
     with_pages(2, [](size_t size) {
@@ -354,6 +409,27 @@ TEST(ExplicitHuge, make_a_ring)
         EXPECT_EQ(before - 1, free_pages(size));
         bytes(map)[5] = 5;
         EXPECT_EQ(5, static_cast<volatile char *>(map.base)[size + 5]);
+        ASSERT_OK(acre_mmap_unmap(&map));
+        EXPECT_EQ(before, free_pages(size));
+    });
+}
+
+TEST(ExplicitHuge, make_a_ring_in_place_of_another_map)
+{
+    with_pages(1, [](size_t size) {
+        uint64_t before = free_pages(size);
+        acre_mmap there = {}, map = {};
+        acre_mmap_opts opts = flags(0);
+        opts.alignment = size;
+        ASSERT_OK(acre_mmap_anon(2 * size, ACRE_READ_WRITE, &opts, &there));
+        opts = of_size(size, ACRE_MAP_REPLACE);
+        opts.address = there.base;
+        ASSERT_OK(acre_mmap_ring(1, &opts, &map));
+        EXPECT_EQ(there.base, map.base);
+        EXPECT_EQ(size, smaps_bytes(map.base, "KernelPageSize"));
+        bytes(map)[5] = 5;
+        EXPECT_EQ(5, static_cast<volatile char *>(map.base)[size + 5]);
+        EXPECT_EQ(before - 1, free_pages(size));
         ASSERT_OK(acre_mmap_unmap(&map));
         EXPECT_EQ(before, free_pages(size));
     });
