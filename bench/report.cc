@@ -13,10 +13,7 @@
 
 namespace {
 
-struct Question {
-    std::string name;
-    std::vector<std::pair<std::string, double>> fastest;  // peer, nanoseconds an item
-};
+using Times = std::map<std::string, double>;  // of each peer: nanoseconds an item, the fastest run
 
 class Report : public benchmark::BenchmarkReporter {
   public:
@@ -42,8 +39,8 @@ class Report : public benchmark::BenchmarkReporter {
     {
         std::printf("\n%-44s %-22s %12s %12s %9s\n", "question", "peer", "peer ns", "acre ns",
                     "ratio");
-        for (const Question &question : questions_)
-            print(question);
+        for (const auto &question : questions_)
+            print(question.first, question.second);
     }
 
   private:
@@ -64,46 +61,25 @@ class Report : public benchmark::BenchmarkReporter {
         size_t slash = name.rfind('/');
         if (slash == std::string::npos)
             return;
-        Question *question = find(name.substr(0, slash));
-        std::string peer = name.substr(slash + 1);
-        for (auto &entry : question->fastest) {
-            if (entry.first == peer) {
-                entry.second = std::min(entry.second, nanoseconds(run));
-                return;
-            }
-        }
-        question->fastest.emplace_back(peer, nanoseconds(run));
-    }
-
-    Question *
-    find(const std::string &name)
-    {
-        for (Question &question : questions_) {
-            if (question.name == name)
-                return &question;
-        }
-        questions_.push_back({name, {}});
-        return &questions_.back();
+        auto added =
+            questions_[name.substr(0, slash)].emplace(name.substr(slash + 1), nanoseconds(run));
+        added.first->second = std::min(added.first->second, nanoseconds(run));
     }
 
     static void
-    print(const Question &question)
+    print(const std::string &question, const Times &times)
     {
-        double ours = 0;
-        for (const auto &entry : question.fastest) {
-            if (entry.first == "acre")
-                ours = entry.second;
-        }
-        for (const auto &entry : question.fastest) {
-            if (entry.first == "acre" && question.fastest.size() > 1)
+        auto found = times.find("acre");
+        double ours = found == times.end() ? 0 : found->second;
+        for (const auto &time : times) {
+            if (time.first == "acre" && times.size() > 1)
                 continue;
-            std::printf("%-44s %-22s %12.2f %12.2f %8.2fx\n", question.name.c_str(),
-                        entry.first.c_str(), entry.second, ours,
-                        ours > 0 ? entry.second / ours : 0.0);
+            std::printf("%-44s %-22s %12.2f %12.2f %8.2fx\n", question.c_str(), time.first.c_str(),
+                        time.second, ours, ours > 0 ? time.second / ours : 0.0);
         }
     }
 
-    std::vector<Question> questions_;
+    std::map<std::string, Times> questions_;
 };
 
 }  // namespace

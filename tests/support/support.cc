@@ -53,7 +53,8 @@ size_t kilobytes(std::istream &in, const std::string &key)
 
 size_t area_count()
 {
-    // Without allocating: an allocator would now and then map an area of its own between two counts.
+    // Without allocating: an allocator would now and then map an area of its own between two
+    // counts.
     char bytes[4096];
     std::string_view vsyscall = "[vsyscall]\n";
     size_t lines = 0;
