@@ -53,12 +53,12 @@ bool fails(int usual)
 
 extern "C" {
 
-#define WRAP(usual, failure, type, name, parameters, arguments)  \
-    type __real_##name parameters;                               \
-    type __wrap_##name parameters;                               \
-    type __wrap_##name parameters                                \
-    {                                                            \
-        return fails(usual) ? failure : __real_##name arguments; \
+#define WRAP(usual, failure, type, name, parameters, arguments)    \
+    type __real_##name parameters;                                 \
+    type __wrap_##name parameters;                                 \
+    type __wrap_##name parameters                                  \
+    {                                                              \
+        return fails(usual) ? (failure) : __real_##name arguments; \
     }
 
 WRAP(ENOMEM, MAP_FAILED, void *, mmap64, (void *a, size_t b, int c, int d, int e, off64_t f),
@@ -94,7 +94,7 @@ int __wrap_munmap(void *base, size_t size)
         for (long &each : word)                                              \
             each = va_arg(list, long);                                       \
         va_end(list);                                                        \
-        return fails(usual) ? failure : __real_##name call;                  \
+        return fails(usual) ? (failure) : __real_##name call;                \
     }
 #define COMMA ,
 

@@ -108,7 +108,7 @@ bool limit_locks(size_t pages);
 /// A file in the test's folder, removed with its scope.
 class File {
   public:
-    explicit File(const std::string &content, const std::string &name = "file");
+    explicit File(const std::string &text, const std::string &name = "file");
     ~File();
     File(const File &) = delete;
     File &operator=(const File &) = delete;
