@@ -56,7 +56,8 @@ TEST_P(InlineFunctions, zeroed_blocks_are_zero_where_dirt_was_given_back)
     const char zeros[1000] = {};
     EXPECT_EQ(0, std::memcmp(zeros, use.zalloc(&arena, sizeof zeros, 8), sizeof zeros));
     EXPECT_EQ(0.0, *use.new_double(&arena));
-    EXPECT_EQ(0, std::memcmp(zeros, use.new_doubles(&arena, 100), 100 * sizeof(double)));
+    const void *doubles = use.new_doubles(&arena, 100);
+    EXPECT_EQ(0, std::memcmp(zeros, doubles, 100 * sizeof(double)));
 }
 
 TEST_P(InlineFunctions, impossible_sizes_give_null)

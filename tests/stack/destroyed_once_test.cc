@@ -119,6 +119,7 @@ TEST(Destroy, OneOfManyThreadsIsFirst)
         std::atomic<int> done{0};
         std::atomic<int> stale{0};
         std::vector<std::thread> all;
+        all.reserve(threads);
         for (int i = 0; i < threads; i++) {
             all.emplace_back([&, copy = stack]() mutable {
                 waiting.fetch_sub(1);

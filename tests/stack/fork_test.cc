@@ -128,6 +128,7 @@ TEST(Fork, InTheMiddleOfOtherThreadsWorkLeavesTheChildWorking)
 {
     std::atomic<bool> stop{false};
     std::vector<std::thread> busy;
+    busy.reserve(2);
     for (int i = 0; i < 2; i++) {
         busy.emplace_back([&] {
             while (!stop.load()) {

@@ -50,6 +50,7 @@ size_t size_of(void *block)
 
 }  // namespace
 
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the C library's are reserved.
 extern "C" {
 void *malloc(size_t size)
 {
@@ -85,6 +86,7 @@ int posix_memalign(void **block, size_t alignment, size_t size)
     return *block != nullptr ? 0 : ENOMEM;
 }
 }
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)
 
 namespace acre_test {
 
