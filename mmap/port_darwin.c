@@ -94,20 +94,12 @@ map_file(const port_request *request, void **base)
             return status;
     }
     int fixed = claims || request->flags & ACRE_MAP_REPLACE ? MAP_FIXED : 0;
-    acre_status status =
-        sys_mmap(at, request->size, posix_protection(request->access), kind | fixed,
-                 (int)request->file, request->offset, base);
+    acre_status status = sys_mmap(at, request->size, posix_protection(request->access),
+                                  kind | fixed, (int)request->file, request->offset, base);
     if (status != ACRE_OK) {
         if (claims)
             (void)sys_munmap(at, request->size);
-        // A folder or a pipe is told as an invalid argument.
-        struct stat file;
-        int saved = errno;
-        if (status == -EINVAL && fstat((int)request->file, &file) == 0 && !S_ISREG(file.st_mode) &&
-            !S_ISCHR(file.st_mode))
-            status = -ENODEV;
-        errno = saved;
-        return status;
+        return posix_explain_file(status, request->file);
     }
     if (request->flags & ACRE_MAP_DONT_FORK)
         status = sys_minherit(*base, request->size, VM_INHERIT_NONE);
@@ -364,9 +356,8 @@ posix_unlock(void *start, size_t length)
 acre_status
 port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
 {
-    uint32_t fork = advice == ACRE_ADVISE_DONT_FORK
-                        ? ACRE_MAP_DONT_FORK
-                        : map->flags & ~(uint32_t)ACRE_MAP_DONT_FORK;
+    uint32_t fork = advice == ACRE_ADVISE_DONT_FORK ? ACRE_MAP_DONT_FORK
+                                                    : map->flags & ~(uint32_t)ACRE_MAP_DONT_FORK;
     switch (advice) {
     case ACRE_ADVISE_NORMAL:
         return sys_madvise(start, length, MADV_NORMAL);

@@ -43,7 +43,8 @@ acre_status darwin_region(mach_port_t task, uintptr_t address, darwin_region_inf
 acre_status darwin_status(kern_return_t result);
 // Memory (object 0: of its own, else of a memory entry, from its beginning) at the place that is
 // asked for.
-acre_status darwin_map_memory(const port_request *request, mem_entry_name_port_t object, void **base);
+acre_status darwin_map_memory(const port_request *request, mem_entry_name_port_t object,
+                              void **base);
 
 // What becomes of a map's pages in the child of a fork.
 static inline vm_inherit_t

@@ -33,8 +33,8 @@ darwin_region(mach_port_t task, uintptr_t address, darwin_region_info *out)
         mach_vm_size_t size = 0;
         mach_msg_type_number_t count = VM_REGION_SUBMAP_INFO_COUNT_64;
         natural_t reached = depth;
-        kern_return_t result = mach_vm_region_recurse(
-            task, &start, &size, &reached, (vm_region_recurse_info_t)&out->info, &count);
+        kern_return_t result = mach_vm_region_recurse(task, &start, &size, &reached,
+                                                      (vm_region_recurse_info_t)&out->info, &count);
         if (result == KERN_INVALID_ADDRESS)
             return 0;
         // A task that has ended is told as an invalid one, or as an invalid argument.

@@ -57,8 +57,7 @@ port_ring(const port_request *request, acre_mmap *out)
     whole.size = 2 * request->size;
     whole.access = ACRE_READ_WRITE;
     port_request room = whole;
-    room.flags =
-        (request->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RESERVATION;
+    room.flags = (request->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RESERVATION;
     void *base = NULL;
     status = darwin_map_memory(&room, MACH_PORT_NULL, &base);
     if (status != ACRE_OK) {

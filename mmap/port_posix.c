@@ -83,6 +83,17 @@ posix_scratch_page(int protection)
 
 // ---- mapping ------------------------------------------------------------------------------------
 
+acre_status
+posix_explain_file(acre_status status, acre_file file)
+{
+    struct stat found;
+    int saved = errno;
+    int other = status == -EINVAL && fstat((int)file, &found) == 0 && !S_ISREG(found.st_mode) &&
+                !S_ISCHR(found.st_mode);
+    errno = saved;
+    return other ? -ENODEV : status;
+}
+
 static acre_status
 bring_in(const char *start, size_t length)
 {
@@ -236,10 +247,9 @@ next_block(pages *block)
         block->count = sizeof block->present;
     int saved = errno;
     // The type of the last parameter differs in sign.
-    acre_status status =
-        status_of(mincore((void *)block->start, block->count * port_page_size(),
-                          (void *)block->present),
-                  saved);
+    acre_status status = status_of(
+        mincore((void *)block->start, block->count * port_page_size(), (void *)block->present),
+        saved);
     return status == ACRE_OK ? 1 : status;
 }
 
@@ -545,7 +555,8 @@ port_resize(acre_mmap *map, size_t size, uint32_t how)
         return status;
     // Pages that differ from one another would be alike behind it.
     acre_area area;
-    int alike = (map->private_[1] & POSIX_CHANGED) == 0 && (map->flags & ACRE_HAS_PAGE_GUARDS) == 0 &&
+    int alike = (map->private_[1] & POSIX_CHANGED) == 0 &&
+                (map->flags & ACRE_HAS_PAGE_GUARDS) == 0 &&
                 port_area_at((uintptr_t)map->base, &area) == ACRE_OK &&
                 (uintptr_t)map->base + map->size <= area.end;
     return alike ? move(map, size) : ACRE_BAD_STATE;

@@ -9,6 +9,7 @@
 // In the symbol table these carry the library's prefix, as the port's functions do.
 #define posix_can acre_posix_can
 #define posix_empty_in_place acre_posix_empty_in_place
+#define posix_explain_file acre_posix_explain_file
 #define posix_image_hold acre_posix_image_hold
 #define posix_image_make acre_posix_image_make
 #define posix_image_release acre_posix_image_release
@@ -165,6 +166,8 @@ int posix_can(acre_capability what);
 // A page to try things on; NULL when there is none to be had now.
 void *posix_scratch_page(int protection);
 
+// What a refused map of `file` means: a folder or a pipe is told as an invalid argument.
+acre_status posix_explain_file(acre_status status, acre_file file);
 // In place of a part of `map`: pages of its kind without contents, with `access`, and what was
 // demanded for the map.
 acre_status posix_map_fresh(acre_mmap *map, void *start, size_t length, uint32_t access);
