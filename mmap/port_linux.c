@@ -107,7 +107,7 @@ place_on_node(void *base, size_t size, uint32_t node)
     // MPOL_PREFERRED: from elsewhere when the node is full.
     enum { PREFERRED = 1, LONG_BITS = 8 * sizeof(unsigned long) };
     unsigned long nodes[1024 / LONG_BITS] = {0};
-    if (node >= 1024)
+    if (LINUX_IS_ANDROID || node >= 1024)
         return 0;
     nodes[node / LONG_BITS] = 1ul << node % LONG_BITS;
     int saved = errno;
@@ -116,11 +116,23 @@ place_on_node(void *base, size_t size, uint32_t node)
 }
 
 static int
-give_name(void *base, size_t size, const char *name)
+set_name(void *base, size_t size, const char *name)
 {
     enum { SET_VMA = 0x53564d41, SET_VMA_ANON_NAME = 0 };
     int saved = errno;
     return status_of(prctl(SET_VMA, SET_VMA_ANON_NAME, base, size, name), saved) == ACRE_OK;
+}
+
+static int
+give_name(void *base, size_t size, const char *name)
+{
+    // Android's kernels before 5.10 keep the pointer, and read the program's memory whenever the
+    // name is shown.  Those that copy a name look at its characters, and refuse a bracket.
+    if (LINUX_IS_ANDROID && set_name(base, size, "[")) {
+        (void)set_name(base, size, NULL);
+        return 0;
+    }
+    return set_name(base, size, name);
 }
 
 acre_status

@@ -48,8 +48,17 @@ enum {
     LINUX_MADV_GUARD_REMOVE = 103,
     LINUX_MLOCK_ONFAULT = 1
 };
-// The same number on every architecture.
+// The same numbers on every architecture.
+#define LINUX_SYS_process_madvise 440
 #define LINUX_SYS_mseal 462
+
+// The filter that Android puts on its apps kills a process for a call that is not on its list
+// (mseal, process_madvise, all about NUMA nodes), instead of refusing it: none is tried there.
+#ifdef __ANDROID__
+enum { LINUX_IS_ANDROID = 1 };
+#else
+enum { LINUX_IS_ANDROID = 0 };
+#endif
 
 // `result` is that of a call that answers -1 on failure, `saved` the errno from before it.
 static inline acre_status
@@ -163,11 +172,18 @@ sys_read(int file, void *bytes, size_t count)
     return got == -1 ? status_of(-1, saved) : got;
 }
 
+// The C libraries differ in the type; the numbers have 32 bits.
+#ifdef __GLIBC__
+typedef unsigned long linux_ioctl_request;
+#else
+typedef int linux_ioctl_request;
+#endif
+
 static inline acre_status
 sys_ioctl(int file, unsigned long request, void *argument, int *answer)
 {
     int saved = errno;
-    int result = ioctl(file, request, argument);
+    int result = ioctl(file, (linux_ioctl_request)request, argument);
     if (result == -1)
         return status_of(-1, saved);
     *answer = result;

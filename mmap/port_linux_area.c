@@ -400,7 +400,7 @@ static acre_status
 rewind_text(int file)
 {
     int saved = errno;
-    return status_of(lseek(file, 0, SEEK_SET), saved);
+    return status_of(lseek(file, 0, SEEK_SET) == -1 ? -1 : 0, saved);
 }
 
 // Writes "/proc/PID/file"; 0 = this process.

@@ -53,7 +53,7 @@ discard_batch(const struct iovec *ranges, size_t count, int advice, size_t *byte
 {
     enum { PIDFD_SELF = -10000 };
     int saved = errno;
-    long done = syscall(SYS_process_madvise, PIDFD_SELF, ranges, count, advice, 0);
+    long done = syscall(LINUX_SYS_process_madvise, PIDFD_SELF, ranges, count, advice, 0);
     if (done < 0)
         return status_of(-1, saved);
     *bytes = (size_t)done;
@@ -63,7 +63,7 @@ discard_batch(const struct iovec *ranges, size_t count, int advice, size_t *byte
 acre_status
 port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done)
 {
-    static _Atomic int refused;
+    static _Atomic int refused = LINUX_IS_ANDROID;
     enum { BATCH = 128 };
     struct iovec batch[BATCH];
     acre_mmap anonymous = {0};

@@ -352,6 +352,8 @@ probe_huge_pages(void)
 static int
 probe_seal(void)
 {
+    if (LINUX_IS_ANDROID)
+        return 0;
     // Sealing nothing, which only a kernel that can seal takes for right.
     int saved = errno;
     long none = syscall(LINUX_SYS_mseal, NULL, 0, 0);
@@ -403,6 +405,8 @@ probe_name(void)
 static int
 probe_nodes(void)
 {
+    if (LINUX_IS_ANDROID)
+        return 0;
     int policy = 0;
     int saved = errno;
     return status_of(syscall(SYS_get_mempolicy, &policy, NULL, 0, NULL, 0), saved) == ACRE_OK;

@@ -28,7 +28,7 @@ enum Column {
     FILE_SHARED,
     RESERVED,
     PARTIAL,
-    HUGE,
+    HUGE_PAGES,  // (HUGE alone is a macro of some systems' math.h)
     LOCKED,
     GUARDED,
     RING,
@@ -320,7 +320,7 @@ acre_status make(int column, void *address, acre_mmap *out)
         return reserve(address, 0, out);
     case PARTIAL:
         return reserve(address, PAGES / 2, out);
-    case HUGE:
+    case HUGE_PAGES:
         opts.flags |= ACRE_MAP_HUGE;
         return acre_mmap_anon(unit + 1, ACRE_READ_WRITE, &opts, out);
     case LOCKED:
@@ -381,7 +381,7 @@ bool is_missing(int column)
     EXPECT_OK(acre_system_read(&system));
     if (column == SEALED_WRITABLE || column == SEALED_READ_ONLY)
         return !acre_can(ACRE_CAN_SEAL);
-    if (column == HUGE)
+    if (column == HUGE_PAGES)
         return system.explicit_huge_free < 4;
     if (column == DROPPABLE) {
         Map map;
@@ -407,7 +407,7 @@ bool is_missing(const Row &row)
 
 size_t unit_of(int column)
 {
-    if (column != HUGE)
+    if (column != HUGE_PAGES)
         return page();
     Map map;
     acre_mmap_opts opts = flags(ACRE_MAP_HUGE);
@@ -603,7 +603,7 @@ void walk_pair(const Row &row, int column, bool forked)
     is_empty = column == EMPTY;
     other = {};
     unit = unit_of(column);
-    Room room((column == HUGE ? 2 : PAGES) * unit);
+    Room room((column == HUGE_PAGES ? 2 : PAGES) * unit);
     acre_mmap map = {};
     ASSERT_OK(make(column, room.base(), &map));
     const char *low = column == TWIN_WRITE ? bytes(map) : room.base();
