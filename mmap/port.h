@@ -1,17 +1,29 @@
 // mmap/port.h - what acre needs of an operating system.
 //
 // Each system has one implementation, port_<system>*.c, the only files that include a system
-// header.  Everything above calls these functions and is the same everywhere.
+// header (port_posix*.c: what several share).  Everything above calls these functions and is the
+// same everywhere.  docs/porting.md tells how to add a system, tests/mmap/port_test.cc runs this
+// contract.
 //
-// Conventions
+// What holds of every function
 //   Arguments have been checked: ranges lie inside their map, offsets and lengths are multiples of
 //   the map's page size where the public call wants that, a length is never 0, flags are known and
-//   do not contradict one another. A status comes back by value; errno (and Windows' last error) is
-//   left as it was found.  A failure leaves what the header of the public call says.  What a system
-//   cannot do is -ENOTSUP, decided by port_can() or by trying, never by version. Nothing here calls
-//   malloc, writes anything out, or keeps a lock across a system call. `map` gives the context
-//   (kind, flags, page size); unless it is an out-parameter only its backing and private_ words may
-//   be changed.
+//   do not contradict one another, out-parameters are not NULL.  A range may hold pages in
+//   different states; `map` gives the context (kind, flags, page size), and unless it is an
+//   out-parameter only its backing and private_[1] may be changed (private_[0]: mmap/check.h, to be
+//   read).
+//
+//   A status comes back by value; errno (and Windows' last error) is left as it was found.  -errno
+//   as the system told it, unless a function says otherwise.  Out-parameters are written on success
+//   only.  A failure leaves the set of maps as it was; of a range of pages in different states a
+//   prefix may be done, and doing it again or undoing it must be possible.
+//
+//   What a system cannot do is -ENOTSUP, decided by port_can() or by trying, never by version, and
+//   never done half or left out: port_can() and the status are what users rely on.
+//
+//   Nothing here calls malloc, writes anything out, or keeps a lock across a system call; all may
+//   be called by several threads at once, for different maps.  Where mmap.h and area.h promise that
+//   a signal handler may call, so may it here.
 //
 // In the symbol table every name carries the library's prefix, so that a program's own port_open()
 // does not clash.
@@ -76,16 +88,19 @@ ACRE_EXTERN_C_BEGIN
 
 // ---- facts --------------------------------------------------------------------------------------
 
+/// Powers of two that do not change; the granularity is a multiple of the page size.
 size_t port_page_size(void);
 size_t port_granularity(void);
-/// As acre_page_sizes.
+/// As acre_page_sizes: only what ACRE_MAP_HUGE takes.  `sizes` may be NULL when `capacity` is 0.
 int port_page_sizes(size_t *sizes, size_t capacity);
 /// The page size of ACRE_MAP_HUGE without one; 0 = there are no huge pages.
 size_t port_default_huge_size(void);
 /// Of transparent huge pages; 0 = there are none.
 size_t port_transparent_huge_size(void);
-/// As acre_can, for known values.  Each is probed once, by effect.
+/// As acre_can, for known values: 1 or 0.  Each is probed once, by effect; what could not be found
+/// out for want of memory or descriptors is 0 now and probed again.
 int port_can(acre_capability what);
+/// `*out` is all-zero before; what a system does not tell stays 0.
 acre_status port_system_read(acre_system *out);
 
 /// For tests: port_can(what) is 0 from here on, and the port goes the way that it goes where this
@@ -111,81 +126,124 @@ typedef struct port_request {
     uint32_t node_plus_one;  // a wish
 } port_request;
 
-/// Maps what is asked for and sets out->base, backing, private_ and flags: those of the request
-/// without FIXED, REPLACE and wishes that were not granted.  On failure nothing is left mapped, and
-/// nothing lost but what REPLACE may lose.
+/// Maps what is asked for, zeroed or the file's or image's, and sets out->base, backing,
+/// private_[1] and flags: those of the request without FIXED, REPLACE and wishes that were not
+/// granted (a wish never lets it fail).
+///
+/// Every demand holds when it returns, or it fails and leaves nothing mapped, and nothing lost but
+/// what REPLACE may lose.  FIXED over anything is -EEXIST; no room within reach -ENOMEM.
+///
+/// A reservation (ACRE_IS_RESERVATION) is inaccessible and neither accounted nor backed, whatever
+/// `access` says; its locks and its POPULATE take effect with each commit.  Systems differ in where
+/// REPLACE works (Windows: only in maps of its own), and in which demands they know.
 acre_status port_map(const port_request *request, acre_mmap *out);
 
-/// The whole map.
+/// The whole map, or a part that a split made a map of its own; what else it held (of an image, of
+/// a split reservation) goes with the last of its parts.
 acre_status port_unmap(acre_mmap *map);
 
-/// Accessible as `access` and accounted, with the demands in map->flags; contents stay.
+/// Accessible as `access` (never NONE) and accounted, with the demands in map->flags before the
+/// first byte can be touched; pages that were committed keep their contents, others are zero.
+///
+/// Of reservations and private anonymous maps.  On failure pages may have become accessible: the
+/// caller takes them back.
 acre_status port_commit(acre_mmap *map, void *start, size_t length, uint32_t access);
-/// Reserved again: contents and accounting returned, demands in map->flags in force for the next
-/// commit.
+/// Reserved again, also what was not committed: contents and accounting returned, demands in
+/// map->flags in force for the next commit.  Of the same maps as port_commit.
 acre_status port_decommit(acre_mmap *map, void *start, size_t length);
-/// Whether all of the range is inaccessible and none of it has contents.
+/// Whether all of the range is inaccessible and none of it has contents: 1 or 0; 0 when it cannot
+/// be found out.
 int port_is_reserved(const void *start, size_t length);
 /// ACRE_OK when so many bytes of private memory could be committed now.
 acre_status port_can_account(size_t length);
+/// Another access; contents stay.  Where the map can be committed and `access` is not NONE, what
+/// was not committed is.
 acre_status port_protect(acre_mmap *map, void *start, size_t length, uint32_t access);
 
-/// `*kind` is the ACRE_HAS_*_GUARDS that the range got.
+/// A touch faults, contents are gone (of shared anonymous memory for all who see it); `*kind` is
+/// the ACRE_HAS_*_GUARDS that the range got.  On failure the caller gives the access back.
 acre_status port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind);
+/// Fresh pages with map->access, over a range that was guarded; still guarded on failure.
 /// `set_access`: the range may have another access than the map's.
 acre_status port_unguard(acre_mmap *map, void *start, size_t length, int set_access);
+/// Back to the first contents; access, guards, locks and accounting stay.  Never of a shared file
+/// map.  LAZY may act as NOW.  (-ENOTSUP: where private file pages cannot be read anew.)
 acre_status port_discard(acre_mmap *map, void *start, size_t length, uint32_t when);
-/// Ranges of whole base pages; *done counts those handled, also on failure.
+/// The same of ranges of whole base pages, or of length 0, of private anonymous memory of which
+/// nothing is known; *done is 0 before and counts those handled, also on failure.
 acre_status port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done);
+/// Present at once; pages of private files are read, not copied.
 acre_status port_populate(acre_mmap *map, void *start, size_t length);
 
-/// `start` and `length` are whole base pages in these five.
+// In these five and the next two `start` and `length` are whole base pages.
+
+/// Not counted: whatever was locked before, one unlock undoes it.  A lock that fails leaves the
+/// range unlocked.
 acre_status port_lock(acre_mmap *map, void *start, size_t length);
 acre_status port_lock_on_fault(acre_mmap *map, void *start, size_t length);
+/// ACRE_OK also where nothing is locked.
 acre_status port_unlock(acre_mmap *map, void *start, size_t length);
 /// Of a shared file map.
 acre_status port_flush(acre_mmap *map, void *start, size_t length, uint32_t how);
+/// Bytes of pages that are present; where ACRE_CAN_COUNT_RESIDENT_EXACTLY is 0, of files those in
+/// the page cache.
 acre_status port_resident(const void *start, size_t length, size_t *bytes);
 /// The lowest page of private anonymous memory that was touched since it was fresh; start + length
-/// when none was.
+/// when none was.  Pages that were swapped out count where the system tells of them (not: FreeBSD).
 acre_status port_lowest_touched(const void *start, size_t length, const void **lowest);
 
-/// ACRE_OK when `next` continues `map` in the same file, else ACRE_BACKING_MISMATCH.
+/// Of two file maps or two clones that are neighbours in memory: ACRE_OK when `next` continues
+/// `map` in the same file or image, else ACRE_BACKING_MISMATCH.
 acre_status port_continues(const acre_mmap *map, const acre_mmap *next);
 
 /// All-or-nothing for the handle: base and size change on success only.  `size` is a multiple of
-/// the page size, not the old size.
+/// the page size, not the old size; growth is never asked of shared anonymous memory and clones.
+///
+/// What is added has the map's demands and access (of a reservation: is reserved).  In place, else
+/// moved when `how` allows; addresses that are taken: -ENOMEM; a map whose pages differ is not
+/// moved: ACRE_BAD_STATE; -ENOTSUP where growth wants the file.
 acre_status port_resize(acre_mmap *map, size_t size, uint32_t how);
+/// Known advice.  A demand (from ACRE_ADVISE_NO_DUMP on) that the system does not keep is -ENOTSUP;
+/// contents stay.
 acre_status port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice);
+/// For the life of the process; the status where there is no such thing: -ENOTSUP.
 acre_status port_seal(acre_mmap *map);
 
-/// Objects of several maps.  request->size is that of a lap, of each twin; flags, base and the like
-/// of the outs are set.
+/// Objects of several maps.  request->size is that of a lap, of each twin, a multiple of the
+/// granularity; of the outs base, flags and backing are set, as port_map does.  Address, alignment
+/// and reach are about the ring as a whole, about *exec.
 acre_status port_ring(const port_request *request, acre_mmap *out);
 acre_status port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec);
 
-/// Image memory: `*file` is what port_map maps with ACRE_IS_CLONE.
+/// Image memory: `*file` is what port_map maps with ACRE_IS_CLONE (whatever that is: no file for
+/// anybody else), `*fill` a writable map of it, which children of a fork do not have; its base,
+/// flags and backing are set.
 acre_status port_image_begin(size_t size, acre_file *file, acre_mmap *fill);
-/// Immutable from here on; no writable map of it is left in this process.
+/// Immutable from here on; `fill` has been unmapped.  -EBUSY: it is still mapped writable
+/// elsewhere.
 acre_status port_image_seal(acre_file file);
+/// Clones live on, and port_discard goes on bringing the image's bytes back.
 acre_status port_image_close(acre_file file);
 
+/// As acre/icache.h says; these two cannot fail.
 void port_icache_flush(void *start, size_t length);
 void port_jit_write(int allowed);
 
 // ---- files and processes ------------------------------------------------------------------------
 
 /// Opens a file for acre_mmap_path, closed on exec; `writable`: for reading and writing.
-/// Directories and what has no size report a size of 0.
+/// Directories and what has no size report a size of 0; links are followed, a pipe's other end is
+/// not waited for.
 acre_status port_file_open(const char *path, int writable, acre_file *file, uint64_t *size);
 void port_file_close(acre_file file);
 
+/// Another in the child of a fork; never 0.
 acre_process port_process_id(void);
 
 // ---- areas --------------------------------------------------------------------------------------
 
-/// The area at `address` in this process, path and name NULL.  Maps nothing, async-signal-safe
-/// where area.h says so.
+/// The area at `address` in this process, path and name NULL; ACRE_NOT_MAPPED in a hole.  Maps
+/// nothing that could be told, async-signal-safe where area.h says so.
 acre_status port_area_at(uintptr_t address, acre_area *out);
 
 /// The port's part of a view, in PORT_VIEW_SIZE zeroed bytes that area.c provides.
@@ -195,16 +253,18 @@ typedef struct port_view port_view;
 /// written as four characters each.
 enum { PORT_VIEW_SIZE = 48 * 1024 - 64 };
 
-/// `*handle` is what port_view_close closes, without a look at the view.
+/// Before the first area.  `*handle` is what port_view_close closes, without a look at the view,
+/// also in the child of a fork.  -ESRCH: no such process; -EPERM, -EACCES: not allowed.
 acre_status port_view_open(port_view *view, acre_process process, uintptr_t handle[2]);
 void port_view_close(const uintptr_t handle[2]);
-/// As acre_areas_next, but an area may begin below the end of the one before when the map changed
-/// meanwhile.
+/// As acre_areas_next (1, 0, or a failure), but an area may begin below the end of the one before
+/// when the map changed meanwhile.  Paths and names are the view's, until the next call on it.
 acre_status port_view_next(port_view *view, acre_area *out);
+/// As acre_areas_seek and acre_areas_query.
 acre_status port_view_seek(port_view *view, uintptr_t address);
 acre_status port_view_query(port_view *view, uintptr_t address, acre_area *out);
 
-/// Areas of this process; maps nothing.
+/// Areas of this process, without what it maps itself to find out.
 acre_status port_area_count(uint64_t *out);
 
 ACRE_EXTERN_C_END

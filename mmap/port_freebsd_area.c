@@ -245,7 +245,8 @@ freebsd_is_mapped(const void *start, size_t length)
 
 // ---- locks --------------------------------------------------------------------------------------
 
-// Calls `act` for each locked part of the range until it fails; how many there were, or the failure.
+// Calls `act` for each locked part of the range until it fails; how many there were, or the
+// failure.
 static acre_status
 for_each_locked(const void *start, size_t length, acre_status (*act)(void *start, size_t length))
 {

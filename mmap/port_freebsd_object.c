@@ -1,8 +1,8 @@
 // FreeBSD: maps of memory that is a file without a name: rings, twins, images.
 //
-// memfd_create (13.0) makes one that can be sealed; before there was shm_open(SHM_ANON).  Clones are
-// private maps of an image's file, which stays open until the last of them is gone: it is what their
-// pages are reset from.
+// memfd_create (13.0) makes one that can be sealed; before there was shm_open(SHM_ANON).  Clones
+// are private maps of an image's file, which stays open until the last of them is gone: it is what
+// their pages are reset from.
 #include "mmap/port_freebsd.h"
 
 // Only looked for, so that programs still start on systems without it.
