@@ -85,8 +85,9 @@ static void
 describe(const darwin_region_info *region, acre_area *out)
 {
     const vm_region_submap_info_data_64_t *info = &region->info;
+    // What nobody shares yet, but a child would, is told by the inheritance only.
     int shared = info->share_mode == SM_SHARED || info->share_mode == SM_TRUESHARED ||
-                 info->share_mode == SM_SHARED_ALIASED;
+                 info->share_mode == SM_SHARED_ALIASED || info->inheritance == VM_INHERIT_SHARE;
     *out = (acre_area){
         .start = region->start,
         .end = region->end,
@@ -101,6 +102,7 @@ describe(const darwin_region_info *region, acre_area *out)
         out->inode = info->object_id;
     } else {
         out->name = name_of(info->user_tag);
+        out->flags |= out->access == ACRE_NONE && !shared ? ACRE_AREA_RESERVED : 0;
     }
 }
 
@@ -120,6 +122,7 @@ find_file(acre_process process, const darwin_region_info *region, file_info *inf
     const struct vinfo_stat *file = &info->prp_vip.vip_vi.vi_stat;
     if (file->vst_ino == 0 && info->prp_vip.vip_path[0] == 0)
         return;
+    out->flags &= ~(uint32_t)ACRE_AREA_RESERVED;
     out->flags |= ACRE_AREA_FILE | (file->vst_nlink == 0 ? ACRE_AREA_DELETED : 0);
     out->file_offset = region->info.offset;
     out->device = file->vst_dev;
@@ -162,8 +165,6 @@ describe_fully(acre_process process, const darwin_region_info *region, file_info
     find_file(process, region, info, out);
     if (process == port_process_id() && region->info.user_tag == VM_MEMORY_STACK)
         find_stack(out);
-    if (out->access == ACRE_NONE && (out->flags & (ACRE_AREA_SHARED | ACRE_AREA_FILE)) == 0)
-        out->flags |= ACRE_AREA_RESERVED;
 }
 
 // ---- without a view -----------------------------------------------------------------------------

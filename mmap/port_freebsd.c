@@ -1,8 +1,10 @@
 // FreeBSD: mapping, access, locks, advice.
 //
-//   1. Reservations and guards are private anonymous memory without access, never MAP_GUARD: giving
-//      access to that by mprotect succeeds and changes nothing.  A reservation of somebody else's
-//      that was adopted may be such, so its pages are mapped anew when they are committed.
+//   1. Reservations and guards are MAP_GUARD, which has no memory object and no accounting.
+//      (Inaccessible anonymous memory will not do: the first part of it that becomes writable is
+//      accounted for as the whole.)  mprotect on them succeeds and changes nothing, so reserved
+//      parts get their access by being mapped anew, which accounts for just them; other pages by
+//      mprotect.  Only the table of areas tells which are which.
 //   2. MAP_STACK is never used: it grows, and keeps a guard within the size that was asked for.
 //   3. Fork behaviour (minherit) is not told by any call, so pages that were given another than the
 //      map's are not mapped anew as long as they can be cleared by hand.
@@ -18,11 +20,14 @@ const uint32_t posix_refused_flags = ACRE_MAP_LOCK_ON_FAULT | ACRE_MAP_HUGE;
 static int
 kind_of_map(const port_request *request)
 {
-    int kind = request->flags & ACRE_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE;
-    if ((request->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0)
-        kind |= MAP_ANON;
-    if (request->flags & ACRE_MAP_NO_DUMP)
-        kind |= MAP_NOCORE;
+    int kind = MAP_GUARD;  // takes no other flags than those about the place
+    if ((request->flags & ACRE_IS_RESERVATION) == 0) {
+        kind = request->flags & ACRE_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE;
+        if ((request->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0)
+            kind |= MAP_ANON;
+        if (request->flags & ACRE_MAP_NO_DUMP)
+            kind |= MAP_NOCORE;
+    }
     if (request->flags & ACRE_MAP_REPLACE)
         kind |= MAP_FIXED;
     else if (request->flags & ACRE_MAP_FIXED)
@@ -92,15 +97,13 @@ posix_move_pages(const acre_mmap *map, void *target)
 {
     acre_area area;
     acre_status status = port_area_at((uintptr_t)map->base, &area);
-    if (status != ACRE_OK)
-        return status;
-    const void *lowest;
-    status = port_lowest_touched(map->base, map->size, &lowest);
-    if (status != ACRE_OK)
+    if (status != ACRE_OK || area.flags & ACRE_AREA_RESERVED)
         return status;
     if ((area.access & ACRE_READ) == 0)
-        return (uintptr_t)lowest == (uintptr_t)map->base + map->size ? ACRE_OK : -ENOTSUP;
-    status = sys_mprotect(target, map->size, PROT_READ | PROT_WRITE);
+        return -ENOTSUP;
+    acre_mmap copy = *map;
+    copy.base = target;
+    status = posix_give_access(&copy, target, map->size, ACRE_READ_WRITE);
     if (status != ACRE_OK)
         return status;
     memcpy(target, map->base, map->size);
@@ -112,9 +115,32 @@ posix_move_pages(const acre_mmap *map, void *target)
 acre_status
 posix_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
-    if (map->flags & ACRE_IS_ADOPTED && port_is_reserved(start, length))
-        return posix_map_fresh(map, start, length, access);
-    return sys_mprotect(start, length, posix_protection(access));
+    uintptr_t at = (uintptr_t)start;
+    uintptr_t end = at + length;
+    posix_walk walk;
+    acre_status status = posix_walk_begin(&walk);
+    if (status != ACRE_OK)
+        return status;
+    int all_reserved = 1;
+    while (at < end && status == ACRE_OK) {
+        acre_area area;
+        status = posix_walk_next(&walk, at, &area);
+        if (status >= 0 && (status == 0 || area.start > at))
+            status = -ENOMEM;  // a hole
+        if (status < 0)
+            break;
+        size_t part = (area.end < end ? area.end : end) - at;
+        int reserved = (area.flags & ACRE_AREA_RESERVED) != 0;
+        all_reserved &= reserved;
+        status = reserved ? posix_map_fresh(map, (void *)at, part, access)
+                          : sys_mprotect((void *)at, part, posix_protection(access));
+        if (status == ACRE_OK)
+            at += part;
+    }
+    posix_walk_end(&walk);
+    if (status != ACRE_OK && all_reserved && at != (uintptr_t)start)
+        (void)posix_map_fresh(map, start, at - (uintptr_t)start, ACRE_NONE);
+    return status;
 }
 
 acre_status
@@ -141,10 +167,17 @@ posix_huge(const port_request *request)
     return huge != 0 && request->size >= huge && (request->flags & ACRE_IS_FILE) == 0;
 }
 
+// Locks are not counted, and unlocking what is not locked succeeds.
 acre_status
 posix_lock(void *start, size_t length)
 {
     return sys_mlock(start, length);
+}
+
+acre_status
+posix_unlock(void *start, size_t length)
+{
+    return sys_munlock(start, length);
 }
 
 // ---- advice -------------------------------------------------------------------------------------

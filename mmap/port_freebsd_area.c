@@ -156,7 +156,9 @@ describe(const record *found, int own, acre_area *out)
         area.name = "stack";
         area.flags |= own && ends_first_stack(found) ? ACRE_AREA_STACK : 0;
     }
-    if (area.access == ACRE_NONE && (area.flags & ACRE_AREA_FILE) == 0)
+    // Without a memory object; pages that had contents have one.
+    enum { GUARD = 9 };  // newer than the headers may be
+    if (area.access == ACRE_NONE && (found->kve_type == KVME_TYPE_NONE || found->kve_type == GUARD))
         area.flags |= ACRE_AREA_RESERVED;
     *out = area;
     return ACRE_OK;
@@ -243,55 +245,22 @@ freebsd_is_mapped(const void *start, size_t length)
     return mapped;
 }
 
-// ---- locks --------------------------------------------------------------------------------------
-
-// Calls `act` for each locked part of the range until it fails; how many there were, or the
-// failure.
-static acre_status
-for_each_locked(const void *start, size_t length, acre_status (*act)(void *start, size_t length))
+int
+posix_is_locked(const void *start, size_t length)
 {
-    uintptr_t at = (uintptr_t)start;
-    uintptr_t end = at + length;
     table records;
     acre_status status = read_table(port_process_id(), &records);
     if (status != ACRE_OK)
         return status;
-    int count = 0;
-    const record *found;
-    while (at < end && status == ACRE_OK && (found = find_record(&records, at, 1)) != NULL) {
-        uintptr_t from = found->kve_start > at ? (uintptr_t)found->kve_start : at;
-        uintptr_t to = found->kve_end < end ? (uintptr_t)found->kve_end : end;
-        if (from < to && found->kve_flags & KVME_FLAG_USER_WIRED) {
-            status = act((void *)from, to - from);
-            count++;
-        }
-        at = (uintptr_t)found->kve_end;
+    int locked = 0;
+    uintptr_t end = (uintptr_t)start + length;
+    const record *found = find_record(&records, (uintptr_t)start, 0);
+    while (found != NULL && found->kve_start < end && !locked) {
+        locked = (found->kve_flags & KVME_FLAG_USER_WIRED) != 0;
+        found = find_record(&records, (uintptr_t)found->kve_end, 0);
     }
     unmap_room(&records);
-    return status == ACRE_OK ? count : status;
-}
-
-static acre_status
-only_count(void *start, size_t length)
-{
-    (void)start;
-    (void)length;
-    return ACRE_OK;
-}
-
-int
-posix_is_locked(const void *start, size_t length)
-{
-    int count = for_each_locked(start, length, only_count);
-    return count > 0 ? 1 : count;
-}
-
-// Unlocking what is not locked is a failure here.
-acre_status
-posix_unlock(void *start, size_t length)
-{
-    int count = for_each_locked(start, length, sys_munlock);
-    return count < 0 ? count : ACRE_OK;
+    return locked;
 }
 
 // ---- views --------------------------------------------------------------------------------------

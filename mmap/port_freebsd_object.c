@@ -12,9 +12,10 @@ int
 freebsd_memory_object(uint64_t size, int sealable)
 {
     int saved = errno;
-    int file = memfd_create != NULL
-                   ? memfd_create("acre", MFD_CLOEXEC | (sealable ? MFD_ALLOW_SEALING : 0))
-                   : shm_open(SHM_ANON, O_RDWR | O_CLOEXEC, 0600);
+    int file =
+        memfd_create != NULL
+            ? memfd_create("acre", MFD_CLOEXEC | (sealable ? MFD_ALLOW_SEALING : 0))
+            : shm_open(SHM_ANON, O_RDWR, 0600);  // closed on exec, and takes no flag for that
     if (file == -1)
         return status_of(-1, saved);
     if (ftruncate(file, (off_t)size) == 0) {

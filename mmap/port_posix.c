@@ -1,7 +1,7 @@
 // macOS, iOS, FreeBSD: the port functions that are the same on these systems.
 //
-//   1. A reservation is private anonymous memory without access.  No system here accounts for it;
-//      commit is a change of access, which FreeBSD accounts for then.
+//   1. A reservation is inaccessible pages without memory; what it is made of, and how it gets its
+//      access, is each system's (posix_map, posix_give_access).
 //   2. Advice does not empty pages at once on any of these systems (MADV_FREE and MADV_DONTNEED
 //      leave old bytes readable), so decommit, guard and discard map the range anew.
 //   3. Mapping anew forgets what was done to pages since they were mapped: locks, fork behaviour,
@@ -188,7 +188,7 @@ port_is_reserved(const void *start, size_t length)
         return 0;
     acre_area area;
     while (at < end && posix_walk_next(&walk, at, &area) == 1 && area.start <= at &&
-           area.access == ACRE_NONE)
+           area.flags & ACRE_AREA_RESERVED)
         at = area.end;
     posix_walk_end(&walk);
     // What was hidden by a protection has pages, which a reservation has not.
@@ -221,9 +221,11 @@ acre_status
 port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     // What is committed by the way is committed in full.
-    return access != ACRE_NONE && posix_is_committable(map->flags)
-               ? port_commit(map, start, length, access)
-               : sys_mprotect(start, length, posix_protection(access));
+    if (access != ACRE_NONE && posix_is_committable(map->flags))
+        return port_commit(map, start, length, access);
+    if (access != ACRE_NONE && posix_is_anonymous(map->flags))
+        return posix_give_access(map, start, length, access);
+    return sys_mprotect(start, length, posix_protection(access));
 }
 
 // ---- contents -----------------------------------------------------------------------------------

@@ -151,13 +151,20 @@ posix_is_shared_memory(uint32_t flags)
            (flags & (ACRE_MAP_SHARED | ACRE_IS_FILE)) == ACRE_MAP_SHARED;
 }
 
+// Private memory without a file or an image.
+static inline int
+posix_is_anonymous(uint32_t flags)
+{
+    uint32_t others = ACRE_MAP_SHARED | ACRE_IS_FILE | ACRE_IS_RING | ACRE_IS_TWIN | ACRE_IS_CLONE;
+    return (flags & others) == 0;
+}
+
 // What can be committed: reservations and private anonymous maps; of adopted ones only what was
 // said to be a reservation.
 static inline int
 posix_is_committable(uint32_t flags)
 {
-    uint32_t others = ACRE_MAP_SHARED | ACRE_IS_FILE | ACRE_IS_RING | ACRE_IS_TWIN | ACRE_IS_CLONE;
-    return (flags & others) == 0 &&
+    return posix_is_anonymous(flags) &&
            (flags & (ACRE_IS_ADOPTED | ACRE_IS_RESERVATION)) != ACRE_IS_ADOPTED;
 }
 
@@ -212,7 +219,8 @@ extern const uint32_t posix_refused_flags;
 // Maps what is asked for, with its fork and dump behaviour, at the place that is asked for; locks
 // and wishes come later.
 acre_status posix_map(const port_request *request, void **base);
-// The access of mapped pages that can be committed, or were.
+// The access (not NONE) of pages of private anonymous memory, whether they are reserved or not.  A
+// failure over pages that were all reserved leaves them so.
 acre_status posix_give_access(acre_mmap *map, void *start, size_t length, uint32_t access);
 // The first map->size bytes at `target`, which is a fresh map of the same kind, become those of
 // `map`.
@@ -234,7 +242,8 @@ typedef struct posix_walk {
     uintptr_t words[4];
 } posix_walk;
 acre_status posix_walk_begin(posix_walk *walk);
-// The area that holds `address`, or the first above it: 1, 0 when there is none, or a failure.
+// The area that holds `address`, or the first above it: 1, 0 when there is none, or a failure.  Of
+// its flags only ACRE_AREA_RESERVED needs to be right.
 acre_status posix_walk_next(posix_walk *walk, uintptr_t address, acre_area *out);
 void posix_walk_end(posix_walk *walk);
 

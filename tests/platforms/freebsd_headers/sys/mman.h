@@ -18,6 +18,7 @@
 #define MAP_PRIVATE 0x0002
 #define MAP_FIXED 0x0010
 #define MAP_ANON 0x1000
+#define MAP_GUARD 0x00002000
 #define MAP_EXCL 0x00004000
 #define MAP_NOCORE 0x00020000
 #define MAP_ALIGNED(n) ((n) << 24)

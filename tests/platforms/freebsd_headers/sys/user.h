@@ -4,6 +4,7 @@
 
 #include <sys/param.h>
 
+#define KVME_TYPE_NONE 0
 #define KVME_TYPE_VNODE 2
 #define KVME_TYPE_DEVICE 4
 
