@@ -81,8 +81,6 @@ claim(const port_request *request, void **base)
 static acre_status
 map_file(const port_request *request, void **base)
 {
-    if (request->flags & ACRE_MAP_HUGE)
-        return -ENOTSUP;
     int kind = request->flags & ACRE_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE;
     int claims = request->flags & ACRE_MAP_FIXED || request->alignment > port_page_size();
     void *at = request->address;
@@ -116,8 +114,8 @@ map_clone(const port_request *request, void **base)
     int placement = darwin_placement(request->flags);
     mach_vm_address_t address = (uintptr_t)request->address;
     mach_vm_offset_t mask = placement & VM_FLAGS_ANYWHERE ? request->alignment - 1 : 0;
-    vm_prot_t protection;
-    vm_prot_t most;
+    vm_prot_t protection = VM_PROT_NONE;
+    vm_prot_t most = VM_PROT_NONE;
     kern_return_t result =
         mach_vm_remap(mach_task_self(), &address, request->size, mask, placement, mach_task_self(),
                       image->source + (uintptr_t)request->offset, TRUE, &protection, &most,
@@ -197,6 +195,11 @@ posix_map(const port_request *request, void **base)
 {
     if (request->reach != 0)
         return posix_map_near(request, base);
+    // The children of a fork do not have superpages, whatever is asked for.
+    uint32_t kept = ACRE_MAP_HUGE | ACRE_MAP_DONT_FORK;
+    if (request->flags & ACRE_MAP_HUGE &&
+        (request->flags & (kept | ACRE_MAP_SHARED | ACRE_IS_FILE)) != kept)
+        return -ENOTSUP;
     if (request->flags & ACRE_IS_FILE)
         return map_file(request, base);
     if (request->flags & ACRE_IS_CLONE)
@@ -210,8 +213,8 @@ acre_status
 posix_move_pages(const acre_mmap *map, void *target)
 {
     mach_vm_address_t address = (uintptr_t)target;
-    vm_prot_t protection;
-    vm_prot_t most;
+    vm_prot_t protection = VM_PROT_NONE;
+    vm_prot_t most = VM_PROT_NONE;
     return darwin_status(mach_vm_remap(mach_task_self(), &address, map->size, 0,
                                        VM_FLAGS_FIXED | VM_FLAGS_OVERWRITE, mach_task_self(),
                                        (uintptr_t)map->base, FALSE, &protection, &most,
