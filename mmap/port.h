@@ -1,9 +1,9 @@
 // mmap/port.h - what acre needs of an operating system.
 //
-// Each system has one implementation, port_<system>*.c, the only files that include a system
-// header (port_posix*.c: what several share).  Everything above calls these functions and is the
-// same everywhere.  docs/porting.md tells how to add a system, tests/mmap/port_test.cc runs this
-// contract.
+// Each system has one implementation, port_<system>*.c, the only files that include a system header
+// (port_posix.c, port_bsd*.c: what several share).  Everything above calls these functions and is
+// the same everywhere.  docs/porting.md tells how to add a system, tests/mmap/port_test.cc runs
+// this contract.
 //
 // What holds of every function
 //   Arguments have been checked: ranges lie inside their map, offsets and lengths are multiples of

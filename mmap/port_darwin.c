@@ -9,7 +9,7 @@
 // address; the kernel lets nobody map it anew or, while it is both, take its access away.
 #include "mmap/port_darwin.h"
 
-const uint32_t posix_refused_flags =
+const uint32_t bsd_refused_flags =
     ACRE_MAP_NO_DUMP | ACRE_MAP_LOCK_ON_FAULT | ACRE_MAP_WIPE_ON_FORK;
 
 acre_status
@@ -97,7 +97,7 @@ map_file(const port_request *request, void **base)
     if (status != ACRE_OK) {
         if (claims)
             (void)sys_munmap(at, request->size);
-        return posix_explain_file(status, request->file);
+        return bsd_explain_file(status, request->file);
     }
     if (request->flags & ACRE_MAP_DONT_FORK)
         status = sys_minherit(*base, request->size, VM_INHERIT_NONE);
@@ -110,7 +110,7 @@ map_file(const port_request *request, void **base)
 static acre_status
 map_clone(const port_request *request, void **base)
 {
-    const posix_image *image = posix_image_of(request->file);
+    const bsd_image *image = bsd_image_of(request->file);
     int placement = darwin_placement(request->flags);
     mach_vm_address_t address = (uintptr_t)request->address;
     mach_vm_offset_t mask = placement & VM_FLAGS_ANYWHERE ? request->alignment - 1 : 0;
@@ -191,10 +191,10 @@ map_jit(const port_request *request, void **base)
 }
 
 acre_status
-posix_map(const port_request *request, void **base)
+bsd_map(const port_request *request, void **base)
 {
     if (request->reach != 0)
-        return posix_map_near(request, base);
+        return bsd_map_near(request, base);
     // The children of a fork do not have superpages, whatever is asked for.
     uint32_t kept = ACRE_MAP_HUGE | ACRE_MAP_DONT_FORK;
     if (request->flags & ACRE_MAP_HUGE &&
@@ -210,7 +210,7 @@ posix_map(const port_request *request, void **base)
 }
 
 acre_status
-posix_move_pages(const acre_mmap *map, void *target)
+bsd_move_pages(const acre_mmap *map, void *target)
 {
     mach_vm_address_t address = (uintptr_t)target;
     vm_prot_t protection = VM_PROT_NONE;
@@ -238,7 +238,7 @@ give_huge(acre_mmap *map, uintptr_t at, uintptr_t end, uint32_t access, uintptr_
         uintptr_t part_end = region.end < end ? region.end : end;
         void *part = (void *)at;
         status = region.info.protection == VM_PROT_NONE && port_is_reserved(part, part_end - at)
-                     ? posix_map_fresh(map, part, part_end - at, access)
+                     ? bsd_map_fresh(map, part, part_end - at, access)
                      : sys_mprotect(part, part_end - at, posix_protection(access));
         at = part_end;
         if (status == ACRE_OK)
@@ -248,7 +248,7 @@ give_huge(acre_mmap *map, uintptr_t at, uintptr_t end, uint32_t access, uintptr_
 }
 
 acre_status
-posix_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
+bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     if (map->flags & ACRE_MAP_HUGE) {
         uintptr_t first = (uintptr_t)start;
@@ -261,7 +261,7 @@ posix_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
     }
     acre_status status = sys_mprotect(start, length, posix_protection(access));
     // Only the kernel's statistics suffer where that is refused.
-    if (status == ACRE_OK && map->private_[1] & POSIX_FREED)
+    if (status == ACRE_OK && map->private_[1] & BSD_FREED)
         (void)sys_madvise(start, length, MADV_FREE_REUSE);
     return status;
 }
@@ -269,7 +269,7 @@ posix_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
 // ---- contents, locks ----------------------------------------------------------------------------
 
 acre_status
-posix_free_lazily(void *start, size_t length)
+bsd_free_lazily(void *start, size_t length)
 {
     // The first also lowers what the system says that the process uses, but takes only writable
     // memory that no other map shows.
@@ -280,7 +280,7 @@ posix_free_lazily(void *start, size_t length)
 }
 
 acre_status
-posix_touch(const void *page)
+bsd_touch(const void *page)
 {
     // The kernel reads, so that no signal is raised.  Also a page that was only read is a page of
     // its own from then on.
@@ -292,7 +292,7 @@ posix_touch(const void *page)
 }
 
 int
-posix_huge(const port_request *request)
+bsd_huge(const port_request *request)
 {
     (void)request;
     return 0;
@@ -323,7 +323,7 @@ count_locked(const void *start, size_t length, size_t *locked, size_t *free)
 }
 
 int
-posix_is_locked(const void *start, size_t length)
+bsd_is_locked(const void *start, size_t length)
 {
     size_t locked;
     size_t free;
@@ -333,7 +333,7 @@ posix_is_locked(const void *start, size_t length)
 
 // The kernel counts locks, acre does not.
 acre_status
-posix_lock(void *start, size_t length)
+bsd_lock(void *start, size_t length)
 {
     size_t locked;
     size_t free;
@@ -342,14 +342,14 @@ posix_lock(void *start, size_t length)
 }
 
 acre_status
-posix_unlock(void *start, size_t length)
+bsd_unlock(void *start, size_t length)
 {
     int locked;
     do {
         acre_status status = sys_munlock(start, length);
         if (status != ACRE_OK)
             return status;
-        locked = posix_is_locked(start, length);
+        locked = bsd_is_locked(start, length);
     } while (locked == 1);
     return locked;
 }
@@ -376,7 +376,7 @@ port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
         return sys_madvise(start, length, MADV_PAGEOUT);
     case ACRE_ADVISE_DONT_FORK:
     case ACRE_ADVISE_DO_FORK:
-        map->private_[1] |= POSIX_CHANGED;
+        map->private_[1] |= BSD_CHANGED;
         return sys_minherit(start, length, (int)darwin_inheritance(fork));
     case ACRE_ADVISE_NO_HUGE:
     case ACRE_ADVISE_DUMP:

@@ -9,7 +9,7 @@
 #include <TargetConditionals.h>
 #include <mach/mach.h>
 
-#include "mmap/port_posix.h"
+#include "mmap/port_bsd.h"
 
 // iOS has these functions, but no header for them.
 kern_return_t mach_vm_map(vm_map_t task, mach_vm_address_t *address, mach_vm_size_t size,

@@ -29,19 +29,21 @@ acre_status
 darwin_region(mach_port_t task, uintptr_t address, darwin_region_info *out)
 {
     for (natural_t depth = 0;; depth++) {
+        vm_region_submap_info_data_64_t info = {0};
         mach_vm_address_t start = address;
         mach_vm_size_t size = 0;
         mach_msg_type_number_t count = VM_REGION_SUBMAP_INFO_COUNT_64;
         natural_t reached = depth;
         kern_return_t result = mach_vm_region_recurse(task, &start, &size, &reached,
-                                                      (vm_region_recurse_info_t)&out->info, &count);
+                                                      (vm_region_recurse_info_t)&info, &count);
         if (result == KERN_INVALID_ADDRESS)
             return 0;
         // A task that has ended is told as an invalid one, or as an invalid argument.
         if (result != KERN_SUCCESS)
             return result == KERN_INVALID_ARGUMENT ? -ESRCH : darwin_status(result);
-        if (out->info.is_submap)
+        if (info.is_submap)
             continue;
+        out->info = info;
         out->start = (uintptr_t)start;
         out->end = (uintptr_t)(start + size);
         return 1;
@@ -206,17 +208,30 @@ port_area_count(uint64_t *out)
     return ACRE_OK;
 }
 
-acre_status
-posix_walk_begin(posix_walk *walk)
+// The lowest address that the system gives to anybody: what is below has no region.
+static uintptr_t
+lowest_address(void)
 {
-    (void)walk;
+    task_vm_info_data_t info = {0};
+    mach_msg_type_number_t count = TASK_VM_INFO_COUNT;
+    kern_return_t result = task_info(mach_task_self(), TASK_VM_INFO, (task_info_t)&info, &count);
+    return result == KERN_SUCCESS ? (uintptr_t)info.min_address : 0;
+}
+
+acre_status
+bsd_walk_begin(bsd_walk *walk)
+{
+    walk->words[0] = lowest_address();
     return ACRE_OK;
 }
 
 acre_status
-posix_walk_next(posix_walk *walk, uintptr_t address, acre_area *out)
+bsd_walk_next(bsd_walk *walk, uintptr_t address, acre_area *out)
 {
-    (void)walk;
+    if (address < walk->words[0]) {
+        *out = (acre_area){.end = walk->words[0], .page_size = port_page_size()};
+        return 1;
+    }
     darwin_region_info region;
     acre_status status = darwin_region(mach_task_self(), address, &region);
     if (status == 1)
@@ -225,7 +240,7 @@ posix_walk_next(posix_walk *walk, uintptr_t address, acre_area *out)
 }
 
 void
-posix_walk_end(posix_walk *walk)
+bsd_walk_end(bsd_walk *walk)
 {
     (void)walk;
 }

@@ -72,7 +72,7 @@ never(void)
 static int
 probe_lock(void)
 {
-    void *page = posix_scratch_page(PROT_READ | PROT_WRITE);
+    void *page = bsd_scratch_page(PROT_READ | PROT_WRITE);
     if (page == NULL)
         return -1;
     acre_status status = sys_mlock(page, port_page_size());
@@ -90,7 +90,7 @@ probe_jit(void)
         .flags = ACRE_MAP_JIT,
     };
     void *base;
-    acre_status status = posix_map(&request, &base);
+    acre_status status = bsd_map(&request, &base);
     if (status == -ENOMEM)
         return -1;
     return status == ACRE_OK && sys_munmap(base, port_page_size()) == ACRE_OK;

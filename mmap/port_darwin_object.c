@@ -46,7 +46,7 @@ map_views(const port_request *request, mem_entry_name_port_t entry, char *base)
 acre_status
 port_ring(const port_request *request, acre_mmap *out)
 {
-    if (request->flags & (posix_refused_flags | ACRE_MAP_HUGE))
+    if (request->flags & (bsd_refused_flags | ACRE_MAP_HUGE))
         return -ENOTSUP;
     mem_entry_name_port_t entry;
     acre_status status = make_entry(request->size, VM_PROT_READ | VM_PROT_WRITE, &entry);
@@ -69,7 +69,7 @@ port_ring(const port_request *request, acre_mmap *out)
     status = map_views(request, entry, base);
     drop_entry(entry);
     if (status == ACRE_OK)
-        status = posix_prepare(&whole, base, &flags);
+        status = bsd_prepare(&whole, base, &flags);
     if (status != ACRE_OK) {
         (void)sys_munmap(base, whole.size);
         return status;
@@ -99,7 +99,7 @@ map_twin(const port_request *request, mem_entry_name_port_t entry, uint32_t acce
     acre_status status = darwin_map_memory(&half, entry, &base);
     if (status != ACRE_OK)
         return status;
-    status = posix_prepare(&half, base, &flags);
+    status = bsd_prepare(&half, base, &flags);
     if (status != ACRE_OK) {
         (void)sys_munmap(base, request->size);
         return status;
@@ -118,7 +118,7 @@ map_exec_twin(const port_request *request, mem_entry_name_port_t entry, acre_mma
     port_request room = *request;
     room.flags = ACRE_IS_RESERVATION;
     void *base = NULL;
-    acre_status status = posix_map_near(&room, &base);
+    acre_status status = bsd_map_near(&room, &base);
     if (status != ACRE_OK)
         return status;
     port_request there = *request;
@@ -133,7 +133,7 @@ map_exec_twin(const port_request *request, mem_entry_name_port_t entry, acre_mma
 acre_status
 port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
 {
-    if (request->flags & posix_refused_flags)
+    if (request->flags & bsd_refused_flags)
         return -ENOTSUP;
     mem_entry_name_port_t entry;
     acre_status status = make_entry(request->size, VM_PROT_ALL, &entry);
@@ -166,13 +166,13 @@ port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
     acre_status status = darwin_map_memory(&request, MACH_PORT_NULL, &base);
     if (status != ACRE_OK)
         return status;
-    posix_image *image;
-    status = posix_image_make(size, (uintptr_t)base, &image);
+    bsd_image *image;
+    status = bsd_image_make(size, (uintptr_t)base, &image);
     if (status != ACRE_OK) {
         (void)sys_munmap(base, size);
         return status;
     }
-    posix_image_hold(image, size);
+    bsd_image_hold(image, size);
     *file = (acre_file)(uintptr_t)image;
     fill->base = base;
     fill->backing = (uintptr_t)image;
@@ -181,10 +181,10 @@ port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
 }
 
 static void
-let_go(posix_image *image, size_t bytes)
+let_go(bsd_image *image, size_t bytes)
 {
-    posix_image last;
-    if (posix_image_release(image, bytes, &last))
+    bsd_image last;
+    if (bsd_image_release(image, bytes, &last))
         (void)sys_munmap((void *)last.source, last.size);  // a whole map: nothing can refuse
 }
 
@@ -193,7 +193,7 @@ let_go(posix_image *image, size_t bytes)
 acre_status
 port_unmap(acre_mmap *map)
 {
-    posix_image *image = (posix_image *)map->backing;
+    bsd_image *image = (bsd_image *)map->backing;
     acre_status status = image != NULL && map->flags & ACRE_IS_FILE
                              ? sys_mprotect(map->base, map->size, PROT_READ)
                              : sys_munmap(map->base, map->size);
@@ -206,14 +206,14 @@ acre_status
 port_image_seal(acre_file file)
 {
     // From here on the children of a fork have it, too: their clones are reset from it.
-    posix_image *image = posix_image_of(file);
+    bsd_image *image = bsd_image_of(file);
     return sys_minherit((void *)image->source, image->size, VM_INHERIT_COPY);
 }
 
 acre_status
 port_image_close(acre_file file)
 {
-    posix_image *image = posix_image_of(file);
+    bsd_image *image = bsd_image_of(file);
     let_go(image, image->size);
     return ACRE_OK;
 }

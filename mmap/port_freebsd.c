@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-const uint32_t posix_refused_flags = ACRE_MAP_LOCK_ON_FAULT | ACRE_MAP_HUGE;
+const uint32_t bsd_refused_flags = ACRE_MAP_LOCK_ON_FAULT | ACRE_MAP_HUGE;
 
 // ---- mapping ------------------------------------------------------------------------------------
 
@@ -41,7 +41,7 @@ static int
 file_of(const port_request *request)
 {
     if (request->flags & ACRE_IS_CLONE)
-        return (int)posix_image_of(request->file)->source;
+        return (int)bsd_image_of(request->file)->source;
     return request->flags & ACRE_IS_FILE ? (int)request->file : -1;
 }
 
@@ -54,10 +54,10 @@ set_fork_behavior(void *base, size_t size, uint32_t flags)
 }
 
 acre_status
-posix_map(const port_request *request, void **base)
+bsd_map(const port_request *request, void **base)
 {
     if (request->reach != 0)
-        return posix_map_near(request, base);
+        return bsd_map_near(request, base);
     uint32_t flags = request->flags;
     int protection = flags & ACRE_IS_RESERVATION ? PROT_NONE : posix_protection(request->access);
     acre_status status = sys_mmap(request->address, request->size, protection, kind_of_map(request),
@@ -68,7 +68,7 @@ posix_map(const port_request *request, void **base)
         return mapped == 1 ? -EEXIST : status;
     }
     if (status != ACRE_OK)
-        return flags & ACRE_IS_FILE ? posix_explain_file(status, request->file) : status;
+        return flags & ACRE_IS_FILE ? bsd_explain_file(status, request->file) : status;
     if (flags & ACRE_MAP_FIXED && *base != request->address)
         status = -EEXIST;
     else if ((uintptr_t)*base & (request->alignment - 1))
@@ -84,16 +84,16 @@ acre_status
 port_unmap(acre_mmap *map)
 {
     acre_status status = sys_munmap(map->base, map->size);
-    posix_image *image = (posix_image *)map->backing;
-    posix_image last;
-    if (status == ACRE_OK && image != NULL && posix_image_release(image, map->size, &last))
+    bsd_image *image = (bsd_image *)map->backing;
+    bsd_image last;
+    if (status == ACRE_OK && image != NULL && bsd_image_release(image, map->size, &last))
         sys_close((int)last.source);
     return status;
 }
 
 // There is no call that moves pages.
 acre_status
-posix_move_pages(const acre_mmap *map, void *target)
+bsd_move_pages(const acre_mmap *map, void *target)
 {
     acre_area area;
     acre_status status = port_area_at((uintptr_t)map->base, &area);
@@ -103,7 +103,7 @@ posix_move_pages(const acre_mmap *map, void *target)
         return -ENOTSUP;
     acre_mmap copy = *map;
     copy.base = target;
-    status = posix_give_access(&copy, target, map->size, ACRE_READ_WRITE);
+    status = bsd_give_access(&copy, target, map->size, ACRE_READ_WRITE);
     if (status != ACRE_OK)
         return status;
     memcpy(target, map->base, map->size);
@@ -113,18 +113,18 @@ posix_move_pages(const acre_mmap *map, void *target)
 // ---- access, contents ---------------------------------------------------------------------------
 
 acre_status
-posix_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
+bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
-    posix_walk walk;
-    acre_status status = posix_walk_begin(&walk);
+    bsd_walk walk;
+    acre_status status = bsd_walk_begin(&walk);
     if (status != ACRE_OK)
         return status;
     int all_reserved = 1;
     while (at < end && status == ACRE_OK) {
         acre_area area;
-        status = posix_walk_next(&walk, at, &area);
+        status = bsd_walk_next(&walk, at, &area);
         if (status >= 0 && (status == 0 || area.start > at))
             status = -ENOMEM;  // a hole
         if (status < 0)
@@ -132,26 +132,26 @@ posix_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
         size_t part = (area.end < end ? area.end : end) - at;
         int reserved = (area.flags & ACRE_AREA_RESERVED) != 0;
         all_reserved &= reserved;
-        status = reserved ? posix_map_fresh(map, (void *)at, part, access)
+        status = reserved ? bsd_map_fresh(map, (void *)at, part, access)
                           : sys_mprotect((void *)at, part, posix_protection(access));
         if (status == ACRE_OK)
             at += part;
     }
-    posix_walk_end(&walk);
+    bsd_walk_end(&walk);
     if (status != ACRE_OK && all_reserved && at != (uintptr_t)start)
-        (void)posix_map_fresh(map, start, at - (uintptr_t)start, ACRE_NONE);
+        (void)bsd_map_fresh(map, start, at - (uintptr_t)start, ACRE_NONE);
     return status;
 }
 
 acre_status
-posix_free_lazily(void *start, size_t length)
+bsd_free_lazily(void *start, size_t length)
 {
     acre_status status = sys_madvise(start, length, MADV_FREE);
     return status == -EINVAL ? -ENOTSUP : status;
 }
 
 acre_status
-posix_touch(const void *page)
+bsd_touch(const void *page)
 {
     // The kernel reads a set of signals there, so that no signal is raised, and then refuses what
     // was to be done with it.  By number: the threads library reads it by itself.
@@ -161,7 +161,7 @@ posix_touch(const void *page)
 }
 
 int
-posix_huge(const port_request *request)
+bsd_huge(const port_request *request)
 {
     size_t huge = port_transparent_huge_size();
     return huge != 0 && request->size >= huge && (request->flags & ACRE_IS_FILE) == 0;
@@ -169,13 +169,13 @@ posix_huge(const port_request *request)
 
 // Locks are not counted, and unlocking what is not locked succeeds.
 acre_status
-posix_lock(void *start, size_t length)
+bsd_lock(void *start, size_t length)
 {
     return sys_mlock(start, length);
 }
 
 acre_status
-posix_unlock(void *start, size_t length)
+bsd_unlock(void *start, size_t length)
 {
     return sys_munlock(start, length);
 }
@@ -187,7 +187,7 @@ port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
 {
     int shared = (map->flags & (ACRE_MAP_SHARED | ACRE_IS_RING | ACRE_IS_TWIN)) != 0;
     if (advice >= ACRE_ADVISE_NO_DUMP)
-        map->private_[1] |= POSIX_CHANGED;
+        map->private_[1] |= BSD_CHANGED;
     switch (advice) {
     case ACRE_ADVISE_NORMAL:
         return sys_madvise(start, length, MADV_NORMAL);

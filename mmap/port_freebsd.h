@@ -6,7 +6,7 @@
 #define freebsd_is_mapped acre_freebsd_is_mapped
 #define freebsd_read_number acre_freebsd_read_number
 
-#include "mmap/port_posix.h"
+#include "mmap/port_bsd.h"
 
 // Memory as a file without a name, closed on exec: a descriptor, or a failure.
 int freebsd_memory_object(uint64_t size, int sealable);

@@ -20,7 +20,7 @@ typedef struct table {
     size_t used;
     size_t at;  // of the record that was found last
 } table;
-_Static_assert(sizeof(table) <= sizeof(posix_walk), "a walk holds one");
+_Static_assert(sizeof(table) <= sizeof(bsd_walk), "a walk holds one");
 
 // ---- records ------------------------------------------------------------------------------------
 
@@ -165,7 +165,7 @@ describe(const record *found, int own, acre_area *out)
 }
 
 acre_status
-posix_walk_begin(posix_walk *walk)
+bsd_walk_begin(bsd_walk *walk)
 {
     table records;
     acre_status status = read_table(port_process_id(), &records);
@@ -175,7 +175,7 @@ posix_walk_begin(posix_walk *walk)
 }
 
 acre_status
-posix_walk_next(posix_walk *walk, uintptr_t address, acre_area *out)
+bsd_walk_next(bsd_walk *walk, uintptr_t address, acre_area *out)
 {
     table records;
     memcpy(&records, walk, sizeof records);
@@ -188,7 +188,7 @@ posix_walk_next(posix_walk *walk, uintptr_t address, acre_area *out)
 }
 
 void
-posix_walk_end(posix_walk *walk)
+bsd_walk_end(bsd_walk *walk)
 {
     table records;
     memcpy(&records, walk, sizeof records);
@@ -198,13 +198,13 @@ posix_walk_end(posix_walk *walk)
 acre_status
 port_area_at(uintptr_t address, acre_area *out)
 {
-    posix_walk walk;
+    bsd_walk walk;
     acre_area area;
-    acre_status status = posix_walk_begin(&walk);
+    acre_status status = bsd_walk_begin(&walk);
     if (status != ACRE_OK)
         return status;
-    status = posix_walk_next(&walk, address, &area);
-    posix_walk_end(&walk);
+    status = bsd_walk_next(&walk, address, &area);
+    bsd_walk_end(&walk);
     if (status < 0)
         return status;
     if (status == 0 || area.start > address)
@@ -246,7 +246,7 @@ freebsd_is_mapped(const void *start, size_t length)
 }
 
 int
-posix_is_locked(const void *start, size_t length)
+bsd_is_locked(const void *start, size_t length)
 {
     table records;
     acre_status status = read_table(port_process_id(), &records);

@@ -62,7 +62,7 @@ never(void)
 static int
 try_on_page(acre_status (*act)(void *page, size_t size))
 {
-    void *page = posix_scratch_page(PROT_READ | PROT_WRITE);
+    void *page = bsd_scratch_page(PROT_READ | PROT_WRITE);
     if (page == NULL)
         return -1;
     acre_status status = act(page, port_page_size());
@@ -116,10 +116,10 @@ probe_transparent_huge_pages(void)
 static int
 probe_jit(void)
 {
-    void *page = posix_scratch_page(PROT_READ | PROT_WRITE | PROT_EXEC);
+    void *page = bsd_scratch_page(PROT_READ | PROT_WRITE | PROT_EXEC);
     if (page != NULL)
         return sys_munmap(page, port_page_size()) == ACRE_OK ? 1 : -1;
-    void *plain = posix_scratch_page(PROT_READ);
+    void *plain = bsd_scratch_page(PROT_READ);
     return plain != NULL && sys_munmap(plain, port_page_size()) == ACRE_OK ? 0 : -1;
 }
 

@@ -43,7 +43,7 @@ map_views(const port_request *request, int file, char *base)
         view.access = ACRE_READ_WRITE;
         view.flags = (request->flags & (ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK)) | ACRE_IS_FILE |
                      ACRE_MAP_SHARED | ACRE_MAP_REPLACE;
-        status = posix_map(&view, &mapped);
+        status = bsd_map(&view, &mapped);
     }
     return status;
 }
@@ -51,7 +51,7 @@ map_views(const port_request *request, int file, char *base)
 acre_status
 port_ring(const port_request *request, acre_mmap *out)
 {
-    if (request->flags & posix_refused_flags)
+    if (request->flags & bsd_refused_flags)
         return -ENOTSUP;
     int file = freebsd_memory_object(request->size, 0);
     if (file < 0)
@@ -63,7 +63,7 @@ port_ring(const port_request *request, acre_mmap *out)
     port_request room = whole;
     room.flags = (request->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RESERVATION;
     void *base = NULL;
-    acre_status status = posix_map(&room, &base);
+    acre_status status = bsd_map(&room, &base);
     if (status != ACRE_OK) {
         sys_close(file);
         return status;
@@ -73,7 +73,7 @@ port_ring(const port_request *request, acre_mmap *out)
     status = map_views(request, file, base);
     sys_close(file);
     if (status == ACRE_OK)
-        status = posix_prepare(&whole, base, &flags);
+        status = bsd_prepare(&whole, base, &flags);
     if (status != ACRE_OK) {
         (void)sys_munmap(base, whole.size);
         return status;
@@ -102,10 +102,10 @@ map_twin(const port_request *request, int file, uint32_t access, acre_mmap *out)
     uint32_t flags =
         (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_TWIN;
     void *base = NULL;
-    acre_status status = posix_map(&half, &base);
+    acre_status status = bsd_map(&half, &base);
     if (status != ACRE_OK)
         return status;
-    status = posix_prepare(&half, base, &flags);
+    status = bsd_prepare(&half, base, &flags);
     if (status != ACRE_OK) {
         (void)sys_munmap(base, request->size);
         return status;
@@ -118,7 +118,7 @@ map_twin(const port_request *request, int file, uint32_t access, acre_mmap *out)
 acre_status
 port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
 {
-    if (request->flags & posix_refused_flags)
+    if (request->flags & bsd_refused_flags)
         return -ENOTSUP;
     int file = freebsd_memory_object(request->size, 0);
     if (file < 0)
@@ -142,8 +142,8 @@ port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
     int opened = freebsd_memory_object(size, 1);
     if (opened < 0)
         return opened;
-    posix_image *image;
-    acre_status status = posix_image_make(size, (uintptr_t)opened, &image);
+    bsd_image *image;
+    acre_status status = bsd_image_make(size, (uintptr_t)opened, &image);
     if (status != ACRE_OK) {
         sys_close(opened);
         return status;
@@ -172,7 +172,7 @@ port_image_seal(acre_file file)
     if (!port_can(ACRE_CAN_SEAL_IMAGES))
         return ACRE_OK;  // out of reach, but for those who look for the descriptor
     int saved = errno;
-    return status_of(fcntl((int)posix_image_of(file)->source, F_ADD_SEALS,
+    return status_of(fcntl((int)bsd_image_of(file)->source, F_ADD_SEALS,
                            F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
                      saved);
 }
@@ -180,9 +180,9 @@ port_image_seal(acre_file file)
 acre_status
 port_image_close(acre_file file)
 {
-    posix_image *image = posix_image_of(file);
-    posix_image last;
-    if (posix_image_release(image, image->size, &last))
+    bsd_image *image = bsd_image_of(file);
+    bsd_image last;
+    if (bsd_image_release(image, image->size, &last))
         sys_close((int)last.source);
     return ACRE_OK;
 }

@@ -45,9 +45,9 @@ demand(void *base, size_t size, uint32_t flags)
         {ACRE_MAP_NO_HUGE, MADV_NOHUGEPAGE},
     };
     // A system that takes any advice for granted keeps none of it.
-    int can = flags & ACRE_MAP_WIPE_ON_FORK ? linux_can(ACRE_CAN_WIPE_ON_FORK) : 1;
+    int can = flags & ACRE_MAP_WIPE_ON_FORK ? posix_can(ACRE_CAN_WIPE_ON_FORK) : 1;
     if (can == 1 && flags & (ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK))
-        can = linux_can(ACRE_CAN_EXCLUDE_FROM_DUMPS);
+        can = posix_can(ACRE_CAN_EXCLUDE_FROM_DUMPS);
     if (can != 1)
         return can == 0 ? -ENOTSUP : -ENOMEM;
 
@@ -193,7 +193,7 @@ map_at(const port_request *request, void *address, int placement, void **base)
 {
     int file = request->flags & (ACRE_IS_FILE | ACRE_IS_CLONE) ? (int)request->file : -1;
     int protection =
-        request->flags & ACRE_IS_RESERVATION ? PROT_NONE : linux_protection(request->access);
+        request->flags & ACRE_IS_RESERVATION ? PROT_NONE : posix_protection(request->access);
     return linux_explain(sys_mmap(address, request->size, protection,
                                   placement | kind_of_map(request), file, request->offset, base));
 }
@@ -503,7 +503,7 @@ commit_huge(acre_mmap *map, void *start, size_t length, uint32_t access)
         acre_status status = map_huge_parts(map, at, end, parts, PARTS, &count, &reached);
         if (status == ACRE_OK)
             status =
-                linux_explain(sys_mprotect((void *)at, reached - at, linux_protection(access)));
+                linux_explain(sys_mprotect((void *)at, reached - at, posix_protection(access)));
         if (status != ACRE_OK) {
             while (count-- > 0)
                 (void)port_decommit(map, parts[count].base, parts[count].length);
@@ -519,7 +519,7 @@ commit_locked(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     acre_status status = sys_mlock_on_fault(start, length);
     if (status == ACRE_OK)
-        status = sys_mprotect(start, length, linux_protection(access));
+        status = sys_mprotect(start, length, posix_protection(access));
     if (status == ACRE_OK)
         status = lock(start, length, map->flags);
     return linux_explain(status);
@@ -534,7 +534,7 @@ port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
     else if (map->flags & LOCKS)
         status = commit_locked(map, start, length, access);
     else
-        status = linux_explain(sys_mprotect(start, length, linux_protection(access)));
+        status = linux_explain(sys_mprotect(start, length, posix_protection(access)));
     if (status == ACRE_OK && map->flags & ACRE_MAP_POPULATE)
         (void)populate(start, length, access, map->flags);
     return status;
@@ -545,9 +545,9 @@ port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     // What is committed by the way is committed in full.
     int commits = access != ACRE_NONE && map->flags & (ACRE_MAP_HUGE | LOCKS | ACRE_MAP_POPULATE) &&
-                  linux_is_committable(map);
+                  posix_is_committable(map->flags);
     return commits ? port_commit(map, start, length, access)
-                   : linux_explain(sys_mprotect(start, length, linux_protection(access)));
+                   : linux_explain(sys_mprotect(start, length, posix_protection(access)));
 }
 
 // ---- resizing -----------------------------------------------------------------------------------
@@ -604,7 +604,7 @@ stretch_file(acre_mmap *map, size_t size)
     if (status != ACRE_OK)
         return status;
     status = sys_mprotect(last + map->page_size, stretched - map->page_size,
-                          linux_protection(map->access));
+                          posix_protection(map->access));
     if (status != ACRE_OK)
         (void)sys_munmap(last + map->page_size, stretched - map->page_size);
     return linux_explain(status);
@@ -710,39 +710,7 @@ port_continues(const acre_mmap *map, const acre_mmap *next)
     return same ? ACRE_OK : ACRE_BACKING_MISMATCH;
 }
 
-// ---- files, processes, caches -------------------------------------------------------------------
-
-acre_status
-port_file_open(const char *path, int writable, acre_file *file, uint64_t *size)
-{
-    // NONBLOCK: what has no size, such as a pipe without a writer, is refused instead of waited
-    // for.
-    int opened = sys_open(path, (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY);
-    if (opened < 0)
-        return opened;
-    struct stat status;
-    int saved = errno;
-    acre_status result = status_of(fstat(opened, &status), saved);
-    if (result != ACRE_OK) {
-        sys_close(opened);
-        return result;
-    }
-    *file = opened;
-    *size = S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
-    return ACRE_OK;
-}
-
-void
-port_file_close(acre_file file)
-{
-    sys_close((int)file);
-}
-
-acre_process
-port_process_id(void)
-{
-    return getpid();
-}
+// ---- caches -------------------------------------------------------------------------------------
 
 void
 port_icache_flush(void *start, size_t length)

@@ -1,16 +1,9 @@
-// mmap/port_linux.h - system calls as the Linux port makes them: failures by value, errno kept.
+// mmap/port_linux.h - what the files of the Linux port share; system calls as in port_posix.h.
 #ifndef ACRE_MMAP_PORT_LINUX_H_
 #define ACRE_MMAP_PORT_LINUX_H_
 
-// Before the first system header.
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#define _FILE_OFFSET_BITS 64
-
 // In the symbol table these carry the library's prefix, as the port's functions do.
 #define linux_build acre_linux_build
-#define linux_can acre_linux_can
 #define linux_can_populate acre_linux_can_populate
 #define linux_find_near acre_linux_find_near
 #define linux_hold acre_linux_hold
@@ -22,16 +15,10 @@
 #define linux_read_number acre_linux_read_number
 #define linux_smallest_huge_size acre_linux_smallest_huge_size
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/types.h>
-#include <unistd.h>
+#include "mmap/port_posix.h"
 
-#include "mmap/port.h"
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 // Newer than the headers that acre is built with may be.
 enum {
@@ -59,73 +46,6 @@ enum { LINUX_IS_ANDROID = 1 };
 #else
 enum { LINUX_IS_ANDROID = 0 };
 #endif
-
-// `result` is that of a call that answers -1 on failure, `saved` the errno from before it.
-static inline acre_status
-status_of(long result, int saved)
-{
-    if (result != -1)
-        return ACRE_OK;
-    int error = errno;
-    errno = saved;
-    if (error == ENOSYS)
-        return -ENOTSUP;
-    return error > 0 ? -error : -EIO;  // never the latter: so that compilers see a failure, too
-}
-
-static inline acre_status
-sys_mmap(void *address, size_t size, int protection, int flags, int file, uint64_t offset,
-         void **base)
-{
-    int saved = errno;
-    void *result = mmap(address, size, protection, flags, file, (off_t)offset);
-    if (result == MAP_FAILED)
-        return status_of(-1, saved);
-    *base = result;
-    return ACRE_OK;
-}
-
-static inline acre_status
-sys_munmap(void *base, size_t size)
-{
-    int saved = errno;
-    return status_of(munmap(base, size), saved);
-}
-
-static inline acre_status
-sys_madvise(void *base, size_t size, int advice)
-{
-    int saved = errno;
-    return status_of(madvise(base, size, advice), saved);
-}
-
-// The descriptor, or a failure.
-static inline int
-sys_open(const char *path, int flags)
-{
-    int saved = errno;
-    int file;
-    do
-        file = open(path, flags | O_CLOEXEC);
-    while (file == -1 && errno == EINTR);
-    return file == -1 ? status_of(-1, saved) : file;
-}
-
-static inline void
-sys_close(int file)
-{
-    // The descriptor is gone whatever close answers, and nothing was written through it.
-    int saved = errno;
-    (void)close(file);
-    errno = saved;
-}
-
-static inline acre_status
-sys_mprotect(void *base, size_t size, int protection)
-{
-    int saved = errno;
-    return status_of(mprotect(base, size, protection), saved);
-}
 
 // Locks by number: sanitizers let the C library's functions do nothing, and say that they did.
 static inline acre_status
@@ -196,8 +116,6 @@ ssize_t linux_read_file(const char *path, char *text, size_t capacity);
 uint64_t linux_read_number(const char *path);
 // The smallest explicit huge page size; 0 when there is none.
 size_t linux_smallest_huge_size(void);
-// As port_can; -1 when it cannot be found out now.
-int linux_can(acre_capability what);
 // Whether pages can be brought by advice (5.14).
 int linux_can_populate(void);
 // PROCMAP_QUERY for the area at `address` of this process; -ENOTSUP or another failure where the
@@ -209,13 +127,6 @@ acre_status linux_find_near(size_t size, size_t alignment, uintptr_t near_addres
                             void **base);
 // -ENOMEM, or ACRE_TOO_MANY_AREAS when the process was seen to be at that limit.
 acre_status linux_out_of_memory(void);
-
-static inline int
-linux_protection(uint32_t access)
-{
-    return (access & ACRE_READ ? PROT_READ : 0) | (access & ACRE_WRITE ? PROT_WRITE : 0) |
-           (access & ACRE_EXEC ? PROT_EXEC : 0);
-}
 
 // ENOMEM may mean the limit of areas.
 static inline acre_status
@@ -229,25 +140,6 @@ static inline acre_status
 linux_explain_advice(acre_status status)
 {
     return status == -ENOMEM || status == -EAGAIN ? linux_out_of_memory() : status;
-}
-
-// Memory whose pages belong to an object of the kernel's, not of a file system: shared, or a view
-// of a ring or twin.
-static inline int
-linux_is_shared_memory(const acre_mmap *map)
-{
-    return (map->flags & (ACRE_IS_RING | ACRE_IS_TWIN)) != 0 ||
-           (map->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE)) == ACRE_MAP_SHARED;
-}
-
-// What can be committed: reservations and private anonymous maps; of adopted ones only what was
-// said to be a reservation.
-static inline int
-linux_is_committable(const acre_mmap *map)
-{
-    uint32_t others = ACRE_MAP_SHARED | ACRE_IS_FILE | ACRE_IS_RING | ACRE_IS_TWIN | ACRE_IS_CLONE;
-    return (map->flags & others) == 0 &&
-           (map->flags & (ACRE_IS_ADOPTED | ACRE_IS_RESERVATION)) != ACRE_IS_ADOPTED;
 }
 
 // Whether two ranges of `size` bytes have addresses in common.

@@ -585,53 +585,12 @@ walk_on(walker *walk, acre_area *out)
     return status;
 }
 
-typedef struct wanted {
-    size_t size, alignment;
-    uintptr_t low, high;  // the room lies within [low, high]
-    uintptr_t center;
-    uintptr_t best;  // 0 = none yet
-} wanted;
-
-static uintptr_t
-distance(uintptr_t a, uintptr_t b)
-{
-    return a > b ? a - b : b - a;
-}
-
-// The place in the hole [start, end) that is nearest to the center.
-static void
-consider(wanted *room, uintptr_t start, uintptr_t end)
-{
-    if (start < room->low)
-        start = room->low;
-    if (end > room->high)
-        end = room->high;
-    if (start > UINTPTR_MAX - (room->alignment - 1))
-        return;
-    uintptr_t first = (start + room->alignment - 1) & ~(uintptr_t)(room->alignment - 1);
-    if (first > end || end - first < room->size)
-        return;
-    uintptr_t last = (end - room->size) & ~(uintptr_t)(room->alignment - 1);
-    uintptr_t at = room->center & ~(uintptr_t)(room->alignment - 1);
-    at = at < first ? first : at > last ? last : at;
-    if (room->best == 0 || distance(at, room->center) < distance(room->best, room->center))
-        room->best = at;
-}
-
 acre_status
 linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t reach, void **base)
 {
-    // The lowest pages are the system's; stacks grow down and the program break up, and both need
-    // room for that.
-    enum { LOWEST = 64 * 1024, STACK_ROOM = 16 * 1024 * 1024, HEAP_ROOM = 64 * 1024 * 1024 };
-    wanted room = {
-        .size = size,
-        .alignment = alignment,
-        .low =
-            near_address > reach && near_address - reach > LOWEST ? near_address - reach : LOWEST,
-        .high = near_address > UINTPTR_MAX - reach ? UINTPTR_MAX : near_address + reach,
-        .center = near_address,
-    };
+    // Stacks grow down and the program break up, and both need room for that.
+    enum { STACK_ROOM = 16 * 1024 * 1024, HEAP_ROOM = 64 * 1024 * 1024 };
+    posix_room room = posix_room_within(size, alignment, near_address, reach);
     walker areas = {.by_ioctl = port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME)};
     areas.text = (window){
         .file = open_proc(0, "maps"), .capacity = sizeof areas.bytes, .bytes = areas.bytes};
@@ -648,7 +607,7 @@ linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t re
         if (area.flags & ACRE_AREA_STACK)
             end = end > STACK_ROOM ? end - STACK_ROOM : 0;
         if (end > hole)
-            consider(&room, hole, end);
+            posix_consider(&room, hole, end);
         hole = area.end;
         if (area.flags & ACRE_AREA_HEAP)
             hole = hole > UINTPTR_MAX - HEAP_ROOM ? UINTPTR_MAX : hole + HEAP_ROOM;

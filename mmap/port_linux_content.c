@@ -27,7 +27,7 @@ drop_locked(const acre_mmap *map, void *start, size_t length, int advice)
 static acre_status
 empty(const acre_mmap *map, void *start, size_t length)
 {
-    int advice = linux_is_shared_memory(map) ? MADV_REMOVE : MADV_DONTNEED;
+    int advice = posix_is_shared_memory(map) ? MADV_REMOVE : MADV_DONTNEED;
     acre_status status = sys_madvise(start, length, advice);
     if (status == -EINVAL && advice == MADV_DONTNEED)
         status = sys_madvise(start, length, LINUX_MADV_DONTNEED_LOCKED);
@@ -37,7 +37,7 @@ empty(const acre_mmap *map, void *start, size_t length)
 acre_status
 port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
 {
-    int lazily = when == ACRE_DISCARD_LAZY && !linux_is_shared_memory(map) &&
+    int lazily = when == ACRE_DISCARD_LAZY && !posix_is_shared_memory(map) &&
                  (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0;
     if (lazily) {
         acre_status status = sys_madvise(start, length, MADV_FREE);
@@ -105,7 +105,7 @@ port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
 {
     // Shared memory can only be emptied while it is writable.  Private pages are dropped by a
     // marker, or behind the guard.
-    int shared = linux_is_shared_memory(map);
+    int shared = posix_is_shared_memory(map);
     acre_status status = shared ? linux_explain_advice(empty(map, start, length)) : ACRE_OK;
     if (status != ACRE_OK)
         return status;
@@ -188,14 +188,6 @@ port_populate(acre_mmap *map, void *start, size_t length)
     return status == -EINVAL && !linux_can_populate() ? -ENOTSUP : linux_explain(status);
 }
 
-acre_status
-port_flush(acre_mmap *map, void *start, size_t length, uint32_t how)
-{
-    (void)map;
-    int saved = errno;
-    return status_of(msync(start, length, how == ACRE_FLUSH_WAIT ? MS_SYNC : MS_ASYNC), saved);
-}
-
 // ---- advice -------------------------------------------------------------------------------------
 
 acre_status
@@ -219,7 +211,7 @@ port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
         [ACRE_ADVISE_KEEP_ON_FORK] = MADV_KEEPONFORK,
     };
     (void)map;
-    int can = advice >= ACRE_ADVISE_NO_DUMP ? linux_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) : 1;
+    int can = advice >= ACRE_ADVISE_NO_DUMP ? posix_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) : 1;
     if (can != 1)
         return can == 0 ? -ENOTSUP : -ENOMEM;
     return linux_explain_advice(sys_madvise(start, length, table[advice]));

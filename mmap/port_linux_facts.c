@@ -76,24 +76,6 @@ number_of_key(const char *text, const char *key)
 
 // ---- page sizes ---------------------------------------------------------------------------------
 
-size_t
-port_page_size(void)
-{
-    static _Atomic size_t known;
-    size_t size = atomic_load_explicit(&known, memory_order_relaxed);
-    if (size == 0) {
-        size = (size_t)sysconf(_SC_PAGESIZE);
-        atomic_store_explicit(&known, size, memory_order_relaxed);
-    }
-    return size;
-}
-
-size_t
-port_granularity(void)
-{
-    return port_page_size();
-}
-
 // Puts `size` into ascending order among the first `count` of `sizes`; the largest fall out beyond
 // `capacity`.
 static void
@@ -216,9 +198,6 @@ scratch_page(int protection)
         sys_mmap(NULL, port_page_size(), protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &page);
     return status == ACRE_OK ? page : NULL;
 }
-
-// A probe answers 1, 0, or -1: not to be found out now.
-typedef int (*probe)(void);
 
 static int
 always(void)
@@ -413,7 +392,7 @@ probe_nodes(void)
 }
 
 // One for each; none is missing.
-static const probe probes[ACRE_CAPABILITY_COUNT] = {
+const posix_probe posix_probes[ACRE_CAPABILITY_COUNT] = {
     [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_exclude_from_dumps,
     [ACRE_CAN_LOCK] = probe_lock,
     [ACRE_CAN_LOCK_ON_FAULT] = probe_lock_on_fault,
@@ -434,33 +413,6 @@ static const probe probes[ACRE_CAPABILITY_COUNT] = {
     [ACRE_CAN_COUNT_RESIDENT_EXACTLY] = probe_count_resident,
 };
 
-static _Atomic uint32_t known_capabilities;
-static _Atomic uint32_t present_capabilities;
-static _Atomic uint32_t pretended_missing;
-
-int
-linux_can(acre_capability what)
-{
-    uint32_t bit = (uint32_t)1 << what;
-    if (atomic_load_explicit(&pretended_missing, memory_order_relaxed) & bit)
-        return 0;
-    if ((atomic_load_explicit(&known_capabilities, memory_order_acquire) & bit) == 0) {
-        int found = probes[what]();
-        if (found < 0)
-            return -1;
-        if (found)
-            atomic_fetch_or_explicit(&present_capabilities, bit, memory_order_relaxed);
-        atomic_fetch_or_explicit(&known_capabilities, bit, memory_order_release);
-    }
-    return (atomic_load_explicit(&present_capabilities, memory_order_relaxed) & bit) != 0;
-}
-
-int
-port_can(acre_capability what)
-{
-    return linux_can(what) == 1;
-}
-
 int
 linux_can_populate(void)
 {
@@ -471,18 +423,6 @@ linux_can_populate(void)
         atomic_store_explicit(&known, can, memory_order_relaxed);
     }
     return can == 1;
-}
-
-void
-port_pretend_without(acre_capability what)
-{
-    atomic_fetch_or(&pretended_missing, (uint32_t)1 << what);
-}
-
-void
-port_pretend_nothing(void)
-{
-    atomic_store(&pretended_missing, 0);
 }
 
 // ---- limits -------------------------------------------------------------------------------------
