@@ -115,6 +115,10 @@ bsd_move_pages(const acre_mmap *map, void *target)
 acre_status
 bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
+    // Of a map that was always accessible nothing is reserved.
+    if ((map->flags & ACRE_IS_RESERVATION) == 0 && (map->private_[0] & MIXED) == 0 &&
+        map->access != ACRE_NONE)
+        return sys_mprotect(start, length, posix_protection(access));
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
     bsd_walk walk;
