@@ -100,19 +100,47 @@ bsd_map_fresh(acre_mmap *map, void *start, size_t length, uint32_t access)
         .size = length,
         .alignment = map->page_size,
         .page_size = map->page_size,
+        .offset = map->offset + ((uintptr_t)start - (uintptr_t)map->base),
         .access = access,
-        .flags = (map->flags & (BSD_KEPT | ACRE_IS_CLONE)) | ACRE_MAP_REPLACE,
+        .flags = (map->flags & (BSD_KEPT | ACRE_IS_CLONE | ACRE_IS_FILE)) | ACRE_MAP_REPLACE,
     };
-    if (map->flags & ACRE_IS_CLONE) {
-        if (map->backing == 0)
-            return -ENOTSUP;  // an adopted one: nobody told of which image
-        request.file = (acre_file)map->backing;
-        request.offset = map->offset + (uintptr_t)start - (uintptr_t)map->base;
-    } else if (access == ACRE_NONE) {
-        request.flags |= ACRE_IS_RESERVATION;
-    }
     void *base;
-    return bsd_map(&request, &base);
+    if (posix_is_anonymous(map->flags)) {
+        request.offset = 0;
+        request.flags |= access == ACRE_NONE ? ACRE_IS_RESERVATION : 0;
+        return bsd_map(&request, &base);
+    }
+    // Of an adopted map nobody told of which file or image it shows what.
+    if (map->flags & ACRE_IS_ADOPTED)
+        return -ENOTSUP;
+    if (map->flags & ACRE_IS_CLONE) {
+        request.file = (acre_file)map->backing;
+        return bsd_map(&request, &base);
+    }
+    int file = bsd_open_again(start);
+    if (file < 0)
+        return file;
+    request.file = file;
+    acre_status status = bsd_map(&request, &base);
+    sys_close(file);
+    return status;
+}
+
+int
+bsd_open_same(const char *path, uint64_t device, uint64_t inode)
+{
+    int file = sys_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (file < 0)
+        return file == -EMFILE || file == -ENFILE ? file : -ENOTSUP;
+    struct stat found;
+    int saved = errno;
+    int same = fstat(file, &found) == 0 && (uint64_t)found.st_ino == inode &&
+               (uint64_t)found.st_dev == device;
+    errno = saved;
+    if (same)
+        return file;
+    sys_close(file);
+    return -ENOTSUP;
 }
 
 acre_status
@@ -228,7 +256,7 @@ bsd_empty_in_place(void *start, size_t length)
 static acre_status
 empty_part(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
-    if (access & ACRE_WRITE && (map->flags & ACRE_IS_CLONE) == 0)
+    if (access & ACRE_WRITE && posix_is_anonymous(map->flags))
         return bsd_empty_in_place(start, length);
     int locked = access != ACRE_NONE ? bsd_is_locked(start, length) : 0;
     if (locked < 0)
@@ -285,9 +313,8 @@ empty(acre_mmap *map, void *start, size_t length)
 {
     if (posix_is_shared_memory(map))
         return for_each_part(map, start, length, empty_shared_part);
-    // Nobody kept the file.
-    if (map->flags & ACRE_IS_FILE)
-        return -ENOTSUP;
+    if (map->flags & ACRE_MAP_SHARED)
+        return ACRE_OK;  // a shared file keeps its bytes
     if (!is_as_made(map))
         return for_each_part(map, start, length, empty_part);
     acre_status status = bsd_map_fresh(map, start, length, map->access);
@@ -329,8 +356,8 @@ port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
 acre_status
 port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
 {
-    int fresh = (map->private_[1] & BSD_CHANGED) == 0 && !posix_is_shared_memory(map) &&
-                (map->flags & ACRE_IS_FILE) == 0;
+    int fresh = (map->flags & (ACRE_MAP_SHARED | ACRE_IS_RING | ACRE_IS_TWIN)) == 0 &&
+                (map->private_[1] & BSD_CHANGED) == 0;
     acre_status status =
         fresh ? bsd_map_fresh(map, start, length, ACRE_NONE) : empty(map, start, length);
     if (status == ACRE_OK)

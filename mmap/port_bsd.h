@@ -13,6 +13,8 @@
 #define bsd_image_release acre_bsd_image_release
 #define bsd_map_fresh acre_bsd_map_fresh
 #define bsd_map_near acre_bsd_map_near
+#define bsd_open_again acre_bsd_open_again
+#define bsd_open_same acre_bsd_open_same
 #define bsd_prepare acre_bsd_prepare
 #define bsd_scratch_page acre_bsd_scratch_page
 #define bsd_map acre_bsd_map
@@ -75,9 +77,11 @@ void *bsd_scratch_page(int protection);
 
 // What a refused map of `file` means: a folder or a pipe is told as an invalid argument.
 acre_status bsd_explain_file(acre_status status, acre_file file);
-// In place of a part of `map`: pages of its kind without contents, with `access`, and what was
-// demanded for the map.
+// In place of a part of `map`, which is private: pages with their first contents, with `access`,
+// and what was demanded for the map.  -ENOTSUP where the file is not to be found again.
 acre_status bsd_map_fresh(acre_mmap *map, void *start, size_t length, uint32_t access);
+// The file at `path`, for reading, if it is still the same one; else -ENOTSUP.
+int bsd_open_same(const char *path, uint64_t device, uint64_t inode);
 // Locks and wishes, of a map that is there.  Flags of wishes that were not granted are taken out of
 // *flags.
 acre_status bsd_prepare(const port_request *request, void *base, uint32_t *flags);
@@ -121,6 +125,9 @@ acre_status bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t
 // The first map->size bytes at `target`, which is a fresh map of the same kind, become those of
 // `map`.
 acre_status bsd_move_pages(const acre_mmap *map, void *target);
+// The file that is mapped at `address`, for reading, by the name that the system tells: a
+// descriptor, or a failure.
+int bsd_open_again(const void *address);
 // Private anonymous pages may be taken by the system; -ENOTSUP where that cannot be.
 acre_status bsd_free_lazily(void *start, size_t length);
 // One page present, read only: -EFAULT when it cannot be read.

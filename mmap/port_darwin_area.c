@@ -127,7 +127,7 @@ find_file(acre_process process, const darwin_region_info *region, file_info *inf
     out->flags &= ~(uint32_t)ACRE_AREA_RESERVED;
     out->flags |= ACRE_AREA_FILE | (file->vst_nlink == 0 ? ACRE_AREA_DELETED : 0);
     out->file_offset = region->info.offset;
-    out->device = file->vst_dev;
+    out->device = (uint64_t)(dev_t)file->vst_dev;  // as stat tells it
     out->inode = file->vst_ino;
     out->name = NULL;
     info->prp_vip.vip_path[sizeof info->prp_vip.vip_path - 1] = 0;
@@ -167,6 +167,19 @@ describe_fully(acre_process process, const darwin_region_info *region, file_info
     find_file(process, region, info, out);
     if (process == port_process_id() && region->info.user_tag == VM_MEMORY_STACK)
         find_stack(out);
+}
+
+int
+bsd_open_again(const void *address)
+{
+    darwin_region_info region;
+    file_info info;
+    acre_area area = {0};
+    acre_status status = darwin_region(mach_task_self(), (uintptr_t)address, &region);
+    if (status != 1)
+        return status < 0 ? status : -ENOMEM;
+    find_file(port_process_id(), &region, &info, &area);
+    return area.path != NULL ? bsd_open_same(area.path, area.device, area.inode) : -ENOTSUP;
 }
 
 // ---- without a view -----------------------------------------------------------------------------

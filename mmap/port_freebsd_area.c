@@ -246,6 +246,22 @@ freebsd_is_mapped(const void *start, size_t length)
 }
 
 int
+bsd_open_again(const void *address)
+{
+    table records;
+    acre_status status = read_table(port_process_id(), &records);
+    if (status != ACRE_OK)
+        return status;
+    const record *found = find_record(&records, (uintptr_t)address, 0);
+    int file = -ENOTSUP;
+    if (found != NULL && found->kve_start <= (uintptr_t)address &&
+        found->kve_type == KVME_TYPE_VNODE && found->kve_path[0] != 0)
+        file = bsd_open_same(found->kve_path, found->kve_vn_fsid, found->kve_vn_fileid);
+    unmap_room(&records);
+    return file;
+}
+
+int
 bsd_is_locked(const void *start, size_t length)
 {
     table records;
