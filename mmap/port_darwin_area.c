@@ -189,10 +189,8 @@ port_area_at(uintptr_t address, acre_area *out)
 {
     darwin_region_info region;
     acre_status status = darwin_region(mach_task_self(), address, &region);
-    if (status < 0)
-        return status;
-    if (status == 0 || region.start > address)
-        return ACRE_NOT_MAPPED;
+    if (status != 1 || region.start > address)
+        return status < 0 ? status : ACRE_NOT_MAPPED;
     file_info info;
     acre_area area;
     describe_fully(port_process_id(), &region, &info, &area);
@@ -342,10 +340,8 @@ port_view_query(port_view *view, uintptr_t address, acre_area *out)
 {
     darwin_region_info region;
     acre_status status = darwin_region(view->task, address, &region);
-    if (status < 0)
-        return status;
-    if (status == 0 || region.start > address)
-        return ACRE_NOT_MAPPED;
+    if (status != 1 || region.start > address)
+        return status < 0 ? status : ACRE_NOT_MAPPED;
     describe_fully(view->process, &region, &view->queried, out);
     return ACRE_OK;
 }
