@@ -2,10 +2,9 @@
 // What a system may not have is skipped by what it says that it can do.
 #include "mmap/port.h"
 
-#include <gtest/gtest.h>
-
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
