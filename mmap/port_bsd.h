@@ -50,6 +50,13 @@ enum {
 // ---- system calls -------------------------------------------------------------------------------
 
 static inline acre_status
+sys_madvise(void *base, size_t size, int advice)
+{
+    int saved = errno;
+    return status_of(madvise(base, size, advice), saved);
+}
+
+static inline acre_status
 sys_minherit(void *base, size_t size, int inheritance)
 {
     int saved = errno;

@@ -47,6 +47,13 @@ enum { LINUX_IS_ANDROID = 1 };
 enum { LINUX_IS_ANDROID = 0 };
 #endif
 
+static inline acre_status
+sys_madvise(void *base, size_t size, int advice)
+{
+    int saved = errno;
+    return status_of(madvise(base, size, advice), saved);
+}
+
 // Locks by number: sanitizers let the C library's functions do nothing, and say that they did.
 static inline acre_status
 sys_mlock(void *base, size_t size)

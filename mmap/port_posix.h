@@ -66,13 +66,6 @@ sys_mprotect(void *base, size_t size, int protection)
     return status_of(mprotect(base, size, protection), saved);
 }
 
-static inline acre_status
-sys_madvise(void *base, size_t size, int advice)
-{
-    int saved = errno;
-    return status_of(madvise(base, size, advice), saved);
-}
-
 // The descriptor, or a failure.
 static inline int
 sys_open(const char *path, int flags)

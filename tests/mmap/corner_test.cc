@@ -28,7 +28,7 @@ enum Column {
     FILE_SHARED,
     RESERVED,
     PARTIAL,
-    HUGE_PAGES,  // (HUGE alone is a macro of some systems' math.h)
+    HUGE_PAGES,
     LOCKED,
     GUARDED,
     RING,
