@@ -95,8 +95,15 @@ give(acre_mmap *map, size_t offset, size_t length, uint32_t access, int committi
     acre_status status = reserved && map->private_[0] & UNEVEN ? port_can_account(length) : ACRE_OK;
     if (status != ACRE_OK)
         return status;
-    status = committing ? port_commit(map, start, length, access)
-                        : port_protect(map, start, length, access);
+    // The flush reads through the code, so what will only be executed is readable first.
+    uint32_t first = access & ACRE_EXEC ? access | ACRE_READ : access;
+    status = committing ? port_commit(map, start, length, first)
+                        : port_protect(map, start, length, first);
+    if (status == ACRE_OK && access & ACRE_EXEC) {
+        flush_code(map, start, length);
+        if (first != access)
+            status = port_protect(map, start, length, access);
+    }
     if (status != ACRE_OK) {
         if (reserved)
             take_back(map, start, length);
@@ -104,8 +111,6 @@ give(acre_mmap *map, size_t offset, size_t length, uint32_t access, int committi
             (void)port_protect(map, start, length, map->access);
         return status;
     }
-    if (access & ACRE_EXEC)
-        flush_code(map, start, length);
     if (length == map->size && (!committing || access == map->access)) {
         map->access = access;
         map->private_[0] &= ~(uintptr_t)MIXED;
