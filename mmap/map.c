@@ -97,7 +97,7 @@ page_size_for(const acre_mmap_opts *opts)
 {
     size_t page = 0;
     if (opts->flags & ACRE_MAP_HUGE)
-        page = is_power_of_two(opts->page_size) ? opts->page_size : port_default_huge_size();
+        page = is_known_page_size(opts->page_size) ? opts->page_size : port_default_huge_size();
     return page > port_granularity() ? page : port_page_size();
 }
 

@@ -56,7 +56,7 @@ demand(void *base, size_t size, uint32_t flags)
             continue;
         acre_status status = sys_madvise(base, size, table[i].advice);
         // A kernel built without transparent huge pages does not know that advice, and keeps to it.
-        if (status == -EINVAL && table[i].flag == ACRE_MAP_NO_HUGE)
+        if ((status == -EINVAL || status == -ENOTSUP) && table[i].flag == ACRE_MAP_NO_HUGE)
             continue;
         if (status != ACRE_OK)
             return linux_explain_advice(status);

@@ -6,6 +6,7 @@
 #define linux_build acre_linux_build
 #define linux_can_populate acre_linux_can_populate
 #define linux_find_near acre_linux_find_near
+#define linux_heeds_advice acre_linux_heeds_advice
 #define linux_hold acre_linux_hold
 #define linux_memory_object acre_linux_memory_object
 #define linux_out_of_memory acre_linux_out_of_memory
@@ -47,11 +48,17 @@ enum { LINUX_IS_ANDROID = 1 };
 enum { LINUX_IS_ANDROID = 0 };
 #endif
 
+// Whether advice is carried out, by a system that refuses advice that does not exist: qemu-user
+// answers 0 to any, and drops pages at most.
+int linux_heeds_advice(void);
+
 static inline acre_status
 sys_madvise(void *base, size_t size, int advice)
 {
     int saved = errno;
-    return status_of(madvise(base, size, advice), saved);
+    acre_status status = status_of(madvise(base, size, advice), saved);
+    int done = status != ACRE_OK || advice == MADV_DONTNEED || linux_heeds_advice();
+    return done ? status : -ENOTSUP;
 }
 
 // Locks by number: sanitizers let the C library's functions do nothing, and say that they did.

@@ -41,7 +41,7 @@ port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
                  (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0;
     if (lazily) {
         acre_status status = sys_madvise(start, length, MADV_FREE);
-        if (status != -EINVAL)
+        if (status != -EINVAL && status != -ENOTSUP)
             return linux_explain_advice(status);
     }
     return linux_explain_advice(empty(map, start, length));

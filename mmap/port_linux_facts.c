@@ -205,18 +205,34 @@ always(void)
     return 1;
 }
 
-// Whether the advice is taken, by a system that refuses advice that does not exist.
+int
+linux_heeds_advice(void)
+{
+    static _Atomic int known = -1;
+    int heeds = atomic_load_explicit(&known, memory_order_relaxed);
+    if (heeds >= 0)
+        return heeds;
+    void *page = scratch_page(PROT_READ | PROT_WRITE);
+    if (page == NULL)
+        return 1;
+    int saved = errno;
+    heeds = madvise(page, port_page_size(), 0x7fff) == -1;
+    errno = saved;
+    if (sys_munmap(page, port_page_size()) == ACRE_OK)
+        atomic_store_explicit(&known, heeds, memory_order_relaxed);
+    return heeds;
+}
+
 static int
 takes_advice(int advice)
 {
     void *page = scratch_page(PROT_READ | PROT_WRITE);
     if (page == NULL)
         return -1;
-    int honest = sys_madvise(page, port_page_size(), 0x7fff) == -EINVAL;
     acre_status status = sys_madvise(page, port_page_size(), advice);
     if (sys_munmap(page, port_page_size()) != ACRE_OK || status == -EAGAIN || status == -ENOMEM)
         return -1;
-    return honest && status == ACRE_OK;
+    return status == ACRE_OK;
 }
 
 static int
