@@ -81,7 +81,7 @@ _config = rule(
     provides = [CcToolchainConfigInfo],
 )
 
-def cross_toolchain(name, os, cpu, prefix, includes, suffix = "", copts = [], linkopts = []):
+def cross_toolchain(name, os, cpu, prefix, includes, suffix = "", copts = [], linkopts = [], constraints = [], tools = []):
     """Defines the platform `name` and a toolchain that builds for it.
 
     Args:
@@ -93,8 +93,14 @@ def cross_toolchain(name, os, cpu, prefix, includes, suffix = "", copts = [], li
       suffix: what stands after `gcc`.
       copts: options of every compilation.
       linkopts: options of every link.
+      constraints: of the platform, besides those of its system and processor.
+      tools: files of the toolchain that lie in this package.
     """
-    constraints = ["@platforms//os:" + os, "@platforms//cpu:" + cpu]
+    constraints = ["@platforms//os:" + os, "@platforms//cpu:" + cpu] + constraints
+    native.filegroup(
+        name = name + "_tools",
+        srcs = tools,
+    )
     native.platform(name = name, constraint_values = constraints)
     _config(
         name = name + "_config",
@@ -108,14 +114,14 @@ def cross_toolchain(name, os, cpu, prefix, includes, suffix = "", copts = [], li
     )
     native.cc_toolchain(
         name = name + "_cc",
-        all_files = ":none",
-        ar_files = ":none",
-        as_files = ":none",
-        compiler_files = ":none",
-        dwp_files = ":none",
-        linker_files = ":none",
-        objcopy_files = ":none",
-        strip_files = ":none",
+        all_files = name + "_tools",
+        ar_files = name + "_tools",
+        as_files = name + "_tools",
+        compiler_files = name + "_tools",
+        dwp_files = name + "_tools",
+        linker_files = name + "_tools",
+        objcopy_files = name + "_tools",
+        strip_files = name + "_tools",
         toolchain_config = name + "_config",
     )
     native.toolchain(
