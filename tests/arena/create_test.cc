@@ -204,7 +204,7 @@ TEST(Create, two_thousand_arenas_leave_the_program_its_addresses)
         ASSERT_NE(nullptr, acre_arena_alloc(&arena, 1000));
     }
     acre_mmap mine;
-    ASSERT_EQ(ACRE_OK, acre_mmap_reserve(address_space() / 8, ACRE_NONE, nullptr, &mine));
+    ASSERT_EQ(ACRE_OK, acre_mmap_reserve(static_cast<size_t>(address_space() / 8), ACRE_NONE, nullptr, &mine));
     EXPECT_EQ(ACRE_OK, acre_mmap_unmap(&mine));
     for (acre_arena &arena : arenas)
         ASSERT_EQ(ACRE_OK, acre_arena_destroy(&arena));
@@ -219,7 +219,7 @@ TEST(Create, demanded_reservations_leave_a_quarter_of_the_address_space)
     if (sizeof(void *) == 4 || emulated() || SANITIZED)
         GTEST_SKIP() << "takes most of the address space";
     acre_arena_opts opts = {};
-    opts.reserve = address_space() / 16;
+    opts.reserve = static_cast<size_t>(address_space() / 16);
     opts.reserve_least = opts.reserve;
     std::vector<acre_arena> arenas;
     acre_arena arena;
@@ -228,7 +228,7 @@ TEST(Create, demanded_reservations_leave_a_quarter_of_the_address_space)
         arenas.push_back(arena);
     EXPECT_EQ(-ENOMEM, status);
     acre_mmap mine;
-    ASSERT_EQ(ACRE_OK, acre_mmap_reserve(address_space() / 8, ACRE_NONE, nullptr, &mine));
+    ASSERT_EQ(ACRE_OK, acre_mmap_reserve(static_cast<size_t>(address_space() / 8), ACRE_NONE, nullptr, &mine));
     EXPECT_EQ(ACRE_OK, acre_mmap_unmap(&mine));
     EXPECT_GE(arenas.size(), 10u);
     for (acre_arena &one : arenas)

@@ -130,7 +130,7 @@ TEST(Limit, a_refused_request_changes_nothing_but_the_status)
     EXPECT_TRUE(unchanged(but_status(before, ACRE_FULL), arena));
     EXPECT_EQ(nullptr, acre_arena_zalloc(&arena, 861, 1));
     EXPECT_EQ(nullptr, acre_arena_memdup(&arena, &before, 1000));
-    EXPECT_EQ(nullptr, acre_arena_alloc_aligned(&arena, 1, 4 * GIB));
+    EXPECT_EQ(nullptr, acre_arena_alloc_aligned(&arena, 1, 64 * MIB));
     EXPECT_TRUE(unchanged(but_status(before, ACRE_FULL), arena));
     EXPECT_NE(nullptr, bytes(&arena, 860));
     EXPECT_EQ(ACRE_FULL, acre_arena_status(&arena));

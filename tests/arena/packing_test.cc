@@ -6,8 +6,7 @@ using namespace acre_test;
 namespace {
 
 struct Node {
-    Node *left;
-    Node *right;
+    uint64_t before[2];
     uint64_t value;
 };
 

@@ -59,8 +59,10 @@ class Refusal : public testing::Test {
 TEST_F(Refusal, the_reservation_is_halved_until_it_fits)
 {
     with_addresses(GIB, [] {
+        acre_arena_opts opts = {};
+        opts.reserve = sizeof(void *) == 4 ? GIB : 0;
         acre_arena arena;
-        ASSERT_EQ(ACRE_OK, acre_arena_create(nullptr, &arena));
+        ASSERT_EQ(ACRE_OK, acre_arena_create(&opts, &arena));
         EXPECT_LE(stats_of(&arena).reserved, GIB);
         EXPECT_GT(stats_of(&arena).reserved, GIB / 4);
         EXPECT_NE(nullptr, bytes(&arena, 10 * MIB));
@@ -72,6 +74,7 @@ TEST_F(Refusal, the_least_itself_is_tried)
 {
     with_addresses(900 * MIB, [] {
         acre_arena_opts opts = {};
+        opts.reserve = GIB;
         opts.reserve_least = 768 * MIB;
         Arena arena(opts);
         EXPECT_EQ(768 * MIB, stats_of(&arena).reserved);
@@ -161,7 +164,7 @@ TEST_F(Refusal, a_trim_without_an_area_to_spare_changes_nothing)
         acre_arena_restore(&arena, mark);
 
         // Neighbours that differ: an area each.
-        std::vector<acre_mmap> areas(system.area_limit + 1);
+        std::vector<acre_mmap> areas(static_cast<size_t>(system.area_limit) + 1);
         size_t count = 0;
         while (count < areas.size() && acre_mmap_anon(1, count % 2 ? ACRE_READ : ACRE_NONE, nullptr,
                                                       &areas[count]) == ACRE_OK)

@@ -24,9 +24,14 @@ std::string temporary(const char *name)
     return std::string(folder != nullptr ? folder : "/tmp") + "/" + name;
 }
 
+// All but the shell's are programs of the kind that this one is, and run in what this one runs in.
 void become(const std::string &program, const std::vector<std::string> &arguments)
 {
-    std::vector<char *> words = {const_cast<char *>(program.c_str())};
+    const char *emulator = std::getenv("ACRE_RUN_UNDER");
+    std::vector<char *> words;
+    if (emulator != nullptr && program.compare(0, 5, "/bin/") != 0)
+        words.push_back(const_cast<char *>(emulator));
+    words.push_back(const_cast<char *>(program.c_str()));
     for (const std::string &argument : arguments)
         words.push_back(const_cast<char *>(argument.c_str()));
     words.push_back(nullptr);
@@ -96,7 +101,7 @@ std::string SystemCall::text(int argument) const
 {
     std::string text;
     char byte = 0;
-    uintptr_t at = arguments[argument];
+    uintptr_t at = static_cast<uintptr_t>(arguments[argument]);
     do {
         struct iovec here = {&byte, 1};
         struct iovec there = {reinterpret_cast<void *>(at++), 1};

@@ -9,6 +9,13 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_WITHOUT_ADVICE(
+    "Advice.a_commit_refused_half_way_hides_no_committed_byte "
+    "Advice.a_commit_refused_half_way_over_parts_commits_nothing "
+    "Advice.collapse_makes_huge_pages_now "
+    "Advice.is_seen_in_the_area_until_it_is_taken_back "
+    "Advice.on_a_part_is_the_parts_alone "
+    "Advice.page_out_of_file_pages_takes_them_out");
 
 struct Pair {
     acre_advice advice;
@@ -119,7 +126,7 @@ TEST(Advice, collapse_makes_huge_pages_now)
     ASSERT_OK(acre_system_read(&system));
     if (system.transparent_huge_size == 0)
         GTEST_SKIP() << "this system has no transparent huge pages";
-    size_t huge = system.transparent_huge_size;
+    size_t huge = static_cast<size_t>(system.transparent_huge_size);
     Map map;
     acre_mmap_opts opts = {};
     opts.alignment = huge;

@@ -27,6 +27,12 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_EMULATED("the emulator writes the text of areas itself",
+              "Areas.a_query_does_not_disturb_next "
+              "Areas.of_every_kind_are_recognized "
+              "Areas.paths_are_raw_and_undecorated "
+              "Areas.say_the_same_by_next_and_by_query_and_after_seek "
+              "Systems/Areas.*");
 
 // A view that closes with its scope.
 struct View : acre_areas {
@@ -624,8 +630,10 @@ TEST_P(Areas, a_process_that_became_another_program_is_told)
     while ((status = acre_areas_next(&view, &area)) == 1) {}
     EXPECT_STATUS(-ESRCH, status);
     EXPECT_STATUS(-ESRCH, acre_areas_query(&queried, child.address, &area));
+    // Where this is a 32-bit program, the other may have addresses beyond its own.
     View fresh(child.process);
-    EXPECT_EQ(1, acre_areas_next(&fresh, &area));
+    status = acre_areas_next(&fresh, &area);
+    EXPECT_TRUE(status == 1 || (sizeof(void *) == 4 && status == -EOVERFLOW)) << status;
 }
 
 TEST_P(Areas, a_process_that_may_not_be_read_is_refused)

@@ -11,6 +11,10 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_WITHOUT_ADVICE(
+    "Discard.shared_memory_is_emptied_for_all "
+    "Discard.lazily_keeps_pages_until_they_are_wanted "
+    "FileMap.populate_reads_private_pages_without_copying_them");
 
 TEST(Discard, private_memory_reads_zero_and_returns_its_pages)
 {

@@ -475,8 +475,8 @@ std::string areas_between(const char *low, const char *high)
         if (end == nullptr)
             break;
         char *middle;
-        uintptr_t first = std::strtoull(line, &middle, 16);
-        uintptr_t last = std::strtoull(middle + 1, nullptr, 16);
+        uintptr_t first = std::strtoul(line, &middle, 16);
+        uintptr_t last = std::strtoul(middle + 1, nullptr, 16);
         if (last > reinterpret_cast<uintptr_t>(low) && first < reinterpret_cast<uintptr_t>(high))
             found.append(line, static_cast<size_t>(end + 1 - line));
         line = end + 1;

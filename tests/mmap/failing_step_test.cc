@@ -4,6 +4,10 @@
 // The linker leads the library's system calls through the functions below (--wrap, see the BUILD
 // file).  Only one call fails in a run, so that what undoes the steps before it works.  munmap has
 // tests of its own: where a trial or a border cannot be unmapped, it stays.
+#include <features.h>
+
+#if defined(__GLIBC__)
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -28,6 +32,7 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_WITHOUT_ADVICE("FailingStep.*");
 
 // Which call fails, and how.
 struct Steps {
@@ -787,3 +792,14 @@ TEST(FailingStep, of_looking_at_the_system)
 }
 
 }  // namespace
+
+#else
+
+#include <gtest/gtest.h>
+
+TEST(FailingStep, is_led_here_by_the_names_of_glibc)
+{
+    GTEST_SKIP() << "the calls of this C library have other names";
+}
+
+#endif

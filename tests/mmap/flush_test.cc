@@ -11,6 +11,8 @@ using namespace acre_test;
 
 namespace {
 
+SKIP_WITHOUT_ADVICE("Populate.*");
+
 // Bytes of the file's pages that are waiting to be written, as the area tells.
 size_t dirty(const acre_mmap &map)
 {

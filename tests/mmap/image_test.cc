@@ -18,6 +18,7 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_WITHOUT_ADVICE("Image.* Clone.*");
 
 // Filled with a byte for each page: 1, 2, 3, …
 struct Image : acre_image {
@@ -176,6 +177,7 @@ TEST(Image, too_large_leaves_nothing)
 {
     acre_image image = {};
     acre_mmap fill = {};
+    HalfTaken taken;
     expect_refused(-ENOMEM, fill,
                    [&] { return acre_image_begin(SIZE_MAX / 2 - page(), &image, &fill); });
     EXPECT_EQ(0u, image.size);

@@ -9,6 +9,7 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_EMULATED("an emulator needs areas of its own", "AreaLimit.is_told_by_calls_that_need_an_area");
 
 // Fills the process with areas up to the limit; how it went is the child's exit status.
 struct Crowd {
@@ -120,6 +121,7 @@ TEST(AreaLimit, guards_discards_and_queries_still_work)
 
 TEST(AreaLimit, is_not_blamed_for_other_shortages)
 {
+    HalfTaken taken;
     acre_mmap untouched = {};
     EXPECT_STATUS(-ENOMEM,
                   acre_mmap_reserve(SIZE_MAX / 2 - page(), ACRE_READ, nullptr, &untouched));

@@ -8,6 +8,12 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_WITHOUT_ADVICE(
+    "Lock.a_guard_over_a_locked_part_is_whole_and_is_taken_off_whole "
+    "LockedMap.is_discarded_and_stays_locked "
+    "LockedMap.is_guarded_by_protected_pages "
+    "LockedMap.without_access_is_locked_when_it_gets_some "
+    "LockedReservation.is_locked_as_it_is_committed_and_not_before");
 
 // ---- lock, lock on fault, unlock ----------------------------------------------------------------
 

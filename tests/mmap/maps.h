@@ -98,6 +98,18 @@ void expect_refused(acre_status expected, const acre_mmap &map, Call call)
 /// An address with `size` bytes of room, where nothing is mapped.
 char *free_address(size_t size);
 
+/// Takes half of the addresses of a 32-bit process, which may have all of them: no other half is
+/// free then.
+struct HalfTaken : Map {
+    HalfTaken()
+    {
+        acre_status status = -ENOMEM;
+        if (sizeof(void *) == 4)
+            status = acre_mmap_reserve(SIZE_MAX / 2 - page(), ACRE_NONE, nullptr, this);
+        EXPECT_TRUE(status == ACRE_OK || status == -ENOMEM) << status;
+    }
+};
+
 /// The number behind `key` in a file of lines; 0 when there is none.
 uint64_t number_in(const std::string &path, const std::string &key = "");
 

@@ -15,6 +15,7 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_WITHOUT_ADVICE("NoMalloc.is_called_by_any_function");
 
 // Nothing in here may allocate, so nothing in here is an assertion: the calls that did not go as
 // they should are counted.

@@ -10,6 +10,13 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_WITHOUT_ADVICE(
+    "Resize.a_commit_refused_over_what_was_added_commits_nothing "
+    "Resize.brings_the_pages_of_populated_maps "
+    "Resize.grows_a_reservation_by_reserved_pages "
+    "Resize.keeps_demands_access_and_locks "
+    "Resize.moved_memory_keeps_its_bytes_demands_and_locks "
+    "Resize.moved_transparent_huge_pages_stay_aligned");
 
 // A map whose neighbour behind is taken or free, as wanted: cut out of a reservation.
 struct Room {
@@ -316,7 +323,7 @@ TEST(Resize, moved_transparent_huge_pages_stay_aligned)
 {
     acre_system system = {};
     ASSERT_OK(acre_system_read(&system));
-    size_t huge = system.transparent_huge_size;
+    size_t huge = static_cast<size_t>(system.transparent_huge_size);
     if (huge == 0 || system.transparent_huge_mode == 0)
         GTEST_SKIP() << "no transparent huge pages are given here";
     Map map, behind;
@@ -365,6 +372,7 @@ TEST(Resize, growth_of_what_has_a_size_of_its_own_is_refused)
 TEST(Resize, beyond_all_addresses_is_out_of_memory)
 {
     File file(std::string(4 * page(), 'f'));
+    HalfTaken taken;
     Map anon, reserved, mapped;
     ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, nullptr, &anon));
     ASSERT_OK(acre_mmap_reserve(4 * page(), ACRE_READ_WRITE, nullptr, &reserved));

@@ -14,6 +14,13 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_WITHOUT_ADVICE(
+    "Ring.discard_empties_both_views "
+    "Ring.is_shared_with_the_child_of_a_fork "
+    "Ring.replaces_what_is_there_or_what_is_not "
+    "Ring.takes_a_place_an_alignment_and_demands "
+    "Twin.discard_empties_both "
+    "Twin.only_the_executable_one_takes_a_place");
 
 // Read anew: the compiler does not know that the views alias.
 char read_at(const acre_mmap &map, size_t at)
@@ -172,6 +179,7 @@ TEST(Ring, is_neither_cut_nor_joined_nor_committed)
     expect_refused(ACRE_BAD_STATE, map, [&] { return acre_mmap_decommit(&map, 0, page()); });
     expect_refused(ACRE_BAD_SIZE, map, [&] { return acre_mmap_ring(0, nullptr, &map); });
     expect_refused(ACRE_BAD_SIZE, map, [&] { return acre_mmap_ring(SIZE_MAX / 2, nullptr, &map); });
+    HalfTaken taken;
     expect_refused(-ENOMEM, map,
                    [&] { return acre_mmap_ring(SIZE_MAX / 4 - page(), nullptr, &map); });
 }

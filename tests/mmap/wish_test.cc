@@ -127,7 +127,7 @@ bool prefers(const void *address, unsigned node)
 {
     enum { POLICY_OF_ADDRESS = 2, PREFERRED = 1 };
     int policy = -1;
-    unsigned long nodes[16] = {};
+    unsigned long nodes[1024 / (8 * sizeof(unsigned long))] = {};
     if (syscall(SYS_get_mempolicy, &policy, nodes, 1024ul, address, POLICY_OF_ADDRESS) != 0)
         return false;
     return policy == PREFERRED &&

@@ -13,6 +13,8 @@
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_EMULATED("an emulator needs areas of its own",
+              "AreaLimit.WithoutAnAreaForTheGuardThereIsNoStack");
 
 #define STEP(number, condition) \
     do {                        \

@@ -61,6 +61,10 @@ TEST(Destroy, AnOldCopyDoesNotHurtTheNextStackAtTheSameAddress)
     ASSERT_EQ(acre_stack_destroy(&first), ACRE_OK);
     // The system gives the lowest hole below again.
     acre_stack second = create(65536);
+    if (acre_test::emulated() && second.base != copy.base) {
+        EXPECT_EQ(acre_stack_destroy(&second), ACRE_OK);
+        GTEST_SKIP() << "an emulator chooses addresses its own way";
+    }
     ASSERT_EQ(second.base, copy.base);
     EXPECT_NE(second.generation, copy.generation);
 

@@ -6,10 +6,13 @@
 #include "acre/stack.h"
 #include "acre/stack_overflow.h"
 #include "acre/stack_pool.h"
+#include "tests/support/support.h"
 
 using namespace acre_test;
 
 namespace {
+
+SKIP_WITHOUT_ADVICE("NoMalloc.is_called_by_any_function");
 
 // Answers the number of calls that did not go as they should: an assertion would allocate.
 int use_everything()

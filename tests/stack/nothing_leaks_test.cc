@@ -8,6 +8,8 @@
 
 namespace {
 
+SKIP_WITHOUT_ADVICE("Leaks.*");
+
 const int LIVE = 16;
 // What the C library and sanitizers map for themselves meanwhile; a leak would show thousandfold.
 const size_t OTHER_AREAS = 8;

@@ -13,6 +13,8 @@
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_EMULATED("an emulator does not keep a limit of addresses",
+              "Refused.MoreThanTheAddressSpaceLeaves");
 
 // By effect: sanitizers reserve terabytes for their shadow.
 bool sanitized()

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,7 +45,7 @@ size_t kilobytes(std::istream &in, const std::string &key)
     std::string line;
     while (std::getline(in, line)) {
         if (line.compare(0, key.size() + 1, key + ":") == 0)
-            return std::strtoull(line.c_str() + key.size() + 1, nullptr, 10) * 1024;
+            return std::strtoul(line.c_str() + key.size() + 1, nullptr, 10) * 1024;
     }
     return 0;
 }
@@ -159,37 +160,75 @@ static bool under_valgrind()
     return false;
 }
 
+bool keeps_advice()
+{
+    // A kernel refuses advice that does not exist.
+    static const bool keeps = [] {
+        alignas(65536) static char page[65536];
+        return madvise(page, sizeof page, 0x7fff) != 0;
+    }();
+    return keeps;
+}
+
 bool emulated()
 {
-    // VmFlags come from the kernel itself; emulators do not write them.
+    // VmFlags come from the kernel itself; emulators do not write them, or not all.
     int here = 0;
-    return under_valgrind() || vm_flags(&here).empty();
+    return under_valgrind() || !keeps_advice() || vm_flags(&here).empty();
 }
 
 namespace {
 
+// Whether `name`, or that of the whole family that its parameter belongs to, is in a list.
+bool is_listed(const std::string &name, const char *cases)
+{
+    std::istringstream in(cases);
+    for (std::string each; in >> each;) {
+        if (each.back() == '*') {
+            each.pop_back();
+            if (name.compare(0, each.size(), each) == 0)
+                return true;
+        } else if (name == each || name.compare(0, each.size() + 1, each + "/") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Before each test, so that each is reported as skipped.
 class Skipping : public testing::EmptyTestEventListener {
   public:
-    explicit Skipping(const char *reason) : reason_(reason)
+    Skipping(const char *reason, const char *cases) : reason_(reason), cases_(cases)
     {
     }
-    void OnTestStart(const testing::TestInfo &) override
+    void OnTestStart(const testing::TestInfo &test) override
     {
-        GTEST_SKIP() << reason_;
+        if (is_listed(std::string(test.test_suite_name()) + "." + test.name(), cases_))
+            GTEST_SKIP() << reason_;
     }
 
   private:
     const char *reason_;
+    const char *cases_;
 };
 
 }  // namespace
 
+int skip_without(bool (*probe)(), const char *reason, const char *cases)
+{
+    if (!probe())
+        testing::UnitTest::GetInstance()->listeners().Append(new Skipping(reason, cases));
+    return 1;
+}
+
 int skip_under_valgrind(const char *reason)
 {
-    if (under_valgrind())
-        testing::UnitTest::GetInstance()->listeners().Append(new Skipping(reason));
-    return 1;
+    return skip_without([] { return !under_valgrind(); }, reason, "*");
+}
+
+bool owns_kernel()
+{
+    return !emulated();
 }
 
 }  // namespace acre_test

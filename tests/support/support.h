@@ -38,16 +38,35 @@ int signal_of_write(void *address);
 /// Whether a system call can read the byte at `address` (write(2) to a pipe); raises no signal.
 bool readable(const void *address);
 
+/// False where any advice is answered by 0 and nothing is done: under qemu-user.
+bool keeps_advice();
+
 /// True under Valgrind, qemu-user and the like, where areas and flags are not the kernel's own.
 bool emulated();
 
 /// Skips every test of a program under Valgrind; answers 1.
 int skip_under_valgrind(const char *reason);
 
+/// Where `probe` says no, skips the cases of the program that are named: "Suite.case Suite.case ...",
+/// with '*' at the end of a name for any ending; answers 1.
+int skip_without(bool (*probe)(), const char *reason, const char *cases);
+
+bool owns_kernel();  ///< !emulated()
+
 }  // namespace acre_test
 
 /// For a file of tests that read faults, areas or limits which Valgrind keeps its own account of.
 #define SKIP_UNDER_VALGRIND(reason) \
     [[maybe_unused]] const int skips_under_valgrind = acre_test::skip_under_valgrind(reason)
+
+/// For what has no effect under qemu-user: advice, and what is made of it.
+#define SKIP_WITHOUT_ADVICE(cases)                                             \
+    [[maybe_unused]] const int skips_without_advice = acre_test::skip_without( \
+        acre_test::keeps_advice, "this emulator takes any advice and carries none out", cases)
+
+/// For what an emulator shows otherwise than a kernel: areas, limits, residency.
+#define SKIP_EMULATED(reason, cases)                  \
+    [[maybe_unused]] const int skips_where_emulated = \
+        acre_test::skip_without(acre_test::owns_kernel, reason, cases)
 
 #endif  // ACRE_TESTS_SUPPORT_SUPPORT_H_
