@@ -15,7 +15,7 @@ typedef struct view {
 } view;
 
 // Words of acre_areas.private_.
-enum { STATE, SIZE, HANDLE, HANDLE_END = HANDLE + 2 };
+enum { STATE, SIZE, BACKING, HANDLE, HANDLE_END = HANDLE + 2 };
 
 static port_view *
 port_of(view *state)
@@ -64,6 +64,7 @@ acre_areas_open(acre_process process, acre_areas *out)
     state->wiped = wiped;
     areas.private_[STATE] = (uintptr_t)state;
     areas.private_[SIZE] = map.size;
+    areas.private_[BACKING] = map.backing;
     *out = areas;
     return ACRE_OK;
 }
@@ -121,7 +122,11 @@ acre_areas_close(acre_areas *areas)
     if (areas->private_[STATE] == 0)
         return;
     port_view_close(&areas->private_[HANDLE]);
-    acre_mmap map = {.base = (void *)areas->private_[STATE], .size = areas->private_[SIZE]};
+    acre_mmap map = {
+        .base = (void *)areas->private_[STATE],
+        .size = areas->private_[SIZE],
+        .backing = areas->private_[BACKING],
+    };
     (void)port_unmap(&map);
     *areas = (acre_areas){{0}};
 }

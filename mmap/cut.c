@@ -1,5 +1,4 @@
-// Splitting and merging, which is bookkeeping, since the kernel tracks pages one by one; resizing
-// and sealing.
+// Splitting and merging, which is bookkeeping; resizing and sealing.
 #include "acre/mmap.h"
 
 #include "mmap/check.h"
@@ -56,8 +55,8 @@ acre_mmap_merge(acre_mmap *map, acre_mmap *next)
     uint32_t differing = (map->flags ^ next->flags) & ~(uint32_t)(WISHES | OF_ANY_PART);
     if (map->access != next->access || map->page_size != next->page_size || differing != 0)
         return ACRE_ATTRIBUTE_MISMATCH;
-    if (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE) &&
-        (status = port_continues(map, next)) != ACRE_OK)
+    status = port_continues(map, next);
+    if (status != ACRE_OK)
         return status;
 
     uint32_t wishes = map->flags & next->flags & WISHES;

@@ -192,8 +192,9 @@ acre_status port_resident(const void *start, size_t length, size_t *bytes);
 /// when none was.  Pages that were swapped out count where the system tells of them (not: FreeBSD).
 acre_status port_lowest_touched(const void *start, size_t length, const void **lowest);
 
-/// Of two file maps or two clones that are neighbours in memory: ACRE_OK when `next` continues
-/// `map` in the same file or image, else ACRE_BACKING_MISMATCH.
+/// Of maps of one kind that are neighbours in memory: ACRE_OK when `next` continues `map`, in the
+/// same file or image, and as a part of the same map where the system gives addresses back by whole
+/// maps.  Else ACRE_BACKING_MISMATCH.
 acre_status port_continues(const acre_mmap *map, const acre_mmap *next);
 
 /// All-or-nothing for the handle: base and size change on success only.  `size` is a multiple of

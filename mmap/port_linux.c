@@ -695,6 +695,9 @@ port_seal(acre_mmap *map)
 acre_status
 port_continues(const acre_mmap *map, const acre_mmap *next)
 {
+    // Of memory without a file the kernel tracks pages one by one.
+    if ((map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0)
+        return ACRE_OK;
     acre_area first;
     acre_area second;
     acre_status status = port_area_at((uintptr_t)map->base + map->size - 1, &first);

@@ -204,7 +204,8 @@ TEST(Create, two_thousand_arenas_leave_the_program_its_addresses)
         ASSERT_NE(nullptr, acre_arena_alloc(&arena, 1000));
     }
     acre_mmap mine;
-    ASSERT_EQ(ACRE_OK, acre_mmap_reserve(static_cast<size_t>(address_space() / 8), ACRE_NONE, nullptr, &mine));
+    ASSERT_EQ(ACRE_OK, acre_mmap_reserve(static_cast<size_t>(address_space() / 8), ACRE_NONE,
+                                         nullptr, &mine));
     EXPECT_EQ(ACRE_OK, acre_mmap_unmap(&mine));
     for (acre_arena &arena : arenas)
         ASSERT_EQ(ACRE_OK, acre_arena_destroy(&arena));
@@ -228,7 +229,8 @@ TEST(Create, demanded_reservations_leave_a_quarter_of_the_address_space)
         arenas.push_back(arena);
     EXPECT_EQ(-ENOMEM, status);
     acre_mmap mine;
-    ASSERT_EQ(ACRE_OK, acre_mmap_reserve(static_cast<size_t>(address_space() / 8), ACRE_NONE, nullptr, &mine));
+    ASSERT_EQ(ACRE_OK, acre_mmap_reserve(static_cast<size_t>(address_space() / 8), ACRE_NONE,
+                                         nullptr, &mine));
     EXPECT_EQ(ACRE_OK, acre_mmap_unmap(&mine));
     EXPECT_GE(arenas.size(), 10u);
     for (acre_arena &one : arenas)

@@ -1,9 +1,9 @@
 // When the system refuses addresses or memory: smaller reservations, NULL, an arena that goes on.
-#include <sys/resource.h>
 
 #include <vector>
 
 #include "tests/arena/arena_test.h"
+#include "tests/support/posix.h"
 
 using namespace acre_test;
 

@@ -1,10 +1,8 @@
 // Contents: discarding, counting what is resident, files.
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "mmap/port.h"
 #include "tests/mmap/maps.h"
+#include "tests/support/posix.h"
 
 using namespace acre_test;
 
@@ -50,7 +48,8 @@ TEST(Discard, private_file_pages_go_back_to_the_file)
 {
     File file(std::string(2 * page(), 'f'));
     Map map;
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, 2 * page(), ACRE_READ_WRITE, nullptr, &map));
+    ASSERT_OK(
+        acre_mmap_file(handle_of(file.descriptor), 0, 2 * page(), ACRE_READ_WRITE, nullptr, &map));
     for (uint32_t when : {ACRE_DISCARD_NOW, ACRE_DISCARD_LAZY}) {
         std::memset(map.base, 'w', map.size);
         ASSERT_OK(acre_mmap_discard(&map, 0, page(), when));
@@ -77,7 +76,7 @@ TEST(Discard, never_punches_a_hole_into_a_shared_file)
     File file(std::string(page(), 'f'));
     Map map;
     acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, page(), ACRE_READ_WRITE, &opts, &map));
+    ASSERT_OK(acre_mmap_file(handle_of(file.descriptor), 0, page(), ACRE_READ_WRITE, &opts, &map));
     for (uint32_t when : {ACRE_DISCARD_NOW, ACRE_DISCARD_LAZY}) {
         expect_refused(ACRE_BAD_STATE, map,
                        [&] { return acre_mmap_discard(&map, 0, page(), when); });
@@ -136,7 +135,7 @@ TEST(ResidentPages, of_a_file_is_this_process_not_the_page_cache)
         GTEST_SKIP() << "/proc/self/pagemap cannot be read";
     File file(std::string(4 * page(), 'f'));
     Map map;
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, 4 * page(), ACRE_READ, nullptr, &map));
+    ASSERT_OK(acre_mmap_file(handle_of(file.descriptor), 0, 4 * page(), ACRE_READ, nullptr, &map));
     size_t resident = 1;
     ASSERT_OK(acre_mmap_resident(&map, 0, map.size, &resident));
     EXPECT_EQ(0u, resident);
@@ -172,30 +171,31 @@ TEST_P(Resident, the_lowest_touched_page_is_found)
 
 TEST(FileMap, shows_the_files_bytes_and_zeros_behind_them)
 {
-    std::string text(page() + 10, 'a');
-    text[page()] = 'b';
+    std::string text(granule() + 10, 'a');
+    text[granule()] = 'b';
     File file(text);
     Map map;
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, text.size(), ACRE_READ, nullptr, &map));
-    EXPECT_EQ(2 * page(), map.size);
+    ASSERT_OK(acre_mmap_file(handle_of(file.descriptor), 0, text.size(), ACRE_READ, nullptr, &map));
+    EXPECT_EQ(granule() + page(), map.size);
     EXPECT_EQ(0, std::memcmp(map.base, text.data(), text.size()));
     for (size_t i = text.size(); i < map.size; i++)
         ASSERT_EQ(0, bytes(map)[i]);
     EXPECT_EQ(static_cast<uint32_t>(ACRE_IS_FILE), map.flags);
 
     Map second;
-    ASSERT_OK(acre_mmap_file(file.descriptor, page(), 1, ACRE_READ, nullptr, &second));
+    ASSERT_OK(
+        acre_mmap_file(handle_of(file.descriptor), granule(), 1, ACRE_READ, nullptr, &second));
     EXPECT_EQ('b', bytes(second)[0]);
-    EXPECT_EQ(page(), second.offset);
+    EXPECT_EQ(granule(), second.offset);
 }
 
 TEST(FileMap, beyond_the_end_of_the_file_raises_sigbus)
 {
     File file("x");
     Map map;
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, 3 * page(), ACRE_READ, nullptr, &map));
+    ASSERT_OK(acre_mmap_file(handle_of(file.descriptor), 0, 3 * page(), ACRE_READ, nullptr, &map));
     EXPECT_EQ(0, signal_of_read(bytes(map, page() - 1)));
-    EXPECT_EQ(SIGBUS, signal_of_read(bytes(map, page())));
+    EXPECT_EQ(kBeyondFile, signal_of_read(bytes(map, page())));
 }
 
 TEST(FileMap, shared_writes_reach_the_file_and_private_ones_do_not)
@@ -203,9 +203,11 @@ TEST(FileMap, shared_writes_reach_the_file_and_private_ones_do_not)
     File file(std::string(page(), 'a'));
     acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
     Map shared, reader, copy;
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, page(), ACRE_READ_WRITE, &opts, &shared));
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, page(), ACRE_READ, &opts, &reader));
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, page(), ACRE_READ_WRITE, nullptr, &copy));
+    ASSERT_OK(
+        acre_mmap_file(handle_of(file.descriptor), 0, page(), ACRE_READ_WRITE, &opts, &shared));
+    ASSERT_OK(acre_mmap_file(handle_of(file.descriptor), 0, page(), ACRE_READ, &opts, &reader));
+    ASSERT_OK(
+        acre_mmap_file(handle_of(file.descriptor), 0, page(), ACRE_READ_WRITE, nullptr, &copy));
     EXPECT_EQ("rw-s", permissions(shared.base));
     EXPECT_EQ("rw-p", permissions(copy.base));
     bytes(copy)[0] = 'p';
@@ -221,7 +223,8 @@ TEST(FileMap, populate_reads_private_pages_without_copying_them)
     File file(std::string(8 * page(), 'a'));
     Map map;
     acre_mmap_opts opts = flags(ACRE_MAP_POPULATE);
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, 8 * page(), ACRE_READ_WRITE, &opts, &map));
+    ASSERT_OK(
+        acre_mmap_file(handle_of(file.descriptor), 0, 8 * page(), ACRE_READ_WRITE, &opts, &map));
     if ((map.flags & ACRE_MAP_POPULATE) == 0)
         GTEST_SKIP() << "the wish was not granted: Linux before 5.14, or an emulator";
     size_t resident = 0;
@@ -236,18 +239,18 @@ TEST(FileMap, descriptors_that_do_not_permit_it_are_refused)
     acre_mmap untouched = {};
     auto map_file = [&](int descriptor, uint32_t access, uint32_t flag) {
         acre_mmap_opts opts = flags(flag);
-        return acre_mmap_file(descriptor, 0, page(), access, &opts, &untouched);
+        return acre_mmap_file(handle_of(descriptor), 0, page(), access, &opts, &untouched);
     };
     int reader = open(file.path.c_str(), O_RDONLY | O_CLOEXEC);
     int writer = open(file.path.c_str(), O_WRONLY | O_CLOEXEC);
-    int folder = open("/", O_RDONLY | O_CLOEXEC);
+    int folder = open(kOnWindows ? "NUL" : "/", O_RDONLY | O_CLOEXEC);
     expect_refused(-EACCES, untouched,
                    [&] { return map_file(reader, ACRE_WRITE, ACRE_MAP_SHARED); });
     expect_refused(-EACCES, untouched, [&] { return map_file(writer, ACRE_READ, 0); });
     expect_refused(-ENODEV, untouched, [&] { return map_file(folder, ACRE_READ, 0); });
     expect_refused(-EBADF, untouched, [&] { return map_file(-1, ACRE_READ, 0); });
     Map copy;
-    EXPECT_OK(acre_mmap_file(reader, 0, page(), ACRE_READ_WRITE, nullptr, &copy));
+    EXPECT_OK(acre_mmap_file(handle_of(reader), 0, page(), ACRE_READ_WRITE, nullptr, &copy));
     close(reader);
     close(writer);
     close(folder);
@@ -257,8 +260,7 @@ TEST(Path, maps_the_whole_file_and_leaves_no_descriptor)
 {
     File file(std::string(page() + 3, 'a'));
     uint64_t size = 0;
-    int before = dup(0);
-    close(before);
+    int before = free_descriptor();
     Map map;
     ASSERT_OK(acre_mmap_path(file.path.c_str(), ACRE_READ, nullptr, &map, &size));
     EXPECT_EQ(page() + 3, size);
@@ -269,9 +271,7 @@ TEST(Path, maps_the_whole_file_and_leaves_no_descriptor)
     ASSERT_OK(acre_mmap_path(file.path.c_str(), ACRE_READ_WRITE, &opts, &shared, nullptr));
     bytes(shared)[0] = 'z';
     EXPECT_EQ('z', bytes(map)[0]);
-    int after = dup(0);
-    close(after);
-    EXPECT_EQ(before, after);
+    EXPECT_EQ(before, free_descriptor());
 }
 
 TEST(Path, what_has_no_size_or_is_not_there_is_refused)

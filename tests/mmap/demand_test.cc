@@ -1,9 +1,5 @@
 // Demands: met by every page of a map, also after it was decommitted and committed again.
 #include <dirent.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -11,6 +7,7 @@
 #include <iterator>
 
 #include "tests/mmap/maps.h"
+#include "tests/support/posix.h"
 
 using namespace acre_test;
 
@@ -125,7 +122,8 @@ TEST(Demand, of_a_file_map)
     File file(std::string(3 * page(), 'f'));
     Map map;
     acre_mmap_opts opts = flags(ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK);
-    ASSERT_OK(acre_mmap_file(file.descriptor, page(), page() + 1, ACRE_READ, &opts, &map));
+    ASSERT_OK(
+        acre_mmap_file(handle_of(file.descriptor), page(), page() + 1, ACRE_READ, &opts, &map));
     EXPECT_TRUE(has_vm_flag(map.base, "dd"));
     EXPECT_TRUE(has_vm_flag(map.base, "dc"));
 }

@@ -1,11 +1,8 @@
 // Flushing and populating: any byte range, on every kind of map.
-#include <fcntl.h>
-#include <linux/magic.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
 #include "mmap/port.h"
 #include "tests/mmap/maps.h"
+#include "tests/support/posix.h"
 
 using namespace acre_test;
 
@@ -33,7 +30,8 @@ TEST(Flush, writes_changed_bytes_and_waits)
     ASSERT_EQ(0, fsync(file.descriptor));
     acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
     Map map;
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, 4 * page(), ACRE_READ_WRITE, &opts, &map));
+    ASSERT_OK(
+        acre_mmap_file(handle_of(file.descriptor), 0, 4 * page(), ACRE_READ_WRITE, &opts, &map));
     bytes(map)[page()] = 'z';
     EXPECT_NE(0u, dirty(map));
     // Any bytes: those of the page are enough.
@@ -54,7 +52,8 @@ TEST(Flush, of_other_maps_has_nothing_to_do)
     File file(std::string(4 * page(), 'a'));
     acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
     Map copy, anon, memory, reserved, ring;
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, 4 * page(), ACRE_READ_WRITE, nullptr, &copy));
+    ASSERT_OK(
+        acre_mmap_file(handle_of(file.descriptor), 0, 4 * page(), ACRE_READ_WRITE, nullptr, &copy));
     ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, nullptr, &anon));
     ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, &opts, &memory));
     ASSERT_OK(acre_mmap_reserve(4 * page(), ACRE_READ_WRITE, nullptr, &reserved));
@@ -110,7 +109,8 @@ TEST_F(Populate, of_every_kind)
     acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
     Map memory, mapped, ring, write, exec;
     ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, &opts, &memory));
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, 4 * page(), ACRE_READ_WRITE, &opts, &mapped));
+    ASSERT_OK(
+        acre_mmap_file(handle_of(file.descriptor), 0, 4 * page(), ACRE_READ_WRITE, &opts, &mapped));
     ASSERT_OK(acre_mmap_ring(2 * page(), nullptr, &ring));
     ASSERT_OK(acre_mmap_twin(4 * page(), nullptr, &write, &exec));
     for (acre_mmap *map : {static_cast<acre_mmap *>(&memory), static_cast<acre_mmap *>(&mapped),
@@ -125,7 +125,8 @@ TEST_F(Populate, of_a_private_file_copies_nothing)
 {
     File file(std::string(4 * page(), 'f'));
     Map map;
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, 4 * page(), ACRE_READ_WRITE, nullptr, &map));
+    ASSERT_OK(
+        acre_mmap_file(handle_of(file.descriptor), 0, 4 * page(), ACRE_READ_WRITE, nullptr, &map));
     ASSERT_OK(acre_mmap_populate(&map, 0, map.size));
     EXPECT_EQ(map.size, resident(map));
     EXPECT_EQ(0u, smaps_bytes(map.base, "Anonymous"));
@@ -137,7 +138,8 @@ TEST_F(Populate, of_a_shared_file_changes_nothing)
     ASSERT_EQ(0, fsync(file.descriptor));
     acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
     Map map;
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, 4 * page(), ACRE_READ_WRITE, &opts, &map));
+    ASSERT_OK(
+        acre_mmap_file(handle_of(file.descriptor), 0, 4 * page(), ACRE_READ_WRITE, &opts, &map));
     ASSERT_OK(acre_mmap_populate(&map, 0, map.size));
     EXPECT_EQ(map.size, resident(map));
     EXPECT_EQ(in_memory(file) ? map.size : 0u, dirty(map));
@@ -172,7 +174,8 @@ TEST_F(Populate, needs_committed_and_unguarded_pages)
         port_pretend_nothing();
     }
     File file("x");
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, 3 * page(), ACRE_READ, nullptr, &beyond));
+    ASSERT_OK(
+        acre_mmap_file(handle_of(file.descriptor), 0, 3 * page(), ACRE_READ, nullptr, &beyond));
     EXPECT_STATUS(-EFAULT, acre_mmap_populate(&beyond, 0, beyond.size));
 }
 

@@ -83,7 +83,8 @@ TEST_P(Guard, of_a_private_file_gives_back_the_files_bytes)
 {
     File file(std::string(2 * page(), 'f'));
     Map map;
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, 2 * page(), ACRE_READ_WRITE, nullptr, &map));
+    ASSERT_OK(
+        acre_mmap_file(handle_of(file.descriptor), 0, 2 * page(), ACRE_READ_WRITE, nullptr, &map));
     bytes(map)[0] = 'w';
     ASSERT_OK(acre_mmap_guard(&map, 0, page()));
     EXPECT_EQ(SIGSEGV, signal_of_read(map.base));

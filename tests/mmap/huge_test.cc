@@ -227,7 +227,7 @@ TEST(ExplicitHuge, the_default_size_is_the_systems)
     File file(std::string(page(), 'f'));
     acre_mmap untouched = {};
     expect_refused(ACRE_BAD_OPTION, untouched, [&] {
-        return acre_mmap_file(file.descriptor, 0, 1, ACRE_READ, &opts, &untouched);
+        return acre_mmap_file(handle_of(file.descriptor), 0, 1, ACRE_READ, &opts, &untouched);
     });
 }
 

@@ -85,8 +85,10 @@ TEST(LockedMap, of_every_kind_is_locked_whole)
     Map anon, memory, copy, mapped, path;
     ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, &opts, &anon));
     ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, &shared, &memory));
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, 4 * page(), ACRE_READ_WRITE, &opts, &copy));
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, 4 * page(), ACRE_READ, &shared, &mapped));
+    ASSERT_OK(
+        acre_mmap_file(handle_of(file.descriptor), 0, 4 * page(), ACRE_READ_WRITE, &opts, &copy));
+    ASSERT_OK(
+        acre_mmap_file(handle_of(file.descriptor), 0, 4 * page(), ACRE_READ, &shared, &mapped));
     ASSERT_OK(acre_mmap_path(file.path.c_str(), ACRE_READ, &opts, &path, nullptr));
     for (const acre_mmap *map : {&anon, &memory, &copy, &mapped, &path}) {
         EXPECT_TRUE(map->flags & ACRE_MAP_LOCKED);
@@ -316,8 +318,8 @@ TEST(LockLimit, refuses_locked_maps_and_leaves_nothing_behind)
                 return 1;
         }
         acre_mmap_opts opts = flags(ACRE_MAP_LOCKED);
-        if (acre_mmap_file(file.descriptor, 0, 9 * page(), ACRE_READ, &opts, &untouched) !=
-                -ENOMEM ||
+        if (acre_mmap_file(handle_of(file.descriptor), 0, 9 * page(), ACRE_READ, &opts,
+                           &untouched) != -ENOMEM ||
             acre_mmap_path(file.path.c_str(), ACRE_READ, &opts, &untouched, nullptr) != -ENOMEM ||
             acre_mmap_ring(8 * page(), &opts, &untouched) != -ENOMEM)
             return 2;

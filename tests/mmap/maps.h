@@ -11,6 +11,7 @@
 
 #include "acre/mmap.h"
 #include "acre/page.h"
+#include "tests/support/posix.h"
 #include "tests/support/support.h"
 
 namespace acre_test {
@@ -35,6 +36,12 @@ inline char *bytes(const acre_mmap &map, size_t offset = 0)
 inline size_t page()
 {
     return acre_page_size();
+}
+
+/// What fixed addresses and file offsets are multiples of.
+inline size_t granule()
+{
+    return acre_allocation_granularity();
 }
 
 inline bool same(const acre_mmap &a, const acre_mmap &b)
@@ -62,15 +69,36 @@ constexpr bool kThreadSanitized = true;
 constexpr bool kThreadSanitized = false;
 #endif
 
+/// Where acre cannot do something at all, or Windows does it in its own way.
+#if defined(_WIN32)
+constexpr bool kOnWindows = true;
+#else
+constexpr bool kOnWindows = false;
+#endif
+
+/// ACRE_MAP_NO_DUMP where it can be had, else nothing.
+inline uint32_t no_dump()
+{
+    return acre_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) ? uint32_t{ACRE_MAP_NO_DUMP} : 0u;
+}
+
+/// What a touch of a page beyond the end of a file raises.
+constexpr int kBeyondFile = kOnWindows ? SIGSEGV : SIGBUS;
+
+/// Nothing is mapped at the address any more.  On Windows the addresses of a part come back with
+/// those of the last one: until then they are inaccessible.
+inline bool is_gone(const void *address)
+{
+    std::string access = permissions(address);
+    return access.empty() || (kOnWindows && access.compare(0, 3, "---") == 0);
+}
+
 inline acre_mmap_opts flags(uint32_t value)
 {
     acre_mmap_opts opts = {};
     opts.flags = value;
     return opts;
 }
-
-/// The lowest descriptor that is free: one that was left open raises it.
-int free_descriptor();
 
 /// The call is refused with `expected`, and neither the handle nor the areas nor the descriptors
 /// change.
@@ -109,13 +137,6 @@ struct HalfTaken : Map {
         EXPECT_TRUE(status == ACRE_OK || status == -ENOMEM) << status;
     }
 };
-
-/// The number behind `key` in a file of lines; 0 when there is none.
-uint64_t number_in(const std::string &path, const std::string &key = "");
-
-/// From here on this process may lock at most `pages` pages, whoever its user is: for children.
-/// False where it cannot be had.
-bool limit_locks(size_t pages);
 
 /// A file in the test's folder, removed with its scope.
 class File {

@@ -157,9 +157,9 @@ TEST(Refusal, file_offsets)
     expect_refused(ACRE_BAD_OFFSET, untouched, [&] { return map_file(1, page()); });
     expect_refused(ACRE_BAD_OFFSET, untouched, [&] { return map_file(page() / 2, page()); });
     expect_refused(ACRE_BAD_RANGE, untouched,
-                   [&] { return map_file(UINT64_MAX - page() + 1, page()); });
+                   [&] { return map_file(UINT64_MAX - granule() + 1, page()); });
     expect_refused(ACRE_BAD_RANGE, untouched,
-                   [&] { return map_file(INT64_MAX - page() + 1, page()); });
+                   [&] { return map_file(INT64_MAX - granule() + 1, granule()); });
 }
 
 // ---- ranges -------------------------------------------------------------------------------------
@@ -271,16 +271,17 @@ TEST(Refusal, unknown_manners)
 
 TEST(Refusal, a_sealed_map_takes_no_change)
 {
-    alignas(65536) static char memory[65536];
+    static char room[2 * 65536];
+    char *memory = room + (-reinterpret_cast<uintptr_t>(room) & 65535);
     acre_mmap map = {};
-    ASSERT_OK(acre_mmap_adopt(memory, sizeof memory, 0, ACRE_READ, ACRE_IS_SEALED, &map));
+    ASSERT_OK(acre_mmap_adopt(memory, size_t{65536}, 0, ACRE_READ, ACRE_IS_SEALED, &map));
     acre_mmap tail = {};
     expect_refused(ACRE_SEALED, map, [&] { return acre_mmap_unmap(&map); });
     expect_refused(ACRE_SEALED, map, [&] { return acre_mmap_split(&map, page(), &tail); });
     expect_refused(ACRE_SEALED, map, [&] { return acre_mmap_resize(&map, page(), 0); });
     for (Range call : page_ranges) {
         if (call != page_ranges[7])
-            expect_refused(ACRE_SEALED, map, [&] { return call(&map, 0, sizeof memory); });
+            expect_refused(ACRE_SEALED, map, [&] { return call(&map, 0, size_t{65536}); });
     }
     EXPECT_OK(acre_mmap_seal(&map));
 }

@@ -67,6 +67,8 @@ TEST(Reserve, without_accounting_commits_more_than_the_machine_has)
     Map map;
     acre_mmap_opts opts = flags(ACRE_MAP_NO_RESERVE);
     ASSERT_OK(acre_mmap_reserve(size, ACRE_READ_WRITE, &opts, &map));
+    if ((map.flags & ACRE_MAP_NO_RESERVE) == 0)
+        GTEST_SKIP() << "this system accounts everything";
     ASSERT_OK(acre_mmap_commit(&map, 0, map.size));
     EXPECT_FALSE(has_vm_flag(map.base, "ac"));
     EXPECT_TRUE(has_vm_flag(map.base, "nr"));
@@ -141,7 +143,7 @@ TEST(Decommit, a_thousand_rounds_leave_one_area)
         bytes(map, i * page())[0] = 1;
         ASSERT_OK(acre_mmap_decommit(&map, i * page(), 2 * page()));
     }
-    EXPECT_EQ(areas, area_count());
+    EXPECT_LE(area_count(), areas + (kOnWindows ? 1 : 0));  // there other memory may be cut
 }
 
 TEST(Decommit, also_of_anonymous_maps)
@@ -171,7 +173,7 @@ TEST(Commit, is_refused_on_maps_of_other_kinds)
 {
     File file(std::string(page(), 'x'));
     Map mapped;
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, page(), ACRE_READ, nullptr, &mapped));
+    ASSERT_OK(acre_mmap_file(handle_of(file.descriptor), 0, page(), ACRE_READ, nullptr, &mapped));
     Map shared;
     acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
     ASSERT_OK(acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &shared));

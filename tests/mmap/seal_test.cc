@@ -1,12 +1,12 @@
 // Seals: for the life of the process, by acre's word and by the kernel's; so each test seals in a
 // child.
-#include <sys/mman.h>
 
 #include <cerrno>
 
 #include "acre/area.h"
 #include "mmap/port.h"
 #include "tests/mmap/maps.h"
+#include "tests/support/posix.h"
 
 using namespace acre_test;
 
@@ -178,8 +178,8 @@ TEST(Seal, of_every_kind_of_map)
         acre_mmap reserved = {}, mapped = {}, ring = {}, write = {}, exec = {};
         if (acre_mmap_reserve(4 * page(), ACRE_READ_WRITE, nullptr, &reserved) != ACRE_OK ||
             acre_mmap_commit(&reserved, page(), page()) != ACRE_OK ||
-            acre_mmap_file(file.descriptor, 0, 4 * page(), ACRE_READ, nullptr, &mapped) !=
-                ACRE_OK ||
+            acre_mmap_file(handle_of(file.descriptor), 0, 4 * page(), ACRE_READ, nullptr,
+                           &mapped) != ACRE_OK ||
             acre_mmap_ring(2 * page(), nullptr, &ring) != ACRE_OK ||
             acre_mmap_twin(4 * page(), nullptr, &write, &exec) != ACRE_OK)
             return 1;

@@ -1,10 +1,8 @@
 // Wishes that few systems grant: droppable pages, names, nodes.
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "acre/area.h"
 #include "tests/mmap/maps.h"
+#include "tests/support/posix.h"
 
 using namespace acre_test;
 
@@ -65,7 +63,7 @@ TEST(Droppable, contradicts_locks_files_and_sharing)
     }
     acre_mmap_opts opts = flags(ACRE_MAP_DROPPABLE);
     expect_refused(ACRE_BAD_OPTION, untouched, [&] {
-        return acre_mmap_file(file.descriptor, 0, page(), ACRE_READ, &opts, &untouched);
+        return acre_mmap_file(handle_of(file.descriptor), 0, page(), ACRE_READ, &opts, &untouched);
     });
     expect_refused(ACRE_BAD_OPTION, untouched,
                    [&] { return acre_mmap_ring(page(), &opts, &untouched); });
@@ -86,6 +84,8 @@ std::string name_at(const void *address)
 
 TEST(Name, is_shown_by_the_systems_tools)
 {
+    if (kOnWindows)
+        GTEST_SKIP() << "maps have no names here";
     acre_mmap_opts opts = {};
     char name[] = "symbols";
     opts.name = name;
@@ -116,7 +116,7 @@ TEST(Name, that_the_system_does_not_take_is_not_granted)
     EXPECT_EQ(0u, map.flags & ACRE_GOT_NAME);
     // Pages of a file have the file's name.
     opts.name = "text";
-    ASSERT_OK(acre_mmap_file(file.descriptor, 0, page(), ACRE_READ, &opts, &mapped));
+    ASSERT_OK(acre_mmap_file(handle_of(file.descriptor), 0, page(), ACRE_READ, &opts, &mapped));
     EXPECT_EQ(0u, mapped.flags & ACRE_GOT_NAME);
 }
 
@@ -181,7 +181,7 @@ TEST(Node, that_is_not_there_is_not_granted)
     acre_mmap untouched = {};
     File file(std::string(page(), 'f'));
     expect_refused(ACRE_BAD_OPTION, untouched, [&] {
-        return acre_mmap_file(file.descriptor, 0, page(), ACRE_READ, &opts, &untouched);
+        return acre_mmap_file(handle_of(file.descriptor), 0, page(), ACRE_READ, &opts, &untouched);
     });
 }
 

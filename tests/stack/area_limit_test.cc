@@ -1,5 +1,4 @@
 // At the process's limit of memory areas: what fails changes nothing, and works later.
-#include <sys/mman.h>
 
 #include <cstring>
 
@@ -8,6 +7,7 @@
 #include "acre/stack.h"
 #include "gtest/gtest.h"
 #include "mmap/port.h"
+#include "tests/support/posix.h"
 #include "tests/support/support.h"
 
 namespace {

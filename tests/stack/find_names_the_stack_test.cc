@@ -1,5 +1,4 @@
 // acre_stack_find: whose stack or guard an address lies in.
-#include <signal.h>
 
 #include <cstdint>
 #include <cstring>
@@ -9,6 +8,7 @@
 #include "acre/stack.h"
 #include "gtest/gtest.h"
 #include "mmap/port.h"
+#include "tests/support/posix.h"
 
 namespace {
 

@@ -1,5 +1,4 @@
 // Stacks in the children of a fork.
-#include <sys/mman.h>
 
 #include <atomic>
 #include <cstring>
@@ -9,6 +8,7 @@
 #include "acre/page.h"
 #include "acre/stack.h"
 #include "gtest/gtest.h"
+#include "tests/support/posix.h"
 #include "tests/support/support.h"
 
 namespace {
@@ -126,6 +126,7 @@ TEST(Fork, DontForkStacksAreNobodysInTheChild)
 
 TEST(Fork, InTheMiddleOfOtherThreadsWorkLeavesTheChildWorking)
 {
+    acre_test::need_fork();
     std::atomic<bool> stop{false};
     std::vector<std::thread> busy;
     busy.reserve(2);

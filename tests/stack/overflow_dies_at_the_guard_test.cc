@@ -1,12 +1,10 @@
 // A stack that runs over ends the process at its guard, whichever way the guard is made.
-#include <signal.h>
-#include <ucontext.h>
-#include <unistd.h>
-
 #include "acre/page.h"
 #include "acre/stack.h"
 #include "gtest/gtest.h"
 #include "mmap/port.h"
+#include "tests/support/posix.h"
+#include "tests/support/run_on.h"
 #include "tests/support/support.h"
 
 namespace {
@@ -57,14 +55,7 @@ void run_over()
 // Runs `entry` on the stack.
 int run_on(const acre_stack &stack, void (*entry)())
 {
-    static ucontext_t here;
-    static ucontext_t there;
-    getcontext(&there);
-    there.uc_stack.ss_sp = stack.base;
-    there.uc_stack.ss_size = stack.size;
-    there.uc_link = &here;
-    makecontext(&there, entry, 0);
-    return swapcontext(&here, &there);
+    return acre_test::run_on(stack.base, stack.base, stack.size, entry) ? 0 : -1;
 }
 
 acre_stack expected;

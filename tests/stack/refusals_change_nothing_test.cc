@@ -1,5 +1,4 @@
 // What acre_stack_create refuses, and that nothing is different afterwards.
-#include <sys/resource.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -8,6 +7,7 @@
 #include "acre/page.h"
 #include "acre/stack.h"
 #include "gtest/gtest.h"
+#include "tests/support/posix.h"
 #include "tests/support/support.h"
 
 namespace {

@@ -1,11 +1,11 @@
 // What is declared and not built yet is there, checks its arguments, and says so.
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 
 #include "acre/stack_overflow.h"
 #include "acre/stack_pool.h"
 #include "gtest/gtest.h"
+#include "tests/support/posix.h"
 
 namespace {
 

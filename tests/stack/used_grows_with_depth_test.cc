@@ -1,11 +1,10 @@
 // acre_stack_used: how deep a stack has ever been.
-#include <ucontext.h>
-
 #include <cstdint>
 
 #include "acre/page.h"
 #include "acre/stack.h"
 #include "gtest/gtest.h"
+#include "tests/support/run_on.h"
 
 namespace {
 
@@ -90,14 +89,7 @@ void shallow()
 TEST(UsedByACoroutine, SeesItsFrames)
 {
     ASSERT_EQ(acre_stack_create(1 << 20, nullptr, &running), ACRE_OK);
-    ucontext_t here;
-    ucontext_t there;
-    ASSERT_EQ(getcontext(&there), 0);
-    there.uc_stack.ss_sp = running.base;
-    there.uc_stack.ss_size = running.size;
-    there.uc_link = &here;
-    makecontext(&there, shallow, 0);
-    ASSERT_EQ(swapcontext(&here, &there), 0);
+    ASSERT_TRUE(acre_test::run_on(running.base, running.base, running.size, shallow));
 
     EXPECT_GT(seen[0], 0u);
     EXPECT_GE(seen[1], 50000u);

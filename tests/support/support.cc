@@ -16,6 +16,11 @@
 #include <sstream>
 #include <string_view>
 
+#ifdef __linux__
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#endif
+
 namespace acre_test {
 namespace {
 
@@ -72,6 +77,32 @@ size_t area_count()
     return lines - (matched == vsyscall.size());
 }
 
+std::string areas_between(const char *low, const char *high)
+{
+    static char text[1 << 20];
+    int maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    size_t length = 0;
+    ssize_t got;
+    while (length < sizeof text - 1 &&
+           (got = read(maps, text + length, sizeof text - 1 - length)) > 0)
+        length += static_cast<size_t>(got);
+    close(maps);
+    text[length] = 0;
+    std::string found;
+    for (char *line = text; *line != 0;) {
+        char *end = std::strchr(line, '\n');
+        if (end == nullptr)
+            break;
+        char *middle;
+        uintptr_t first = std::strtoul(line, &middle, 16);
+        uintptr_t last = std::strtoul(middle + 1, nullptr, 16);
+        if (last > reinterpret_cast<uintptr_t>(low) && first < reinterpret_cast<uintptr_t>(high))
+            found.append(line, static_cast<size_t>(end + 1 - line));
+        line = end + 1;
+    }
+    return found;
+}
+
 std::string vm_flags(const void *address)
 {
     std::string text = area_text("/proc/self/smaps", address);
@@ -96,10 +127,25 @@ size_t status_bytes(const char *key)
     return kilobytes(in, key);
 }
 
+uint64_t number_in(const std::string &path, const std::string &key)
+{
+    std::ifstream in(path);
+    std::string line;
+    while (std::getline(in, line)) {
+        if (line.compare(0, key.size(), key) == 0)
+            return std::strtoull(line.c_str() + key.size(), nullptr, 10);
+    }
+    return 0;
+}
+
 std::string permissions(const void *address)
 {
     std::string text = area_text("/proc/self/maps", address);
     return text.empty() ? "" : text.substr(text.find(' ') + 1, 4);
+}
+
+void need_fork()
+{
 }
 
 Ended in_child(const std::function<int()> &body)
@@ -146,6 +192,43 @@ bool readable(const void *address)
     close(ends[0]);
     close(ends[1]);
     return ok;
+}
+
+intptr_t handle_of(int descriptor)
+{
+    return descriptor;
+}
+
+int free_descriptor()
+{
+    int descriptor = dup(0);
+    close(descriptor);
+    return descriptor;
+}
+
+#ifdef __linux__
+// The limit does not hold for those with a capability.
+static bool give_up_capability()
+{
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct sets[2] = {};
+    if (syscall(SYS_capget, &header, sets) != 0)
+        return false;
+    sets[0].effective &= ~(1u << CAP_IPC_LOCK);
+    return syscall(SYS_capset, &header, sets) == 0;
+}
+#else
+static bool give_up_capability()
+{
+    return true;
+}
+#endif
+
+bool limit_locks(size_t pages)
+{
+    size_t size = pages * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    struct rlimit limit = {size, size};
+    return setrlimit(RLIMIT_MEMLOCK, &limit) == 0 && give_up_capability();
 }
 
 static bool under_valgrind()

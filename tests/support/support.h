@@ -1,4 +1,7 @@
 // tests/support/support.h - the kernel as a witness: what smaps, maps and a child's death say.
+//
+// On Windows VirtualQuery and a thread's death; what has no counterpart there ends the test as
+// skipped.
 #ifndef ACRE_TESTS_SUPPORT_SUPPORT_H_
 #define ACRE_TESTS_SUPPORT_SUPPORT_H_
 
@@ -12,6 +15,9 @@ namespace acre_test {
 /// Memory areas of this process by /proc/self/maps.
 size_t area_count();
 
+/// The areas in [low, high), each a line; nothing is mapped to tell it.
+std::string areas_between(const char *low, const char *high);
+
 /// VmFlags of the area at `address`, as " rd wr mr …  "; empty when nothing is mapped there.
 std::string vm_flags(const void *address);
 /// Whether the area at `address` carries the two-letter flag.
@@ -20,6 +26,8 @@ bool has_vm_flag(const void *address, const char *flag);
 size_t smaps_bytes(const void *address, const char *key);
 /// The same of /proc/self/status (VmRSS, VmPTE, VmLck, …), in bytes.
 size_t status_bytes(const char *key);
+/// The number behind `key` in a file of lines; 0 when there is none.
+uint64_t number_in(const std::string &path, const std::string &key = "");
 /// The permission column of /proc/self/maps at `address` ("rw-p"); empty in a hole.
 std::string permissions(const void *address);
 
@@ -28,8 +36,12 @@ struct Ended {
     bool exited;  ///< by itself, else by a signal
     int code;     ///< exit status or signal
 };
-/// Runs `body` in a forked child, without core files; its return value is the exit status.
+/// Runs `body` in a forked child, without core files; its return value is the exit status.  Where
+/// there is no fork the test ends as skipped.
 Ended in_child(const std::function<int()> &body);
+
+/// Ends the test as skipped where there is no fork: for those that must not come to in_child.
+void need_fork();
 
 /// The signal that reading (writing) one byte at `address` dies of, in a child; 0 = none.
 int signal_of_read(const void *address);
@@ -40,6 +52,19 @@ bool readable(const void *address);
 
 /// False where any advice is answered by 0 and nothing is done: under qemu-user.
 bool keeps_advice();
+/// The file that a descriptor stands for, as acre takes it.
+intptr_t handle_of(int descriptor);
+
+/// The lowest descriptor that is free, on Windows how many handles there are: one that was left open
+/// raises it.
+int free_descriptor();
+
+/// From here on this process may lock at most `pages` pages, whoever its user is: for children.
+/// False where it cannot be had.
+bool limit_locks(size_t pages);
+
+/// Ends the test as skipped, from wherever it is.
+[[noreturn]] void skip(const char *reason);
 
 /// True under Valgrind, qemu-user and the like, where areas and flags are not the kernel's own.
 bool emulated();

@@ -1,0 +1,15 @@
+// tests/support/run_on.h - running on a stack that a test has made.
+#ifndef ACRE_TESTS_SUPPORT_RUN_ON_H_
+#define ACRE_TESTS_SUPPORT_RUN_ON_H_
+
+#include <cstddef>
+
+namespace acre_test {
+
+/// Calls `entry` on the stack [base, base + size), whose guard begins at `lowest`; returns when it
+/// does.  False when the system could not switch.
+bool run_on(void *lowest, void *base, size_t size, void (*entry)());
+
+}  // namespace acre_test
+
+#endif  // ACRE_TESTS_SUPPORT_RUN_ON_H_
