@@ -21,8 +21,12 @@ namespace {
 
 std::atomic<bool> forbidden{false};
 
-// Memory for everyone else: handed out once and never taken back.
+// Memory for everyone else: handed out once and never taken back.  With musl every test lives on it.
+#if defined(__GLIBC__)
 alignas(64) char memory[size_t{64} << 20];
+#else
+alignas(64) char memory[size_t{1} << 30];
+#endif
 std::atomic<size_t> used{0};
 
 void *allocate(size_t alignment, size_t size)
