@@ -7,6 +7,10 @@
 #include <cstdlib>
 #include <cstring>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define HAS_MALLOC_OF_ITS_OWN
 #elif defined(__has_feature)
@@ -22,11 +26,7 @@ namespace {
 std::atomic<bool> forbidden{false};
 
 // Memory for everyone else: handed out once and never taken back.  With musl every test lives on it.
-#if defined(__GLIBC__)
-alignas(64) char memory[size_t{64} << 20];
-#else
-alignas(64) char memory[size_t{1} << 30];
-#endif
+alignas(65536) char memory[size_t{96} << 20];
 std::atomic<size_t> used{0};
 
 void *allocate(size_t alignment, size_t size)
@@ -38,6 +38,11 @@ void *allocate(size_t alignment, size_t size)
     // Each block remembers its size in the 16 bytes before it.
     size_t room = (size + alignment + 31) / 16 * 16;
     size_t at = used.fetch_add(room);
+#if defined(__linux__)
+    // A core file that is read into this memory does not hold all of it.
+    if (at == 0)
+        (void)madvise(memory, sizeof memory, MADV_DONTDUMP);
+#endif
     if (at + room > sizeof memory)
         return nullptr;
     size_t start = (at + 16 + alignment - 1) / alignment * alignment;
