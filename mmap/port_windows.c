@@ -144,9 +144,8 @@ windows_hide(void *start, size_t length)
     uintptr_t end = at + length;
     while (windows_next_region(&at, end, &region)) {
         acre_status status = ACRE_OK;
-        if (region.state == MEM_FREE)
-            status = -ENOMEM;
-        else if (region.state == MEM_COMMIT && region.protection != PAGE_NOACCESS)
+        // Behind the view of a file the rest of its granule is free, and nobody's.
+        if (region.state == MEM_COMMIT && region.protection != PAGE_NOACCESS)
             status = sys_protect(region.start, region.length, PAGE_NOACCESS);
         if (status != ACRE_OK)
             return status;
@@ -156,13 +155,14 @@ windows_hide(void *start, size_t length)
 
 // Of views, which cannot be committed: beyond the end of a file there is nothing to protect.
 static acre_status
-protect_views(void *start, size_t length, DWORD protection)
+protect_views(const acre_mmap *map, void *start, size_t length, DWORD protection)
 {
     windows_region region;
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
     while (windows_next_region(&at, end, &region)) {
-        acre_status status = region.state == MEM_FREE ? -ENOMEM : ACRE_OK;
+        int lost = region.state == MEM_FREE && (map->flags & ACRE_IS_FILE) == 0;
+        acre_status status = lost ? -ENOMEM : ACRE_OK;
         if (region.state == MEM_COMMIT)
             status = sys_protect(region.start, region.length, protection);
         // More than the object was opened for.
@@ -181,7 +181,7 @@ port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
         return windows_hide(start, length);
     if (windows_is_committable(map))
         return port_commit(map, start, length, access);
-    return protect_views(start, length, windows_protection(access, windows_copies(map)));
+    return protect_views(map, start, length, windows_protection(access, windows_copies(map)));
 }
 
 acre_status

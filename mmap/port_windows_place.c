@@ -431,6 +431,12 @@ make_piece(const windows_piece *piece, char *base, int placeholder)
 {
     if (piece->section == NULL) {
         void *made;
+        // Behind a view nobody gets the rest of its granule.
+        size_t rest = (size_t) - (intptr_t)base & (WINDOWS_GRANULE - 1);
+        if (!placeholder && rest >= piece->size)
+            return ACRE_OK;
+        if (!placeholder && rest != 0)
+            return sys_alloc(base + rest, piece->size - rest, MEM_RESERVE, PAGE_NOACCESS, &made);
         return placeholder ? fill_with_memory(base, piece->size)
                            : sys_alloc(base, piece->size, MEM_RESERVE, PAGE_NOACCESS, &made);
     }
