@@ -385,8 +385,9 @@ hold_aligned(size_t size, size_t alignment, void **base)
             return status;
         uintptr_t first = ((uintptr_t)range + alignment - 1) & ~(uintptr_t)(alignment - 1);
         status = hold_fixed((void *)first, size, base);
+        // Beyond what the system gives at all it is told as an argument.
         if (status != -EEXIST)
-            return status;
+            return status == -EINVAL ? -ENOMEM : status;
     }
     return -ENOMEM;
 }
