@@ -49,6 +49,8 @@ function value(key) {
     return substr($0, RSTART + length(key) + 4, RLENGTH - length(key) - 5)
 }
 /^{"id":{"targetConfigured"/ && /"testSize"/ { open[value("label")] = 1 }
+# What cannot be built for this platform, and says so.
+/^{"id":{"targetCompleted"/ && /"aborted":{"reason":"SKIPPED"/ { delete open[value("label")] }
 /^{"id":{"testResult"/ {
     label = value("label")
     delete open[label]

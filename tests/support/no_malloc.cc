@@ -26,7 +26,12 @@ namespace {
 std::atomic<bool> forbidden{false};
 
 // Memory for everyone else: handed out once and never taken back.  With musl every test lives on it.
+// Object files of Windows know no larger alignment, and no page there is larger.
+#if defined(_WIN32)
+alignas(4096) char memory[size_t{96} << 20];
+#else
 alignas(65536) char memory[size_t{96} << 20];
+#endif
 std::atomic<size_t> used{0};
 
 void *allocate(size_t alignment, size_t size)

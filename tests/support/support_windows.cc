@@ -203,6 +203,16 @@ bool emulated()
     return true;
 }
 
+bool keeps_advice()
+{
+    return true;
+}
+
+bool owns_kernel()
+{
+    return true;
+}
+
 int skip_under_valgrind(const char *)
 {
     return 1;
