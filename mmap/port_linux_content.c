@@ -31,7 +31,8 @@ empty(const acre_mmap *map, void *start, size_t length)
     acre_status status = sys_madvise(start, length, advice);
     if (status == -EINVAL && advice == MADV_DONTNEED)
         status = sys_madvise(start, length, LINUX_MADV_DONTNEED_LOCKED);
-    return status == -EINVAL ? drop_locked(map, start, length, advice) : status;
+    int unknown = status == -EINVAL || (status == -ENOTSUP && advice == MADV_DONTNEED);
+    return unknown ? drop_locked(map, start, length, advice) : status;
 }
 
 acre_status

@@ -18,6 +18,14 @@
 
 namespace {
 
+SKIP_WITHOUT_ADVICE(
+    "Port.a_ring_shows_its_lap_twice "
+    "Port.clones_begin_with_the_image_and_return_to_it "
+    "Port.locks_once_and_unlocks_as_often_as_asked "
+    "Port.shared_memory_is_emptied");
+SKIP_EMULATED("the emulator writes the text of areas itself",
+              "Port.a_view_seeks_and_answers_queries");
+
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of areas, locks and pages");
 
 using acre_test::name_of;
