@@ -16,6 +16,9 @@
 #define bsd_open_again acre_bsd_open_again
 #define bsd_open_same acre_bsd_open_same
 #define bsd_prepare acre_bsd_prepare
+#define bsd_make_object acre_bsd_make_object
+#define bsd_drop_object acre_bsd_drop_object
+#define bsd_map_object acre_bsd_map_object
 #define bsd_scratch_page acre_bsd_scratch_page
 #define bsd_map acre_bsd_map
 #define bsd_give_access acre_bsd_give_access
@@ -126,6 +129,12 @@ extern const uint32_t bsd_refused_flags;
 // Maps what is asked for, with its fork and dump behaviour, at the place that is asked for; locks
 // and wishes come later.
 acre_status bsd_map(const port_request *request, void **base);
+// Memory without a place, which maps with at most `access` can show: what bsd_drop_object gives
+// back.  Maps of it stay.
+acre_status bsd_make_object(size_t size, uint32_t access, uintptr_t *object);
+void bsd_drop_object(uintptr_t object);
+// As bsd_map, from the beginning of an object; a view of a ring (ACRE_IS_RING) or a twin.
+acre_status bsd_map_object(const port_request *request, uintptr_t object, void **base);
 // The access (not NONE) of pages of private anonymous memory, whether they are reserved or not.  A
 // failure over pages that were all reserved leaves them so.
 acre_status bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access);

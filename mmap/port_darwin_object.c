@@ -1,152 +1,54 @@
-// macOS and iOS: rings and twins, which show one memory entry twice; images and their clones.
+// macOS and iOS: memory entries, which rings and twins show twice; images and their clones.
 //
 // An image is memory that was filled and then lost its write access; clones are copies of its map,
 // which share the pages until they are written.  So an image is out of reach rather than sealed.
 #include "mmap/port_darwin.h"
 
-// Memory without a place, for several maps; the entry is to be given back when they are made.
-static acre_status
-make_entry(size_t size, vm_prot_t most, mem_entry_name_port_t *entry)
+// ---- memory entries -----------------------------------------------------------------------------
+
+acre_status
+bsd_make_object(size_t size, uint32_t access, uintptr_t *object)
 {
     memory_object_size_t got = size;
+    mem_entry_name_port_t entry;
     kern_return_t result = mach_make_memory_entry_64(
-        mach_task_self(), &got, 0, MAP_MEM_NAMED_CREATE | most, entry, MACH_PORT_NULL);
+        mach_task_self(), &got, 0, MAP_MEM_NAMED_CREATE | posix_protection(access), &entry,
+        MACH_PORT_NULL);
+    if (result == KERN_SUCCESS)
+        *object = entry;
     if (result == KERN_SUCCESS && got < size) {
-        (void)mach_port_deallocate(mach_task_self(), *entry);
+        bsd_drop_object(entry);
         return -ENOMEM;
     }
     // What is too large for an object is told as a failure and no more.
     return result == KERN_FAILURE ? -ENOMEM : darwin_status(result);
 }
 
-static void
-drop_entry(mem_entry_name_port_t entry)
+void
+bsd_drop_object(uintptr_t object)
 {
-    (void)mach_port_deallocate(mach_task_self(), entry);  // ours: nothing can refuse
-}
-
-// ---- ring ---------------------------------------------------------------------------------------
-
-static acre_status
-map_views(const port_request *request, mem_entry_name_port_t entry, char *base)
-{
-    acre_status status = ACRE_OK;
-    for (size_t i = 0; i < 2 && status == ACRE_OK; i++) {
-        port_request view = *request;
-        void *mapped;
-        view.address = base + i * request->size;
-        view.alignment = port_page_size();
-        view.access = ACRE_READ_WRITE;
-        view.flags = (request->flags & ACRE_MAP_DONT_FORK) | ACRE_IS_RING | ACRE_MAP_REPLACE;
-        status = darwin_map_memory(&view, entry, &mapped);
-    }
-    return status;
-}
-
-acre_status
-port_ring(const port_request *request, acre_mmap *out)
-{
-    if (request->flags & (bsd_refused_flags | ACRE_MAP_HUGE))
-        return -ENOTSUP;
-    mem_entry_name_port_t entry;
-    acre_status status = make_entry(request->size, VM_PROT_READ | VM_PROT_WRITE, &entry);
-    if (status != ACRE_OK)
-        return status;
-
-    port_request whole = *request;
-    whole.size = 2 * request->size;
-    whole.access = ACRE_READ_WRITE;
-    port_request room = whole;
-    room.flags = (request->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RESERVATION;
-    void *base = NULL;
-    status = darwin_map_memory(&room, MACH_PORT_NULL, &base);
-    if (status != ACRE_OK) {
-        drop_entry(entry);
-        return status;
-    }
-    uint32_t flags =
-        (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RING;
-    status = map_views(request, entry, base);
-    drop_entry(entry);
-    if (status == ACRE_OK)
-        status = bsd_prepare(&whole, base, &flags);
-    if (status != ACRE_OK) {
-        (void)sys_munmap(base, whole.size);
-        return status;
-    }
-    out->base = base;
-    out->flags = flags;
-    return ACRE_OK;
-}
-
-// ---- twin ---------------------------------------------------------------------------------------
-
-static acre_status
-map_twin(const port_request *request, mem_entry_name_port_t entry, uint32_t access, acre_mmap *out)
-{
-    port_request half = *request;
-    half.access = access;
-    half.flags |= ACRE_IS_TWIN;
-    uint32_t flags =
-        (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_TWIN;
-    // The place is that of the executable one; the other lies wherever it is not in the way.
-    if (access & ACRE_WRITE) {
-        half.flags &= ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE);
-        half.address = NULL;
-        half.alignment = half.page_size;
-    }
-    void *base = NULL;
-    acre_status status = darwin_map_memory(&half, entry, &base);
-    if (status != ACRE_OK)
-        return status;
-    status = bsd_prepare(&half, base, &flags);
-    if (status != ACRE_OK) {
-        (void)sys_munmap(base, request->size);
-        return status;
-    }
-    out->base = base;
-    out->flags = flags;
-    return ACRE_OK;
+    // Ours: nothing can refuse.
+    (void)mach_port_deallocate(mach_task_self(), (mem_entry_name_port_t)object);
 }
 
 // Near an address: addresses are found and held first, and then mapped over.
-static acre_status
-map_exec_twin(const port_request *request, mem_entry_name_port_t entry, acre_mmap *out)
+acre_status
+bsd_map_object(const port_request *request, uintptr_t object, void **base)
 {
     if (request->reach == 0)
-        return map_twin(request, entry, ACRE_READ_EXEC, out);
+        return darwin_map_memory(request, (mem_entry_name_port_t)object, base);
     port_request room = *request;
     room.flags = ACRE_IS_RESERVATION;
-    void *base = NULL;
-    acre_status status = bsd_map_near(&room, &base);
+    void *held = NULL;
+    acre_status status = bsd_map_near(&room, &held);
     if (status != ACRE_OK)
         return status;
     port_request there = *request;
-    there.address = base;
+    there.address = held;
     there.flags |= ACRE_MAP_REPLACE;
-    status = map_twin(&there, entry, ACRE_READ_EXEC, out);
+    status = darwin_map_memory(&there, (mem_entry_name_port_t)object, base);
     if (status != ACRE_OK)
-        (void)sys_munmap(base, request->size);
-    return status;
-}
-
-acre_status
-port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
-{
-    if (request->flags & bsd_refused_flags)
-        return -ENOTSUP;
-    mem_entry_name_port_t entry;
-    acre_status status = make_entry(request->size, VM_PROT_ALL, &entry);
-    if (status != ACRE_OK)
-        return status;
-    // The executable one first: the other must not lie in the place that is asked for.
-    status = map_exec_twin(request, entry, exec);
-    if (status == ACRE_OK) {
-        status = map_twin(request, entry, ACRE_READ_WRITE, write);
-        if (status != ACRE_OK)
-            (void)sys_munmap(exec->base, request->size);
-    }
-    drop_entry(entry);
+        (void)sys_munmap(held, request->size);
     return status;
 }
 

@@ -1,4 +1,4 @@
-// FreeBSD: maps of memory that is a file without a name: rings, twins, images.
+// FreeBSD: memory that is a file without a name, for rings and twins; images.
 //
 // memfd_create (13.0) makes one that can be sealed; before there was shm_open(SHM_ANON).  Clones
 // are private maps of an image's file, which stays open until the last of them is gone: it is what
@@ -27,111 +27,32 @@ freebsd_memory_object(uint64_t size, int sealable)
     return status;
 }
 
-// ---- ring ---------------------------------------------------------------------------------------
-
-static acre_status
-map_views(const port_request *request, int file, char *base)
-{
-    acre_status status = ACRE_OK;
-    for (size_t i = 0; i < 2 && status == ACRE_OK; i++) {
-        port_request view = *request;
-        void *mapped;
-        view.address = base + i * request->size;
-        view.alignment = port_page_size();
-        view.file = file;
-        view.offset = 0;
-        view.access = ACRE_READ_WRITE;
-        view.flags = (request->flags & (ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK)) | ACRE_IS_FILE |
-                     ACRE_MAP_SHARED | ACRE_MAP_REPLACE;
-        status = bsd_map(&view, &mapped);
-    }
-    return status;
-}
-
 acre_status
-port_ring(const port_request *request, acre_mmap *out)
+bsd_make_object(size_t size, uint32_t access, uintptr_t *object)
 {
-    if (request->flags & bsd_refused_flags)
-        return -ENOTSUP;
-    int file = freebsd_memory_object(request->size, 0);
+    (void)access;  // a file's maps may have any
+    int file = freebsd_memory_object(size, 0);
     if (file < 0)
         return file;
-
-    port_request whole = *request;
-    whole.size = 2 * request->size;
-    whole.access = ACRE_READ_WRITE;
-    port_request room = whole;
-    room.flags = (request->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RESERVATION;
-    void *base = NULL;
-    acre_status status = bsd_map(&room, &base);
-    if (status != ACRE_OK) {
-        sys_close(file);
-        return status;
-    }
-    uint32_t flags =
-        (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RING;
-    status = map_views(request, file, base);
-    sys_close(file);
-    if (status == ACRE_OK)
-        status = bsd_prepare(&whole, base, &flags);
-    if (status != ACRE_OK) {
-        (void)sys_munmap(base, whole.size);
-        return status;
-    }
-    out->base = base;
-    out->flags = flags;
+    *object = (uintptr_t)file;
     return ACRE_OK;
 }
 
-// ---- twin ---------------------------------------------------------------------------------------
-
-static acre_status
-map_twin(const port_request *request, int file, uint32_t access, acre_mmap *out)
+void
+bsd_drop_object(uintptr_t object)
 {
-    port_request half = *request;
-    half.file = file;
-    half.access = access;
-    half.flags |= ACRE_IS_FILE | ACRE_MAP_SHARED;
-    // The place is that of the executable one; the other lies wherever it is not in the way.
-    if (access & ACRE_WRITE) {
-        half.flags &= ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE);
-        half.address = NULL;
-        half.alignment = half.page_size;
-        half.reach = 0;
-    }
-    uint32_t flags =
-        (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_TWIN;
-    void *base = NULL;
-    acre_status status = bsd_map(&half, &base);
-    if (status != ACRE_OK)
-        return status;
-    status = bsd_prepare(&half, base, &flags);
-    if (status != ACRE_OK) {
-        (void)sys_munmap(base, request->size);
-        return status;
-    }
-    out->base = base;
-    out->flags = flags;
-    return ACRE_OK;
+    sys_close((int)object);
 }
 
 acre_status
-port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
+bsd_map_object(const port_request *request, uintptr_t object, void **base)
 {
-    if (request->flags & bsd_refused_flags)
-        return -ENOTSUP;
-    int file = freebsd_memory_object(request->size, 0);
-    if (file < 0)
-        return file;
-    // The executable one first: the other must not lie in the place that is asked for.
-    acre_status status = map_twin(request, file, ACRE_READ_EXEC, exec);
-    if (status == ACRE_OK) {
-        status = map_twin(request, file, ACRE_READ_WRITE, write);
-        if (status != ACRE_OK)
-            (void)sys_munmap(exec->base, request->size);
-    }
-    sys_close(file);
-    return status;
+    port_request view = *request;
+    view.file = (acre_file)object;
+    view.offset = 0;
+    view.flags &= ~(uint32_t)(ACRE_IS_RING | ACRE_IS_TWIN);
+    view.flags |= ACRE_IS_FILE | ACRE_MAP_SHARED;
+    return bsd_map(&view, base);
 }
 
 // ---- images -------------------------------------------------------------------------------------
