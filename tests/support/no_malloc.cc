@@ -25,7 +25,8 @@ namespace {
 
 std::atomic<bool> forbidden{false};
 
-// Memory for everyone else: handed out once and never taken back.  With musl every test lives on it.
+// Memory for everyone else: handed out once and never taken back.  With musl every test lives on
+// it.
 // Object files of Windows know no larger alignment, and no page there is larger.
 #if defined(_WIN32)
 alignas(4096) char memory[size_t{96} << 20];

@@ -55,8 +55,8 @@ bool keeps_advice();
 /// The file that a descriptor stands for, as acre takes it.
 intptr_t handle_of(int descriptor);
 
-/// The lowest descriptor that is free, on Windows how many handles there are: one that was left open
-/// raises it.
+/// The lowest descriptor that is free, on Windows how many handles there are: one that was left
+/// open raises it.
 int free_descriptor();
 
 /// From here on this process may lock at most `pages` pages, whoever its user is: for children.
@@ -72,8 +72,8 @@ bool emulated();
 /// Skips every test of a program under Valgrind; answers 1.
 int skip_under_valgrind(const char *reason);
 
-/// Where `probe` says no, skips the cases of the program that are named: "Suite.case Suite.case ...",
-/// with '*' at the end of a name for any ending; answers 1.
+/// Where `probe` says no, skips the cases of the program that are named: "Suite.case Suite.case
+/// ...", with '*' at the end of a name for any ending; answers 1.
 int skip_without(bool (*probe)(), const char *reason, const char *cases);
 
 bool owns_kernel();  ///< !emulated()
