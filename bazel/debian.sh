@@ -1,14 +1,14 @@
-# bazel/cross/debian.sh - Debian's packages for what a check runs in: sourced by bash.
+# bazel/debian.sh - Debian's packages for what a build or a check needs: sourced by bash.
 #
-# The script that sources it defines `say`, `stop` and `work`, a folder for logs.
+# The script that sources it defines `say` and `stop`.
 # shellcheck shell=bash
 
-# Of a list of "package:command or path that shows that it is there", the packages that are missing.
+# Of a list of "package:command or absolute path that shows that it is there", the packages that are missing.
 missing() {
     local entry probe
     for entry; do
         probe=${entry#*:}
-        [[ -e $probe ]] || command -v "$probe" >/dev/null || printf '%s ' "${entry%%:*}"
+        [[ $probe == /* && -e $probe ]] || command -v "$probe" >/dev/null || printf '%s ' "${entry%%:*}"
     done
 }
 
@@ -22,19 +22,24 @@ as_root() {
 
 # Makes the packages of a list available, or stops.
 need() {
-    local packages
+    local packages log
     packages=$(missing "$@")
     packages=${packages% }
     [[ -n $packages ]] || return 0
-    command -v apt-get >/dev/null || stop "please install what Debian calls: $packages"
-    [[ $(id -u) -eq 0 ]] || command -v sudo >/dev/null || stop "please install as root: apt-get install $packages"
+
+    grep -Eqs '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release && command -v apt-get >/dev/null ||
+        stop "please install what Debian calls: $packages"
+    [[ $(id -u) -eq 0 ]] || command -v sudo >/dev/null ||
+        stop "please install as root: apt-get install $packages"
 
     say "installing $packages"
-    # shellcheck disable=SC2086,SC2154
-    as_root apt-get update >"$work/apt.log" 2>&1 </dev/null &&
+    log=$(mktemp)
+    # shellcheck disable=SC2086
+    as_root apt-get update >"$log" 2>&1 </dev/null &&
         as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-            $packages >>"$work/apt.log" 2>&1 </dev/null ||
-        stop "apt-get could not install $packages: $(grep '^E:' "$work/apt.log" | head -n 1)"
+            $packages >>"$log" 2>&1 </dev/null ||
+        stop "apt-get could not install $packages: $(grep '^E:' "$log" | head -n 1) (all of it: $log)"
+    rm -f "$log"
     packages=$(missing "$@")
     [[ -z $packages ]] || stop "installed, but not found: $packages"
 }
