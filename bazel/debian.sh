@@ -36,7 +36,7 @@ need() {
     log=$(mktemp)
     # shellcheck disable=SC2086
     as_root apt-get update >"$log" 2>&1 </dev/null &&
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y --no-install-recommends \
             $packages >>"$log" 2>&1 </dev/null ||
         stop "apt-get could not install $packages: $(grep '^E:' "$log" | head -n 1) (all of it: $log)"
     rm -f "$log"
