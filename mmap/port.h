@@ -51,6 +51,10 @@
 #define port_protect acre_port_protect
 #define port_guard acre_port_guard
 #define port_unguard acre_port_unguard
+#define port_guard_many acre_port_guard_many
+#define port_stacks_grow acre_port_stacks_grow
+#define port_commit_stack acre_port_commit_stack
+#define port_shrink_stack acre_port_shrink_stack
 #define port_discard acre_port_discard
 #define port_populate acre_port_populate
 #define port_lock acre_port_lock
@@ -70,12 +74,16 @@
 #define port_default_huge_size acre_port_default_huge_size
 #define port_resident acre_port_resident
 #define port_lowest_touched acre_port_lowest_touched
+#define port_lowest_touched_many acre_port_lowest_touched_many
 #define port_continues acre_port_continues
 #define port_icache_flush acre_port_icache_flush
 #define port_jit_write acre_port_jit_write
 #define port_file_open acre_port_file_open
 #define port_file_close acre_port_file_close
 #define port_process_id acre_port_process_id
+#define port_thread_hook acre_port_thread_hook
+#define port_thread_set acre_port_thread_set
+#define port_thread_get acre_port_thread_get
 #define port_area_at acre_port_area_at
 #define port_view_open acre_port_view_open
 #define port_view_close acre_port_view_close
@@ -163,9 +171,28 @@ acre_status port_protect(acre_mmap *map, void *start, size_t length, uint32_t ac
 /// A touch faults, contents are gone (of shared anonymous memory for all who see it); `*kind` is
 /// the ACRE_HAS_*_GUARDS that the range got.  On failure the caller gives the access back.
 acre_status port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind);
+/// Marker guards over ranges of whole base pages of committed private anonymous memory, by as few
+/// system calls as possible; *done is 0 before and counts those known to be guarded, also on
+/// failure, and one more may be in parts.  -ENOTSUP without ACRE_CAN_GUARD_WITH_MARKERS; -EINVAL
+/// over locked pages.
+acre_status port_guard_many(const acre_range *ranges, size_t count, size_t *done);
 /// Fresh pages with map->access, over a range that was guarded; still guarded on failure.
 /// `set_access`: the range may have another access than the map's.
 acre_status port_unguard(acre_mmap *map, void *start, size_t length, int set_access);
+
+// A stack is a part of a reservation that is used from its end downwards, not leaving out a page.
+// What lies below it stays reserved and is its guard.
+
+/// 1 where the system commits a stack's pages as it grows, so that the guard moves; else 0.
+int port_stacks_grow(void);
+/// Readable and writable from here on, as port_commit makes it: all of it, or, where stacks grow,
+/// what a thread that starts there needs, and more as the stack comes to it.
+acre_status port_commit_stack(acre_mmap *map, void *start, size_t length);
+/// Contents but for the highest `keep` bytes are gone, and the memory is the system's; as
+/// port_commit_stack left it otherwise.  Nothing runs on it.  Length and `keep` are multiples of
+/// the page size, keep < length.
+acre_status port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep);
+
 /// Back to the first contents; access, guards, locks and accounting stay.  Never of a shared file
 /// map.  LAZY may act as NOW.  (-ENOTSUP: where private file pages cannot be read anew.)
 acre_status port_discard(acre_mmap *map, void *start, size_t length, uint32_t when);
@@ -191,6 +218,10 @@ acre_status port_resident(const void *start, size_t length, size_t *bytes);
 /// The lowest page of private anonymous memory that was touched since it was fresh; start + length
 /// when none was.  Pages that were swapped out count where the system tells of them (not: FreeBSD).
 acre_status port_lowest_touched(const void *start, size_t length, const void **lowest);
+/// The same for each of `count` > 0 ranges in ascending order, by few questions for all between the
+/// first and the last where the system can.  `lowest` has room for `count`; parts of it may be
+/// written on failure.
+acre_status port_lowest_touched_many(const acre_range *ranges, size_t count, const void **lowest);
 
 /// Of maps of one kind that are neighbours in memory: ACRE_OK when `next` continues `map`, in the
 /// same file or image, and as a part of the same map where the system gives addresses back by whole
@@ -240,6 +271,28 @@ void port_file_close(acre_file file);
 
 /// Another in the child of a fork; never 0.
 acre_process port_process_id(void);
+
+// ---- threads ------------------------------------------------------------------------------------
+
+/// Words that each thread has of its own, NULL in a new thread.
+typedef enum port_thread_word {
+    PORT_THREAD_POOL,      // //stack: what a thread keeps of pools
+    PORT_THREAD_OVERFLOW,  // //stack: its alternate signal stack
+    PORT_THREAD_WORDS
+} port_thread_word;
+
+/// Called on a thread that ends, with its word when that is not NULL; answers the word that the
+/// thread has from then on, for whatever of it runs later.  May be called again with that.
+typedef void *(*port_thread_end)(void *word);
+
+/// Before the first port_thread_set of a word; always with the same `end`, any number of times.
+/// -ENOTSUP, -EAGAIN: threads can have no word here, or not without malloc.
+acre_status port_thread_hook(port_thread_word which, port_thread_end end);
+/// Of the calling thread.  Neither of these two calls malloc.
+acre_status port_thread_set(port_thread_word which, void *word);
+/// As of the thread that runs it: no caller may keep what it needs to find the word (a coroutine
+/// may go on in another thread).  Async-signal-safe once a word was set; NULL without a hook.
+void *port_thread_get(port_thread_word which);
 
 // ---- areas --------------------------------------------------------------------------------------
 

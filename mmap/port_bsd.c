@@ -201,6 +201,15 @@ port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
 
 // ---- contents -----------------------------------------------------------------------------------
 
+acre_status
+port_guard_many(const acre_range *ranges, size_t count, size_t *done)
+{
+    (void)ranges;
+    (void)count;
+    (void)done;
+    return -ENOTSUP;  // there are no markers
+}
+
 // Asks mincore for a range in blocks; a block's bytes are those of its pages.
 typedef struct pages {
     uintptr_t start, end;
@@ -443,6 +452,15 @@ port_lowest_touched(const void *start, size_t length, const void **lowest)
     }
     if (status == ACRE_OK)
         *lowest = (const void *)block.end;
+    return status;
+}
+
+acre_status
+port_lowest_touched_many(const acre_range *ranges, size_t count, const void **lowest)
+{
+    acre_status status = ACRE_OK;
+    for (size_t i = 0; status == ACRE_OK && i < count; i++)
+        status = port_lowest_touched(ranges[i].base, ranges[i].length, &lowest[i]);
     return status;
 }
 

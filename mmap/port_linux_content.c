@@ -48,9 +48,11 @@ port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
     return linux_explain_advice(empty(map, start, length));
 }
 
-// As many whole ranges as one call took, from 6.13 on; -ENOTSUP before.
+// ---- many ranges --------------------------------------------------------------------------------
+
+// As many bytes of whole ranges as one call took, from 6.13 on; -ENOTSUP before.
 static acre_status
-discard_batch(const struct iovec *ranges, size_t count, int advice, size_t *bytes)
+advise_batch(const struct iovec *ranges, size_t count, int advice, size_t *bytes)
 {
     enum { PIDFD_SELF = -10000 };
     int saved = errno;
@@ -61,14 +63,15 @@ discard_batch(const struct iovec *ranges, size_t count, int advice, size_t *byte
     return ACRE_OK;
 }
 
-acre_status
-port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done)
+// Gives advice on many ranges by few calls, and on those that such a call does not like (a locked
+// one, say) by `one`.  *done counts those handled.
+static acre_status
+advise_many(const acre_range *ranges, size_t count, int advice,
+            acre_status (*one)(void *start, size_t length), size_t *done)
 {
     static _Atomic int refused = LINUX_IS_ANDROID;
     enum { BATCH = 128 };
     struct iovec batch[BATCH];
-    acre_mmap anonymous = {0};
-    int advice = when == ACRE_DISCARD_LAZY ? MADV_FREE : MADV_DONTNEED;
     while (*done < count) {
         size_t filled = 0;
         for (; filled < BATCH && *done + filled < count; filled++) {
@@ -77,12 +80,11 @@ port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
         }
         size_t bytes = 0;
         if (!atomic_load_explicit(&refused, memory_order_relaxed) && filled > 1) {
-            acre_status status = discard_batch(batch, filled, advice, &bytes);
+            acre_status status = advise_batch(batch, filled, advice, &bytes);
             if (status == -ENOTSUP || status == -EPERM || status == -EBADF)
                 atomic_store_explicit(&refused, 1, memory_order_relaxed);
         }
-        // The call stops inside the first range that it does not like (a locked one, say): that is
-        // done by itself.
+        // The call stops inside the first range that it does not like.
         size_t taken = 0;
         while (taken < filled && bytes >= batch[taken].iov_len)
             bytes -= batch[taken++].iov_len;
@@ -90,13 +92,48 @@ port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
         if (taken == filled)
             continue;
         const acre_range *next = &ranges[*done];
-        acre_status status =
-            next->length == 0 ? ACRE_OK : port_discard(&anonymous, next->base, next->length, when);
+        acre_status status = next->length == 0 ? ACRE_OK : one(next->base, next->length);
         if (status != ACRE_OK)
             return status;
         ++*done;
     }
     return ACRE_OK;
+}
+
+static acre_status
+discard_now(void *start, size_t length)
+{
+    acre_mmap anonymous = {0};
+    return port_discard(&anonymous, start, length, ACRE_DISCARD_NOW);
+}
+
+static acre_status
+discard_lazily(void *start, size_t length)
+{
+    acre_mmap anonymous = {0};
+    return port_discard(&anonymous, start, length, ACRE_DISCARD_LAZY);
+}
+
+acre_status
+port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done)
+{
+    return when == ACRE_DISCARD_LAZY ? advise_many(ranges, count, MADV_FREE, discard_lazily, done)
+                                     : advise_many(ranges, count, MADV_DONTNEED, discard_now, done);
+}
+
+static acre_status
+install_marker(void *start, size_t length)
+{
+    return sys_madvise(start, length, LINUX_MADV_GUARD_INSTALL);
+}
+
+acre_status
+port_guard_many(const acre_range *ranges, size_t count, size_t *done)
+{
+    if (!port_can(ACRE_CAN_GUARD_WITH_MARKERS))
+        return -ENOTSUP;
+    return linux_explain_advice(
+        advise_many(ranges, count, LINUX_MADV_GUARD_INSTALL, install_marker, done));
 }
 
 // ---- guards -------------------------------------------------------------------------------------
@@ -231,10 +268,14 @@ struct pagemap_scan {
 #define PAGEMAP_SCAN_REQUEST _IOWR('f', 16, struct pagemap_scan)
 enum { PAGE_PRESENT = 1 << 3, PAGE_SWAPPED = 1 << 4 };
 
-// Pages found in [start, start + length): how many bytes, and the lowest.
+// Pages found in [start, start + length): how many bytes, the lowest, and the lowest of each of
+// `count` ranges in ascending order.
 typedef struct found {
     size_t bytes;
     uintptr_t lowest;
+    const acre_range *ranges;
+    size_t count;
+    const void **lowest_of;
 } found;
 
 static void
@@ -243,6 +284,14 @@ find_run(found *result, uintptr_t start, uintptr_t end)
     if (result->bytes == 0)
         result->lowest = start;
     result->bytes += end - start;
+    // A range is done with when it has its lowest page, or the run lies behind it.
+    for (; result->count > 0; result->ranges++, result->lowest_of++, result->count--) {
+        uintptr_t base = (uintptr_t)result->ranges->base;
+        uintptr_t limit = base + result->ranges->length;
+        if (base >= end)
+            return;
+        *result->lowest_of = (const void *)(start >= limit ? limit : start > base ? start : base);
+    }
 }
 
 // One call for many pages.
@@ -337,8 +386,8 @@ scan(const void *start, size_t length, int swapped_too, int first_only, found *r
 {
     uintptr_t first = (uintptr_t)start;
     uintptr_t end = first + length;
-    found none = {0, end};
-    *result = none;
+    result->lowest = end;
+    found none = *result;
     if (!port_can(ACRE_CAN_COUNT_RESIDENT_EXACTLY))
         return scan_by_mincore(first, end, first_only, result);
 
@@ -357,7 +406,7 @@ scan(const void *start, size_t length, int swapped_too, int first_only, found *r
 acre_status
 port_resident(const void *start, size_t length, size_t *bytes)
 {
-    found result;
+    found result = {0};
     acre_status status = scan(start, length, 0, 0, &result);
     if (status == ACRE_OK)
         *bytes = result.bytes;
@@ -367,9 +416,22 @@ port_resident(const void *start, size_t length, size_t *bytes)
 acre_status
 port_lowest_touched(const void *start, size_t length, const void **lowest)
 {
-    found result;
+    found result = {0};
     acre_status status = scan(start, length, 1, 1, &result);
     if (status == ACRE_OK)
         *lowest = (const void *)result.lowest;
+    return status;
+}
+
+acre_status
+port_lowest_touched_many(const acre_range *ranges, size_t count, const void **lowest)
+{
+    char *start = ranges[0].base;
+    char *end = (char *)ranges[count - 1].base + ranges[count - 1].length;
+    found result = {.ranges = ranges, .count = count, .lowest_of = lowest};
+    acre_status status = scan(start, (size_t)(end - start), 1, 0, &result);
+    // Those that no run came to.
+    for (; status == ACRE_OK && result.count > 0; result.ranges++, result.count--)
+        *result.lowest_of++ = (char *)result.ranges->base + result.ranges->length;
     return status;
 }

@@ -62,6 +62,26 @@ port_pretend_nothing(void)
     atomic_store(&pretended_missing, 0);
 }
 
+// ---- stacks -------------------------------------------------------------------------------------
+
+int
+port_stacks_grow(void)
+{
+    return 0;
+}
+
+acre_status
+port_commit_stack(acre_mmap *map, void *start, size_t length)
+{
+    return port_commit(map, start, length, ACRE_READ_WRITE);
+}
+
+acre_status
+port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
+{
+    return port_discard(map, start, length - keep, ACRE_DISCARD_NOW);
+}
+
 // ---- files and processes ------------------------------------------------------------------------
 
 acre_status

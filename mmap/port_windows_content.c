@@ -168,6 +168,33 @@ port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
 
 // ---- guards -------------------------------------------------------------------------------------
 
+int
+port_stacks_grow(void)
+{
+    return 0;
+}
+
+acre_status
+port_commit_stack(acre_mmap *map, void *start, size_t length)
+{
+    return port_commit(map, start, length, ACRE_READ_WRITE);
+}
+
+acre_status
+port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
+{
+    return port_discard(map, start, length - keep, ACRE_DISCARD_NOW);
+}
+
+acre_status
+port_guard_many(const acre_range *ranges, size_t count, size_t *done)
+{
+    (void)ranges;
+    (void)count;
+    (void)done;
+    return -ENOTSUP;  // there are no markers
+}
+
 acre_status
 port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
 {
@@ -477,5 +504,14 @@ port_lowest_touched(const void *start, size_t length, const void **lowest)
     acre_status status = scan(start, length, 1, &result);
     if (status == ACRE_OK)
         *lowest = (const void *)result.lowest;
+    return status;
+}
+
+acre_status
+port_lowest_touched_many(const acre_range *ranges, size_t count, const void **lowest)
+{
+    acre_status status = ACRE_OK;
+    for (size_t i = 0; status == ACRE_OK && i < count; i++)
+        status = port_lowest_touched(ranges[i].base, ranges[i].length, &lowest[i]);
     return status;
 }

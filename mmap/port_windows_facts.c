@@ -361,3 +361,28 @@ port_jit_write(int allowed)
 {
     (void)allowed;  // no such toggle here
 }
+
+// ---- threads ------------------------------------------------------------------------------------
+
+acre_status
+port_thread_hook(port_thread_word which, port_thread_end end)
+{
+    (void)which;
+    (void)end;
+    return -ENOTSUP;
+}
+
+acre_status
+port_thread_set(port_thread_word which, void *word)
+{
+    (void)which;
+    (void)word;
+    return -ENOTSUP;
+}
+
+void *
+port_thread_get(port_thread_word which)
+{
+    (void)which;
+    return NULL;
+}

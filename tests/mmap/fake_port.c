@@ -163,6 +163,30 @@ acre_status port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kin
     return record_range("guard", start, length);
 }
 
+acre_status port_guard_many(const acre_range *ranges, size_t count, size_t *done)
+{
+    *done = count;
+    return record_range("guard_many", ranges, count);
+}
+
+int port_stacks_grow(void)
+{
+    return 0;
+}
+
+acre_status port_commit_stack(acre_mmap *map, void *start, size_t length)
+{
+    (void)map;
+    return record_range("commit_stack", start, length);
+}
+
+acre_status port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
+{
+    (void)map;
+    (void)keep;
+    return record_range("shrink_stack", start, length);
+}
+
 acre_status port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
 {
     (void)map;
@@ -234,6 +258,13 @@ acre_status port_lowest_touched(const void *start, size_t length, const void **l
     return ACRE_OK;
 }
 
+acre_status port_lowest_touched_many(const acre_range *ranges, size_t count, const void **lowest)
+{
+    for (size_t i = 0; i < count; i++)
+        lowest[i] = (const char *)ranges[i].base + ranges[i].length;
+    return ACRE_OK;
+}
+
 acre_status port_continues(const acre_mmap *map, const acre_mmap *next)
 {
     (void)map;
@@ -284,6 +315,26 @@ void port_file_close(acre_file file)
 acre_process port_process_id(void)
 {
     return 1;
+}
+
+acre_status port_thread_hook(port_thread_word which, port_thread_end end)
+{
+    (void)which;
+    (void)end;
+    return -ENOTSUP;
+}
+
+acre_status port_thread_set(port_thread_word which, void *word)
+{
+    (void)which;
+    (void)word;
+    return -ENOTSUP;
+}
+
+void *port_thread_get(port_thread_word which)
+{
+    (void)which;
+    return NULL;
 }
 
 acre_status port_area_at(uintptr_t address, acre_area *out)

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "acre/page.h"
@@ -436,6 +437,93 @@ TEST(Port, populated_pages_are_resident)
     EXPECT_EQ(map.size, resident);
 }
 
+TEST(Port, the_lowest_touched_page_of_each_of_many_ranges)
+{
+    Mapped map(request_for(64 * unit(), ACRE_READ_WRITE, ACRE_MAP_NO_HUGE));
+    ASSERT_OK(map.status);
+    for (size_t page : {2, 9, 10, 11, 12, 13, 14, 15, 17, 40})
+        *map.at(page * unit()) = 1;
+    // Untouched; from within; one run over several; up to a run, from a run; nothing behind it.
+    const size_t ranges[][3] = {{0, 2, 2},    {2, 8, 2},    {8, 10, 9},
+                                {10, 12, 10}, {12, 13, 12}, {14, 20, 14},
+                                {18, 40, 40}, {41, 50, 50}, {50, 64, 64}};
+    std::vector<acre_range> asked;
+    for (const size_t *range : ranges)
+        asked.push_back({map.at(range[0] * unit()), (range[1] - range[0]) * unit()});
+    std::vector<const void *> lowest(asked.size());
+    ASSERT_OK(port_lowest_touched_many(asked.data(), asked.size(), lowest.data()));
+    for (size_t i = 0; i < asked.size(); i++)
+        EXPECT_EQ(map.at(ranges[i][2] * unit()), lowest[i]) << i;
+    ASSERT_OK(port_lowest_touched_many(&asked[3], 1, lowest.data()));
+    EXPECT_EQ(map.at(10 * unit()), lowest[0]);
+}
+
+TEST(Port, guards_many_ranges_and_counts_them)
+{
+    Mapped map(request_for(1024 * port_page_size(), ACRE_READ_WRITE, ACRE_MAP_NO_HUGE));
+    ASSERT_OK(map.status);
+    std::memset(map.base, 1, map.size);
+    std::vector<acre_range> ranges;
+    for (size_t at = 0; at < map.size; at += 2 * port_page_size())
+        ranges.push_back({map.at(at), port_page_size()});
+    size_t done = 0;
+    if (port_can(ACRE_CAN_GUARD_WITH_MARKERS) == 0) {
+        EXPECT_STATUS(-ENOTSUP, port_guard_many(ranges.data(), ranges.size(), &done));
+        EXPECT_EQ(0u, done);
+        return;
+    }
+    uint64_t before = 0, after = 0;
+    ASSERT_OK(port_area_count(&before));
+    ASSERT_OK(port_guard_many(ranges.data(), ranges.size(), &done));
+    ASSERT_OK(port_area_count(&after));
+    EXPECT_EQ(ranges.size(), done);
+    EXPECT_LE(after, before + 2);
+    for (const acre_range &range : ranges) {
+        ASSERT_FALSE(acre_test::readable(range.base));
+        ASSERT_EQ(1, static_cast<char *>(range.base)[port_page_size()]);
+    }
+    // Where nothing is mapped it stops.
+    Mapped gone(request_for(port_page_size(), ACRE_READ_WRITE));
+    ASSERT_OK(gone.status);
+    ranges.resize(8);
+    ranges[5].base = gone.base;
+    gone.unmap();
+    done = 0;
+    EXPECT_GT(0, port_guard_many(ranges.data(), ranges.size(), &done));
+    EXPECT_EQ(5u, done);
+
+    port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+    done = 0;
+    EXPECT_STATUS(-ENOTSUP, port_guard_many(ranges.data(), ranges.size(), &done));
+    port_pretend_nothing();
+    EXPECT_EQ(0u, done);
+}
+
+TEST(Port, stacks_are_committed_from_their_end_and_shrunk_to_it)
+{
+    const size_t guard = 4 * unit();
+    const size_t size = 16 * unit();
+    Mapped map(request_for(guard + size, ACRE_READ_WRITE, ACRE_IS_RESERVATION));
+    ASSERT_OK(map.status);
+    char *start = map.at(guard);
+    ASSERT_OK(port_commit_stack(&map, start, size));
+    EXPECT_EQ(uint32_t{ACRE_NONE}, access_at(start - 1));
+    for (int round = 0; round < 2; round++) {
+        // Downwards, as a stack is used.
+        for (size_t at = size; at > 0; at -= port_page_size())
+            start[at - port_page_size()] = 1;
+        EXPECT_EQ(uint32_t{ACRE_NONE}, access_at(start - 1));
+        ASSERT_OK(port_shrink_stack(&map, start, size, 2 * unit()));
+        EXPECT_EQ(1, start[size - port_page_size()]);
+        EXPECT_EQ(1, start[size - 2 * unit()]);
+        size_t resident = 0;
+        ASSERT_OK(port_resident(start, size, &resident));
+        EXPECT_LE(resident, 4 * unit());
+    }
+    for (size_t at = size - 2 * unit(); at > 0; at -= port_page_size())
+        ASSERT_EQ(0, start[at - port_page_size()]);
+}
+
 TEST(Port, locks_once_and_unlocks_as_often_as_asked)
 {
     if (port_can(ACRE_CAN_LOCK) == 0)
@@ -781,6 +869,46 @@ TEST(Port, tells_this_process)
 {
     EXPECT_NE(0, port_process_id());
     EXPECT_EQ(port_process_id(), port_process_id());
+}
+
+int ended_words[4];
+
+// Answers a word that is not NULL, and is handed that again on some systems.
+void *end_thread(void *word)
+{
+    ended_words[*static_cast<int *>(word)]++;
+    static int last = 3;
+    return &last;
+}
+
+TEST(Port, threads_have_words_of_their_own_and_their_end_is_told)
+{
+    const port_thread_word which = PORT_THREAD_POOL;
+    acre_status status = port_thread_hook(which, end_thread);
+    if (status != ACRE_OK) {
+        EXPECT_TRUE(status == -ENOTSUP || status == -EAGAIN) << name_of(status);
+        EXPECT_EQ(nullptr, port_thread_get(which));
+        GTEST_SKIP() << "threads have no words here";
+    }
+    ASSERT_OK(port_thread_hook(which, end_thread));
+    static int numbers[3] = {0, 1, 2};
+    std::vector<std::thread> threads;
+    for (int &number : numbers) {
+        threads.emplace_back([&number, which] {
+            EXPECT_EQ(nullptr, port_thread_get(which));
+            if (number == 2)
+                return;  // without a word: nobody is told
+            EXPECT_OK(port_thread_set(which, &number));
+            EXPECT_EQ(&number, port_thread_get(which));
+            EXPECT_EQ(nullptr, port_thread_get(PORT_THREAD_OVERFLOW));
+        });
+    }
+    for (std::thread &thread : threads)
+        thread.join();
+    EXPECT_EQ(1, ended_words[0]);
+    EXPECT_EQ(1, ended_words[1]);
+    EXPECT_EQ(0, ended_words[2]);
+    EXPECT_EQ(nullptr, port_thread_get(which));
 }
 
 TEST(Port, code_may_be_written_where_it_says_so)
