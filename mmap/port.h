@@ -81,6 +81,7 @@
 #define port_file_open acre_port_file_open
 #define port_file_close acre_port_file_close
 #define port_process_id acre_port_process_id
+#define port_yield acre_port_yield
 #define port_thread_hook acre_port_thread_hook
 #define port_thread_set acre_port_thread_set
 #define port_thread_get acre_port_thread_get
@@ -273,6 +274,9 @@ void port_file_close(acre_file file);
 acre_process port_process_id(void);
 
 // ---- threads ------------------------------------------------------------------------------------
+
+/// Lets other threads run that wait for this processor.
+void port_yield(void);
 
 /// Words that each thread has of its own, NULL in a new thread.
 typedef enum port_thread_word {

@@ -10,6 +10,7 @@
 #include "mmap/port_posix.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #if defined(__APPLE__) || defined(__ANDROID__)
@@ -23,6 +24,14 @@ static const uintptr_t KEYS_WITHOUT_MALLOC = 32;
 #else
 static const uintptr_t KEYS_WITHOUT_MALLOC = UINTPTR_MAX;
 #endif
+
+void
+port_yield(void)
+{
+    int saved = errno;
+    (void)sched_yield();
+    errno = saved;
+}
 
 static _Atomic uintptr_t keys[PORT_THREAD_WORDS];  // plus one; 0 = there is none yet
 static _Atomic(port_thread_end) ends[PORT_THREAD_WORDS];

@@ -364,6 +364,12 @@ port_jit_write(int allowed)
 
 // ---- threads ------------------------------------------------------------------------------------
 
+void
+port_yield(void)
+{
+    (void)SwitchToThread();  // 0: no other waits
+}
+
 acre_status
 port_thread_hook(port_thread_word which, port_thread_end end)
 {

@@ -20,6 +20,7 @@
 #include <stddef.h>
 
 #include "acre/page.h"
+#include "stack/lasting.h"
 
 enum {
     LEAF_SHIFT = 18,  // a leaf: 1 MiB of entries for 1 GiB of 4 KiB pages
@@ -64,44 +65,7 @@ static _Atomic(void *) chunks[CHUNKS];  // of records
 static _Atomic uint32_t record_count = 1;
 static _Atomic uint64_t free_records;  // a tag in the high half, an index in the low one
 
-// The number of this process among its ancestors lies in memory that a child finds empty.
-static _Atomic(void *) process_word;
-static _Atomic uint32_t process_count;
-
-// ---- memory that is never unmapped --------------------------------------------------------------
-
-static acre_status
-map_zeroed(size_t size, uint32_t flags, acre_mmap *out)
-{
-    acre_mmap_opts opts = {.flags = flags};
-    return acre_mmap_anon(size, ACRE_READ_WRITE, &opts, out);
-}
-
-// Makes `*place` point to `map`, unless another thread was first.
-static acre_status
-publish(_Atomic(void *) *place, acre_mmap *map)
-{
-    void *none = NULL;
-    if (atomic_compare_exchange_strong_explicit(place, &none, map->base, memory_order_acq_rel,
-                                                memory_order_acquire))
-        return ACRE_OK;
-    return acre_mmap_unmap(map);
-}
-
-// Makes `*place` point to `size` zeroed bytes.
-static acre_status
-provide(_Atomic(void *) *place, size_t size, uint32_t flags)
-{
-    if (atomic_load_explicit(place, memory_order_acquire) != NULL)
-        return ACRE_OK;
-
-    acre_mmap map;
-    acre_status status = map_zeroed(size, flags, &map);
-    return status == ACRE_OK ? publish(place, &map) : status;
-}
-
-// Most of a table is never touched, and a huge page would make all of it resident.
-static const uint32_t TABLE_FLAGS = ACRE_MAP_NO_RESERVE | ACRE_MAP_NO_HUGE;
+// ---- entries ------------------------------------------------------------------------------------
 
 static uint32_t
 page_shift(void)
@@ -127,16 +91,14 @@ provide_table(void)
     size_t count = bits > shift + LEAF_SHIFT ? (size_t)1 << (bits - shift - LEAF_SHIFT) : 1;
 
     acre_mmap map;
-    status = map_zeroed(sizeof(top) + count * sizeof(_Atomic(void *)), TABLE_FLAGS, &map);
+    status = lasting_map(sizeof(top) + count * sizeof(_Atomic(void *)), &map);
     if (status != ACRE_OK)
         return status;
     top *fresh = map.base;
     fresh->count = count;
     fresh->page_shift = shift;
-    return publish(&table, &map);
+    return lasting_publish(&table, &map);
 }
-
-// ---- entries ------------------------------------------------------------------------------------
 
 // Leaves for every page of [start, end), so that set_entries cannot fail.
 static acre_status
@@ -152,7 +114,7 @@ provide_leaves(uintptr_t start, uintptr_t end)
     if (last >= t->count)
         return -ENOMEM;
     for (uintptr_t i = first; i <= last; i++) {
-        status = provide(&t->leaf[i], sizeof(leaf), TABLE_FLAGS);
+        status = lasting_provide(&t->leaf[i], sizeof(leaf));
         if (status != ACRE_OK)
             return status;
     }
@@ -235,49 +197,13 @@ take_record(uint32_t *index)
         if (fresh >= (uint32_t)CHUNKS * CHUNK_RECORDS)
             return ACRE_FULL;
         acre_status status =
-            provide(&chunks[fresh >> CHUNK_SHIFT], CHUNK_RECORDS * sizeof(record), TABLE_FLAGS);
+            lasting_provide(&chunks[fresh >> CHUNK_SHIFT], CHUNK_RECORDS * sizeof(record));
         if (status != ACRE_OK)
             return status;
     } while (!atomic_compare_exchange_weak_explicit(&record_count, &fresh, fresh + 1,
                                                     memory_order_acq_rel, memory_order_relaxed));
     *index = fresh;
     return ACRE_OK;
-}
-
-// ---- processes ----------------------------------------------------------------------------------
-
-// A number that neither an ancestor nor a child of this process has; 0 where no memory is emptied
-// in children, and nobody can tell.
-static acre_status
-number_process(uint32_t *number)
-{
-    *number = 0;
-    if (!acre_can(ACRE_CAN_WIPE_ON_FORK))
-        return ACRE_OK;
-    acre_status status = provide(&process_word, sizeof(uint32_t), ACRE_MAP_WIPE_ON_FORK);
-    if (status != ACRE_OK)
-        return status;
-
-    _Atomic uint32_t *word = atomic_load_explicit(&process_word, memory_order_acquire);
-    if (atomic_load_explicit(word, memory_order_relaxed) == 0) {
-        uint32_t none = 0;
-        uint32_t next = atomic_fetch_add_explicit(&process_count, 1, memory_order_relaxed) + 1;
-        // Whichever thread wins: both count as this process.
-        (void)atomic_compare_exchange_strong_explicit(word, &none, next, memory_order_relaxed,
-                                                      memory_order_relaxed);
-    }
-    *number = atomic_load_explicit(word, memory_order_relaxed);
-    return ACRE_OK;
-}
-
-// Whether a stack with this number is mapped in the process that asks.
-static int
-is_present(uint32_t number)
-{
-    if (number == 0)
-        return 1;
-    _Atomic uint32_t *word = atomic_load_explicit(&process_word, memory_order_acquire);
-    return atomic_load_explicit(word, memory_order_relaxed) == number;
 }
 
 // ---- what the stack calls use -------------------------------------------------------------------
@@ -290,7 +216,7 @@ registry_add(const acre_mmap *map, const acre_stack_info *stack, registry_key *k
     uint32_t process = 0;
     acre_status status = provide_leaves(start, end);
     if (status == ACRE_OK && map->flags & ACRE_MAP_DONT_FORK)
-        status = number_process(&process);
+        status = process_number(&process);
     if (status != ACRE_OK)
         return status;
     uint32_t index;
@@ -385,7 +311,7 @@ registry_find(uintptr_t address, acre_stack_info *out)
     if (generation % 2 == 0 ||
         atomic_load_explicit(&r->generation, memory_order_relaxed) != generation)
         return ACRE_NOT_OURS;
-    if (address < start || address >= end || !is_present(process))
+    if (address < start || address >= end || (process != 0 && !process_is(process)))
         return ACRE_NOT_OURS;
     *out = info;
     return ACRE_OK;

@@ -10,22 +10,13 @@
 #include "acre/mmap.h"
 #include "acre/page.h"
 #include "mmap/port.h"
+#include "stack/pool.h"
 #include "stack/registry.h"
+#include "stack/sizes.h"
 
 _Static_assert(sizeof(acre_stack) == (sizeof(void *) == 8 ? 48 : 28), "programs rely on it");
 _Static_assert(sizeof(acre_stack_opts) == (sizeof(void *) == 8 ? 64 : 52), "programs rely on it");
 _Static_assert(sizeof(acre_stack_info) == (sizeof(void *) == 8 ? 56 : 36), "programs rely on it");
-
-// What a function with a large frame is sure to touch on its way down, and more
-// (-fstack-clash-protection).
-#if defined(__aarch64__) || defined(_M_ARM64)
-static const size_t DEFAULT_GUARD = 64 * 1024;
-#else
-static const size_t DEFAULT_GUARD = 16 * 1024;
-#endif
-
-static const size_t HEADER_ALIGNMENT = 64;
-static const uint32_t KNOWN_FLAGS = ACRE_STACK_NO_DUMP | ACRE_STACK_LOCKED | ACRE_STACK_DONT_FORK;
 
 typedef struct layout {
     size_t guard;  // all in bytes
@@ -33,38 +24,21 @@ typedef struct layout {
     size_t total;
 } layout;
 
-// `unit` is a power of two.
-static int
-round_up(size_t value, size_t unit, size_t *out)
-{
-    if (value > SIZE_MAX - (unit - 1))
-        return 0;
-    *out = (value + unit - 1) & ~(unit - 1);
-    return 1;
-}
-
-static int
-add(size_t a, size_t b, size_t *out)
-{
-    *out = a + b;
-    return *out >= a;
-}
-
 static acre_status
 lay_out(size_t size, const acre_stack_opts *opts, layout *out)
 {
     size_t page = acre_page_size();
-    size_t guard = opts->guard_size != 0 ? opts->guard_size : DEFAULT_GUARD;
+    size_t guard = opts->guard_size != 0 ? opts->guard_size : STACK_DEFAULT_GUARD;
     size_t sum;
-    if (!round_up(guard, page, &out->guard) ||
-        !round_up(opts->header_size, HEADER_ALIGNMENT, &out->header) ||
-        !add(out->guard, out->header, &sum) || !add(sum, size, &sum) ||
-        !round_up(sum, page, &out->total))
+    if (!stack_round_up(guard, page, &out->guard) ||
+        !stack_round_up(opts->header_size, STACK_ALIGNMENT, &out->header) ||
+        !stack_add(out->guard, out->header, &sum) || !stack_add(sum, size, &sum) ||
+        !stack_round_up(sum, page, &out->total))
         return ACRE_BAD_SIZE;
 
     // Stacks lie side by side: at an even number of pages their tops would share a part of the
     // TLB's sets.
-    if (out->total / page % 2 == 0 && !add(out->total, page, &out->total))
+    if (out->total / page % 2 == 0 && !stack_add(out->total, page, &out->total))
         return ACRE_BAD_SIZE;
     return ACRE_OK;
 }
@@ -72,7 +46,7 @@ lay_out(size_t size, const acre_stack_opts *opts, layout *out)
 static acre_status
 check_options(const acre_stack_opts *opts)
 {
-    uint32_t wrong = opts->flags & ~KNOWN_FLAGS;
+    uint32_t wrong = opts->flags & ~(uint32_t)STACK_KNOWN_FLAGS;
     for (size_t i = 0; i < sizeof(opts->reserved) / sizeof(opts->reserved[0]); i++)
         wrong |= opts->reserved[i];
     return wrong == 0 ? ACRE_OK : ACRE_BAD_OPTION;
@@ -186,14 +160,22 @@ acre_stack_destroy(acre_stack *stack)
     return ACRE_OK;
 }
 
+// What is known of a stack, whoever's it is.
+static acre_status
+get_info(const acre_stack *stack, acre_stack_info *out)
+{
+    if (stack->private_[1] != 0)
+        return pool_get(stack, out);
+    registry_key key;
+    acre_status status = key_of(stack, &key);
+    return status == ACRE_OK ? registry_get(&key, out) : status;
+}
+
 acre_status
 acre_stack_used(const acre_stack *stack, size_t *bytes)
 {
-    registry_key key;
     acre_stack_info info;
-    acre_status status = key_of(stack, &key);
-    if (status == ACRE_OK)
-        status = registry_get(&key, &info);
+    acre_status status = get_info(stack, &info);
     if (status != ACRE_OK)
         return status;
 
@@ -212,5 +194,6 @@ acre_stack_used(const acre_stack *stack, size_t *bytes)
 acre_status
 acre_stack_find(const void *address, acre_stack_info *out)
 {
-    return registry_find((uintptr_t)address, out);
+    acre_status status = registry_find((uintptr_t)address, out);
+    return status == ACRE_OK ? status : pool_find((uintptr_t)address, out);
 }

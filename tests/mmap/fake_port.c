@@ -317,6 +317,10 @@ acre_process port_process_id(void)
     return 1;
 }
 
+void port_yield(void)
+{
+}
+
 acre_status port_thread_hook(port_thread_word which, port_thread_end end)
 {
     (void)which;

@@ -32,9 +32,38 @@ int use_everything()
         expect(ACRE_OK, acre_stack_destroy(&stack));
         expect(ACRE_NOT_OURS, acre_stack_find(&stack, &info));
     }
+    return wrong;
+}
+
+int use_pool()
+{
+    int wrong = 0;
+    auto expect = [&](acre_status expected, acre_status status) { wrong += status != expected; };
+    acre_stack_pool_opts opts = {};
+    opts.keep = 1;
     acre_stack_pool *pool = nullptr;
-    wrong += acre_stack_pool_create(nullptr, &pool) == ACRE_OK &&
-             acre_stack_pool_destroy(pool) != ACRE_OK;
+    acre_stack_pool_stats stats;
+    expect(ACRE_OK, acre_stack_pool_create(&opts, &pool));
+    static acre_stack stacks[400];
+    for (acre_stack &stack : stacks) {
+        acre_stack_info info;
+        size_t used;
+        expect(ACRE_OK, acre_stack_pool_take(pool, &stack));
+        static_cast<volatile char *>(stack.base)[0] = 1;
+        static_cast<volatile char *>(stack.base)[stack.size - 8192] = 1;
+        expect(ACRE_OK, acre_stack_find(stack.base, &info));
+        expect(ACRE_OK, acre_stack_used(&stack, &used));
+    }
+    for (acre_stack &stack : stacks)
+        expect(ACRE_OK, acre_stack_pool_give(pool, &stack));
+    expect(ACRE_STALE, acre_stack_pool_give(pool, &stacks[0]));
+    expect(ACRE_OK, acre_stack_pool_prewarm(pool, 500));
+    expect(ACRE_OK, acre_stack_pool_trim(pool, 100));
+    expect(ACRE_OK, acre_stack_pool_flush(pool));
+    expect(ACRE_OK, acre_stack_pool_stats_read(pool, &stats));
+    expect(ACRE_OK, acre_stack_pool_take(pool, &stacks[0]));
+    expect(ACRE_OK, acre_stack_pool_give(pool, &stacks[0]));
+    expect(ACRE_OK, acre_stack_pool_destroy(pool));
     return wrong;
 }
 
@@ -44,6 +73,7 @@ TEST(NoMalloc, is_called_by_any_function)
         GTEST_SKIP() << "the sanitizer brings a malloc of its own, which it calls itself";
     forbid_malloc(true);
     int wrong = use_everything();
+    wrong += use_pool();
     forbid_malloc(false);
     EXPECT_EQ(0, wrong);
 }

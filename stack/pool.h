@@ -1,0 +1,254 @@
+// stack/pool.h - what the parts of the pool share.
+//
+//   pool_create.c   options, layout, destroying
+//   pool_take.c     take, give, flush: what a thread keeps for itself
+//   pool_thread.c   a thread's magazines, and what becomes of them when it ends
+//   pool_shared.c   the lock, the lists that all threads share, forks
+//   pool_make.c     cold slots made ready: memory, guards, locks
+//   pool_region.c   regions, and which stack an address lies in
+//   pool_trim.c     memory returned
+//   pool_stats.c    what there is
+//
+// 1. A pool is cut into slots, a slot is a guard, usable bytes and a header.  Slots lie in regions,
+//    reserved as wanted, each twice as large as the one before.
+// 2. Each slot has a word, its state: READY when its guard is known to be there, and a generation,
+//    odd while the stack is out.  To give is one compare-and-swap from odd to even, which decides
+//    who gave it; to take is a plain store, since a ready slot of even generation belongs to whoever
+//    has its number.
+// 3. That is a thread's magazine, the pool's list of free ones, its list of deep ones (whose memory
+//    is to be returned), or a thread that is about to change it (counted as pending).  What is not
+//    ready is cold: in the pool's list of cold ones, or beyond its region's frontier.
+// 4. Lists are arrays of slot numbers under one lock, which is never held across a system call;
+//    threads go there once for half a magazine.
+// 5. The states alone tell what is out, free and cold, so that after a fork, when the threads are
+//    gone that held the rest, the lists are made anew from them.
+// 6. Nothing that another thread's end or a signal handler may come to is ever unmapped: pools,
+//    regions' records and states, threads' magazines are recycled.
+#ifndef ACRE_STACK_POOL_INTERNAL_H_
+#define ACRE_STACK_POOL_INTERNAL_H_
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "acre/mmap.h"
+#include "acre/stack_pool.h"
+
+#define pool_attach acre_stack_pool_attach_
+#define pool_discard acre_stack_pool_discard_
+#define pool_clear_marks acre_stack_pool_clear_marks_
+#define pool_find acre_stack_pool_find_
+#define pool_flush acre_stack_pool_flush_
+#define pool_flush_own acre_stack_pool_flush_own_
+#define pool_fresh_token acre_stack_pool_fresh_token_
+#define pool_get acre_stack_pool_get_
+#define pool_guards_removed acre_stack_pool_guards_removed_
+#define pool_lock acre_stack_pool_lock_
+#define pool_make acre_stack_pool_make_
+#define pool_rebuild acre_stack_pool_rebuild_
+#define pool_thread_hook acre_stack_pool_thread_hook_
+#define pool_unlock acre_stack_pool_unlock_
+#define region_count_ready acre_stack_region_count_ready
+#define region_create acre_stack_region_create
+#define region_destroy acre_stack_region_destroy
+
+enum {
+    POOL_MAGAZINE = 64,  // most slots that a thread keeps of a pool
+    POOL_MAKE = 32,      // cold slots made ready together
+    POOL_DEEP = 256,     // deep slots whose memory is returned together
+    POOL_REGIONS = 1024,
+    POOL_COLOURS = 16,
+    POOL_LINE = 64,  // bytes: tops differ by lines, and marks are lines
+    // A slot's number: its region in the pool, then its place there.
+    POOL_SLOT_BITS = 22,
+    POOL_REGION_SLOTS = 1 << POOL_SLOT_BITS
+};
+
+// A slot's state.  All-zero is cold.
+enum { SLOT_GENERATION = (1 << 30) - 1, SLOT_TRIMMED = 1 << 30 };
+static const uint32_t SLOT_READY = (uint32_t)1 << 31;
+
+typedef struct region {
+    // For whoever asks about an address.  Fields are stored with release before the use becomes odd,
+    // and loaded with acquire, so whoever saw a field of the next use also sees that it moved on.
+    _Atomic uint32_t use;    // odd while it is a pool's
+    _Atomic uint32_t taken;  // 1 from before `use` is odd until after it is even
+    _Atomic uintptr_t start, end;
+    _Atomic uintptr_t stride, guard, top, header;
+    _Atomic uintptr_t pool, tag;
+    _Atomic uint32_t guard_kind;
+    _Atomic uint32_t process;  // the only one that has it; 0 = children have it, too
+    _Atomic(void *) states;    // _Atomic uint32_t [capacity], the record's for good
+    _Atomic uintptr_t capacity;
+
+    // The pool's.
+    acre_mmap map;
+    uint32_t slots;
+    _Atomic uint32_t frontier;  // slots below it were made ready, or tried to
+} region;
+
+struct acre_stack_pool {
+    // What slots are like, from create on.  Offsets count from a slot's start.
+    size_t stride;  // bytes from slot to slot: an odd number of pages
+    size_t guard;   // bytes; usable ones lie above
+    size_t top;     // offset of the end of the usable bytes, without colour
+    size_t header;
+    size_t kept;  // offset of the first byte that stays when a deep stack is given back
+    size_t mark;  // offset of a line that a stack writes when it needs a second page
+    uint32_t returns_deep;
+    uint32_t guard_kind;
+    uint32_t flags;
+    uintptr_t tag;
+    size_t max_stacks;
+    size_t shared_by_threads;  // most free slots that magazines may hold
+    uint64_t area_limit;       // 0 = none
+
+    _Atomic uint32_t taken;     // the record is in use
+    uint32_t index;             // of the record
+    _Atomic uint32_t id;        // of this use of the record; 0 = none
+    _Atomic uint32_t *token;    // what magazines are valid for: another after a fork
+    uint32_t asks_for_process;  // where a fork does not change the token by itself
+    _Atomic(region *) regions[POOL_REGIONS];
+
+    // Under the lock.
+    _Atomic uint32_t lock;     // 0, or the process that holds it
+    _Atomic uint32_t process;  // that the lists are true for
+    uint32_t region_count;
+    uint32_t growing;   // somebody maps a region
+    uint32_t trimming;  // somebody trims
+    size_t slots;       // in all regions
+    size_t free_count;
+    size_t cold_count;
+    size_t deep_count;
+    size_t pending;  // slots that some thread holds during a system call
+    size_t ready;
+    size_t peak;
+    size_t room;    // what is left of shared_by_threads
+    uint32_t *ids;  // free ones from the start, cold ones from the end (of `slots`)
+    acre_mmap ids_map;
+    uint32_t deep[POOL_DEEP];
+};
+
+typedef struct magazine {
+    acre_stack_pool *pool;
+    uint32_t token;
+    uint32_t capacity;
+    uint32_t count;
+    uint32_t ids[POOL_MAGAZINE];
+} magazine;
+
+enum { POOL_MAGAZINES = 16 };
+
+// What a thread keeps.  All-zero magazines are empty and full at once: of no pool, whatever its
+// token.
+typedef struct pool_thread {
+    _Atomic uint32_t taken;
+    magazine magazines[POOL_MAGAZINES];
+} pool_thread;
+
+// ---- slots --------------------------------------------------------------------------------------
+
+static inline uint32_t
+slot_number(uint32_t region_index, uint32_t slot)
+{
+    return region_index << POOL_SLOT_BITS | slot;
+}
+
+static inline region *
+region_at(const acre_stack_pool *pool, uint32_t index)
+{
+    return atomic_load_explicit(&pool->regions[index], memory_order_acquire);
+}
+
+static inline region *
+region_of(const acre_stack_pool *pool, uint32_t id)
+{
+    return region_at(pool, id >> POOL_SLOT_BITS);
+}
+
+static inline uint32_t
+slot_of(uint32_t id)
+{
+    return id & (POOL_REGION_SLOTS - 1);
+}
+
+// Slots are used from the highest on, so that what is committed of a region adjoins the one before.
+static inline char *
+slot_start(const acre_stack_pool *pool, const region *r, uint32_t slot)
+{
+    uintptr_t end = atomic_load_explicit(&r->end, memory_order_relaxed);
+    return (char *)(end - (slot + 1) * pool->stride);
+}
+
+static inline _Atomic uint32_t *
+slot_state(const region *r, uint32_t slot)
+{
+    _Atomic uint32_t *states = atomic_load_explicit(&r->states, memory_order_relaxed);
+    return &states[slot];
+}
+
+// By how much the end of a slot's usable bytes lies below that of others.
+static inline size_t
+slot_colour(uint32_t slot)
+{
+    return (size_t)(slot % POOL_COLOURS) * POOL_LINE;
+}
+
+// ---- pool_thread.c ------------------------------------------------------------------------------
+
+/// Whether threads may have magazines is known from here on.
+void pool_thread_hook(void);
+/// The calling thread's magazine for the pool, made when there is none; NULL when it can have none.
+/// Under the lock.
+magazine *pool_attach(acre_stack_pool *pool);
+/// The magazine's slots to the pool.  Under the lock.
+void pool_flush(acre_stack_pool *pool, magazine *m);
+
+// ---- pool_take.c --------------------------------------------------------------------------------
+
+/// What the calling thread keeps, to the pool.  Under the lock.
+void pool_flush_own(acre_stack_pool *pool);
+/// As if the stack in the slot had never been used.
+void pool_clear_marks(const acre_stack_pool *pool, char *start);
+
+// ---- pool_shared.c ------------------------------------------------------------------------------
+
+/// @return ACRE_OK; ACRE_BAD_STATE in a child that does not have the pool
+acre_status pool_lock(acre_stack_pool *pool);
+void pool_unlock(acre_stack_pool *pool);
+/// Lists and counts from the slots' states, and a token that no magazine has.  Under the lock.
+void pool_rebuild(acre_stack_pool *pool);
+/// A number, not 0, that no pool and no magazine has.
+uint32_t pool_fresh_token(void);
+
+// ---- pool_make.c --------------------------------------------------------------------------------
+
+/// Makes cold slots ready until `enough` free ones are in the pool's lists.
+///
+/// @return ACRE_OK; ACRE_FULL when there are no more; the system's limits
+acre_status pool_make(acre_stack_pool *pool, size_t enough);
+/// `count` slots have lost their guards.
+void pool_guards_removed(const acre_stack_pool *pool, size_t count);
+
+// ---- pool_region.c ------------------------------------------------------------------------------
+
+/// A region of at least one slot and at most `slots`; nobody hears of it yet.
+acre_status region_create(acre_stack_pool *pool, size_t slots, region **out);
+/// Unmaps it; nobody hears of it before that.  On failure it is as it was.
+acre_status region_destroy(region *r);
+/// As acre_stack_find, for stacks of pools.
+acre_status pool_find(uintptr_t address, acre_stack_info *out);
+/// A pool's stack that is taken: ACRE_OK; ACRE_STALE; ACRE_NOT_OURS.
+acre_status pool_get(const acre_stack *stack, acre_stack_info *out);
+
+// ---- pool_stats.c -------------------------------------------------------------------------------
+
+/// How many of its slots are ready (`out`: and out).
+size_t region_count_ready(const region *r, int out);
+
+// ---- pool_trim.c --------------------------------------------------------------------------------
+
+/// Returns the memory of slots that nobody else holds, but for what is kept.
+void pool_discard(const acre_stack_pool *pool, const uint32_t *ids, size_t count);
+
+#endif  // ACRE_STACK_POOL_INTERNAL_H_

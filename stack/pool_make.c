@@ -1,0 +1,353 @@
+// Cold slots made ready: memory, guards, locks; and regions to have them in.
+//
+// 1. Guards are markers, put on many slots by one call whose count is believed, not its success.  A
+//    slot is ready when its guard was counted; others stay cold, whatever their memory is like.
+// 2. Where there are no markers, memory is committed above the guard only: what stays reserved is
+//    the guard.  That costs two areas a stack.  Such stacks may use half of the areas that
+//    everything else leaves: a program without areas cannot even allocate.
+// 3. Where the system commits strictly, a slot is accounted for from here on, and no sooner.
+#include "stack/pool.h"
+
+#include "mmap/port.h"
+
+// ---- areas --------------------------------------------------------------------------------------
+
+// Slots of this process that are guarded by protection, and how many may be before areas are counted
+// again.
+static _Atomic size_t page_guards;
+static _Atomic size_t page_guards_allowed;
+
+enum { COUNT_EVERY = 1024 };
+
+static acre_status
+allow_more(const acre_stack_pool *pool, size_t used)
+{
+    uint64_t areas;
+    acre_status status = port_area_count(&areas);
+    if (status != ACRE_OK)
+        return status;
+    // Half of what there would be without these guards.
+    uint64_t left = pool->area_limit > areas ? pool->area_limit - areas : 0;
+    uint64_t most = (left + 2 * (uint64_t)used) / 4;
+    uint64_t soon = (uint64_t)used + COUNT_EVERY;
+    atomic_store_explicit(&page_guards_allowed, (size_t)(most < soon ? most : soon),
+                          memory_order_relaxed);
+    return ACRE_OK;
+}
+
+// How many of `count` slots may be guarded by protection; they are counted as guarded.
+static acre_status
+take_areas(const acre_stack_pool *pool, size_t count, size_t *granted)
+{
+    size_t used = atomic_load_explicit(&page_guards, memory_order_relaxed);
+    do {
+        *granted = count;
+        if (pool->area_limit == 0)
+            continue;
+        size_t allowed = atomic_load_explicit(&page_guards_allowed, memory_order_relaxed);
+        if (used + count > allowed) {
+            acre_status status = allow_more(pool, used);
+            if (status != ACRE_OK)
+                return status;
+            allowed = atomic_load_explicit(&page_guards_allowed, memory_order_relaxed);
+        }
+        size_t left = allowed > used ? allowed - used : 0;
+        if (left == 0)
+            return ACRE_TOO_MANY_AREAS;
+        *granted = count < left ? count : left;
+    } while (!atomic_compare_exchange_weak_explicit(&page_guards, &used, used + *granted,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return ACRE_OK;
+}
+
+void
+pool_guards_removed(const acre_stack_pool *pool, size_t count)
+{
+    if (pool->guard_kind == ACRE_GUARD_PAGES)
+        atomic_fetch_sub_explicit(&page_guards, count, memory_order_relaxed);
+}
+
+// ---- memory and guards --------------------------------------------------------------------------
+
+// `bytes` from `offset` on in each of `count` neighbours, the lowest of which is `slot`'s.
+static void
+list_ranges(const acre_stack_pool *pool, char *lowest, size_t count, size_t offset, size_t bytes,
+            acre_range *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        // In the order in which slots are numbered.
+        out[i].base = lowest + (count - 1 - i) * pool->stride + offset;
+        out[i].length = bytes;
+    }
+}
+
+static acre_status
+guard(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_t count, size_t *done)
+{
+    acre_range guards[POOL_MAKE];
+    list_ranges(pool, lowest, count, 0, pool->guard, guards);
+    acre_status status = port_guard_many(guards, count, done);
+    if (status != -EINVAL)
+        return status;
+
+    // Of a program that locks whatever it maps (mlockall): markers come before the lock.
+    size_t length = count * pool->stride;
+    status = port_unlock(map, lowest, length);
+    if (status == ACRE_OK)
+        status = port_guard_many(guards + *done, count - *done, done);
+    return status == ACRE_OK ? port_lock_on_fault(map, lowest, length) : status;
+}
+
+// Whether fault or call brings them, locked pages stay; the guard in their midst has none.
+static acre_status
+lock_slot(const acre_stack_pool *pool, acre_mmap *map, char *start)
+{
+    char *base = start + pool->guard;
+    size_t usable = pool->stride - pool->guard;
+    if (pool->guard_kind == ACRE_GUARD_PAGES)
+        return port_lock(map, base, usable);
+    acre_status status = port_lock_on_fault(map, start, pool->stride);
+    if (status == -ENOTSUP)
+        return port_lock(map, base, usable);
+    if (status == ACRE_OK) {
+        status = port_populate(map, base, usable);
+        if (status != ACRE_OK)
+            (void)port_unlock(map, start, pool->stride);
+    }
+    return status;
+}
+
+static acre_status
+lock_slots(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_t count, size_t *done)
+{
+    if ((pool->flags & ACRE_STACK_LOCKED) == 0) {
+        *done = count;
+        return ACRE_OK;
+    }
+    for (size_t i = 0; i < count; i++) {
+        acre_status status = lock_slot(pool, map, lowest + (count - 1 - i) * pool->stride);
+        if (status != ACRE_OK)
+            return status;
+        ++*done;
+    }
+    return ACRE_OK;
+}
+
+// Neighbours, of which the first has the highest address.
+static acre_status
+make_with_markers(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_t count,
+                  size_t *done)
+{
+    acre_status status = port_commit(map, lowest, count * pool->stride, ACRE_READ_WRITE);
+    if (status != ACRE_OK) {
+        // What became accessible would be taken for accounted.
+        (void)port_decommit(map, lowest, count * pool->stride);
+        return status;
+    }
+    size_t guarded = 0;
+    status = guard(pool, map, lowest, count, &guarded);
+    char *lowest_guarded = lowest + (count - guarded) * pool->stride;
+    acre_status locked = lock_slots(pool, map, lowest_guarded, guarded, done);
+    return status != ACRE_OK ? status : locked;
+}
+
+static acre_status
+make_with_pages(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_t count,
+                size_t *done)
+{
+    size_t granted;
+    acre_status status = take_areas(pool, count, &granted);
+    for (size_t i = 0; status == ACRE_OK && i < granted; i++) {
+        char *start = lowest + (count - 1 - i) * pool->stride;
+        size_t usable = pool->stride - pool->guard;
+        status = port_commit_stack(map, start + pool->guard, usable);
+        if (status == ACRE_OK && pool->flags & ACRE_STACK_LOCKED)
+            status = lock_slot(pool, map, start);
+        if (status == ACRE_OK)
+            ++*done;
+        else
+            (void)port_decommit(map, start + pool->guard, usable);
+    }
+    if (status != ACRE_TOO_MANY_AREAS || *done > 0)
+        pool_guards_removed(pool, status == ACRE_OK ? 0 : granted - *done);
+    return status;
+}
+
+// How many of the first slots are neighbours, one below the other.
+static size_t
+run_length(const uint32_t *ids, size_t count)
+{
+    size_t length = 1;
+    while (length < count && ids[length] == ids[0] + length &&
+           ids[length] >> POOL_SLOT_BITS == ids[0] >> POOL_SLOT_BITS)
+        length++;
+    return length;
+}
+
+static acre_status
+make(const acre_stack_pool *pool, const uint32_t *ids, size_t count, size_t *done)
+{
+    while (*done < count) {
+        size_t length = run_length(ids + *done, count - *done);
+        const region *r = region_of(pool, ids[*done]);
+        char *lowest = slot_start(pool, r, slot_of(ids[*done + length - 1]));
+        // Others use the handle meanwhile, for other slots.
+        acre_mmap map = r->map;
+        size_t made = 0;
+        acre_status status = pool->guard_kind == ACRE_GUARD_MARKER
+                                 ? make_with_markers(pool, &map, lowest, length, &made)
+                                 : make_with_pages(pool, &map, lowest, length, &made);
+        *done += made;
+        if (status != ACRE_OK)
+            return status;
+        if (made < length)
+            continue;
+    }
+    return ACRE_OK;
+}
+
+// ---- lists --------------------------------------------------------------------------------------
+
+// Some cold slots, which are the caller's then.  Under the lock.
+static size_t
+claim_cold(acre_stack_pool *pool, uint32_t *ids, size_t wanted)
+{
+    size_t count = 0;
+    for (; count < wanted && pool->cold_count > 0; count++)
+        ids[count] = pool->ids[pool->slots - pool->cold_count--];
+    for (uint32_t i = pool->region_count; count < wanted && i-- > 0;) {
+        region *r = region_at(pool, i);
+        while (r != NULL && count < wanted && r->frontier < r->slots)
+            ids[count++] = slot_number(i, r->frontier++);
+    }
+    pool->pending += count;
+    return count;
+}
+
+// What claim_cold gave, of which the first `done` are ready.  Under the lock.
+static void
+return_claimed(acre_stack_pool *pool, const uint32_t *ids, size_t count, size_t done)
+{
+    // The last one is found first.
+    for (size_t i = count; i-- > done;)
+        pool->ids[pool->slots - ++pool->cold_count] = ids[i];
+    for (size_t i = done; i-- > 0;) {
+        _Atomic uint32_t *state = slot_state(region_of(pool, ids[i]), slot_of(ids[i]));
+        atomic_fetch_or_explicit(state, SLOT_READY, memory_order_release);
+        pool->ids[pool->free_count++] = ids[i];
+    }
+    pool->ready += done;
+    pool->pending -= count;
+}
+
+// ---- regions ------------------------------------------------------------------------------------
+
+static size_t
+next_region(const acre_stack_pool *pool)
+{
+    size_t slots = pool->slots > 64 ? pool->slots : 64;
+    size_t left = pool->max_stacks - pool->slots;
+    slots = slots < left ? slots : left;
+    return slots < POOL_REGION_SLOTS ? slots : POOL_REGION_SLOTS;
+}
+
+// Room for the numbers of so many slots.
+static acre_status
+provide_ids(acre_stack_pool *pool, size_t slots)
+{
+    size_t page = acre_page_size();
+    size_t length = (slots * sizeof(uint32_t) + page - 1) & ~(page - 1);
+    length = length < pool->ids_map.size ? length : pool->ids_map.size;
+    return acre_mmap_commit(&pool->ids_map, 0, length);
+}
+
+// Without the lock, by the one who set pool->growing.
+static acre_status
+grow(acre_stack_pool *pool, size_t before, size_t slots, region **out)
+{
+    acre_status status = region_create(pool, slots, out);
+    if (status != ACRE_OK)
+        return status;
+    status = provide_ids(pool, before + (*out)->slots);
+    if (status != ACRE_OK) {
+        acre_status undone = region_destroy(*out);
+        return undone == ACRE_OK ? status : undone;
+    }
+    return ACRE_OK;
+}
+
+// Under the lock.
+static void
+add_region(acre_stack_pool *pool, region *r)
+{
+    // Cold ones are at the end.
+    for (size_t i = pool->cold_count; i-- > 0;)
+        pool->ids[pool->slots - pool->cold_count + r->slots + i] =
+            pool->ids[pool->slots - pool->cold_count + i];
+    atomic_store_explicit(&pool->regions[pool->region_count], r, memory_order_release);
+    pool->region_count++;
+    pool->slots += r->slots;
+}
+
+// With the lock, which it gives up.
+static acre_status
+add_slots(acre_stack_pool *pool)
+{
+    size_t before = pool->slots;
+    size_t slots = next_region(pool);
+    pool->growing = 1;
+    pool_unlock(pool);
+
+    region *r = NULL;
+    acre_status status = grow(pool, before, slots, &r);
+    acre_status locked = pool_lock(pool);
+    if (locked != ACRE_OK)
+        return locked;
+    pool->growing = 0;
+    if (status == ACRE_OK)
+        add_region(pool, r);
+    pool_unlock(pool);
+    return status;
+}
+
+acre_status
+pool_make(acre_stack_pool *pool, size_t enough)
+{
+    for (;;) {
+        acre_status status = pool_lock(pool);
+        if (status != ACRE_OK)
+            return status;
+        if (pool->free_count + pool->deep_count >= enough) {
+            pool_unlock(pool);
+            return ACRE_OK;
+        }
+
+        uint32_t ids[POOL_MAKE];
+        size_t count = claim_cold(pool, ids, POOL_MAKE);
+        if (count > 0) {
+            pool_unlock(pool);
+            size_t done = 0;
+            status = make(pool, ids, count, &done);
+            acre_status locked = pool_lock(pool);
+            if (locked != ACRE_OK)
+                return locked;
+            return_claimed(pool, ids, count, done);
+            pool_unlock(pool);
+            if (done == 0)
+                return status;
+            continue;
+        }
+        if (!pool->growing && pool->slots < pool->max_stacks && pool->region_count < POOL_REGIONS) {
+            status = add_slots(pool);
+            if (status != ACRE_OK)
+                return status;
+            continue;
+        }
+        // What others hold for a moment may be what is wanted.
+        int wait = pool->growing || pool->pending > 0;
+        pool_unlock(pool);
+        if (!wait)
+            return ACRE_FULL;
+        port_yield();
+    }
+}

@@ -1,0 +1,141 @@
+// What a pool has, and how deep its stacks have been.
+#include "stack/pool.h"
+
+#include "acre/area.h"
+#include "acre/page.h"
+#include "mmap/port.h"
+
+// ---- states -------------------------------------------------------------------------------------
+
+static uint32_t
+frontier_of(const region *r)
+{
+    return atomic_load_explicit(&r->frontier, memory_order_relaxed);
+}
+
+size_t
+region_count_ready(const region *r, int out)
+{
+    size_t count = 0;
+    for (uint32_t slot = 0; slot < frontier_of(r); slot++) {
+        uint32_t state = atomic_load_explicit(slot_state(r, slot), memory_order_acquire);
+        count += (state & SLOT_READY) != 0 && (!out || state % 2 != 0);
+    }
+    return count;
+}
+
+// ---- areas --------------------------------------------------------------------------------------
+
+// Whether an area that begins below a region is counted with another of the pool's.
+static int
+begins_in_another(const acre_stack_pool *pool, uint32_t count, const region *r, uintptr_t start)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const region *other = region_at(pool, i);
+        if (other != NULL && other != r && (uintptr_t)other->map.base + other->map.size > start &&
+            (uintptr_t)other->map.base < (uintptr_t)r->map.base)
+            return 1;
+    }
+    return 0;
+}
+
+static acre_status
+count_in_region(acre_areas *view, const acre_stack_pool *pool, uint32_t count, const region *r,
+                size_t *areas)
+{
+    uintptr_t start = (uintptr_t)r->map.base;
+    uintptr_t end = start + r->map.size;
+    acre_status status = acre_areas_seek(view, start);
+    acre_area area;
+    while (status == ACRE_OK && (status = acre_areas_next(view, &area)) == 1) {
+        status = ACRE_OK;
+        if (area.start >= end)
+            break;
+        if (area.end > start &&
+            (area.start >= start || !begins_in_another(pool, count, r, area.start)))
+            ++*areas;
+    }
+    return status;
+}
+
+static acre_status
+count_areas(const acre_stack_pool *pool, uint32_t count, size_t *areas)
+{
+    acre_areas view;
+    acre_status status = acre_areas_open(0, &view);
+    if (status != ACRE_OK)
+        return status;
+    for (uint32_t i = 0; status == ACRE_OK && i < count; i++) {
+        const region *r = region_at(pool, i);
+        if (r != NULL)
+            status = count_in_region(&view, pool, count, r, areas);
+    }
+    acre_areas_close(&view);
+    return status;
+}
+
+// ---- depths -------------------------------------------------------------------------------------
+
+// A region's deepest stack, when it is deeper than *deepest.
+static acre_status
+find_deepest(const acre_stack_pool *pool, const region *r, size_t *deepest)
+{
+    enum { BATCH = 64 };
+    acre_range ranges[BATCH];
+    const void *lowest[BATCH];
+    uint32_t batch;
+    for (uint32_t first = 0; first < frontier_of(r); first += batch) {
+        uint32_t left = frontier_of(r) - first;
+        batch = left < BATCH ? left : BATCH;
+        for (uint32_t i = 0; i < batch; i++) {
+            ranges[i].base = slot_start(pool, r, first + batch - 1 - i) + pool->guard;
+            ranges[i].length = pool->stride - pool->guard;
+        }
+        acre_status status = port_lowest_touched_many(ranges, batch, lowest);
+        if (status != ACRE_OK)
+            return status;
+        for (uint32_t i = 0; i < batch; i++) {
+            uint32_t slot = first + batch - 1 - i;
+            const char *limit = slot_start(pool, r, slot) + pool->top - slot_colour(slot);
+            const char *depth = lowest[i];
+            if (depth < limit && (size_t)(limit - depth) > *deepest)
+                *deepest = (size_t)(limit - depth);
+        }
+    }
+    return ACRE_OK;
+}
+
+acre_status
+acre_stack_pool_stats_read(acre_stack_pool *pool, acre_stack_pool_stats *out)
+{
+    acre_stack_pool_stats stats = {.guard_kind = pool->guard_kind};
+    acre_status status = pool_lock(pool);
+    if (status != ACRE_OK)
+        return status;
+    uint32_t regions = pool->region_count;
+    size_t ready = pool->ready;
+    for (uint32_t i = 0; i < regions; i++) {
+        const region *r = region_at(pool, i);
+        stats.out += r != NULL ? region_count_ready(r, 1) : 0;
+    }
+    stats.peak = pool->peak > stats.out ? pool->peak : stats.out;
+    pool_unlock(pool);
+    stats.free = ready > stats.out ? ready - stats.out : 0;
+    stats.cold = pool->max_stacks - stats.out - stats.free;
+
+    for (uint32_t i = 0; status == ACRE_OK && i < regions; i++) {
+        const region *r = region_at(pool, i);
+        if (r == NULL)
+            continue;
+        size_t bytes = 0;
+        status = port_resident(r->map.base, r->map.size, &bytes);
+        stats.resident += bytes;
+        if (status == ACRE_OK)
+            status = find_deepest(pool, r, &stats.deepest);
+    }
+    if (status == ACRE_OK)
+        status = count_areas(pool, regions, &stats.areas);
+    if (status == ACRE_OK)
+        *out = stats;
+    return status;
+}

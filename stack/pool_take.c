@@ -1,0 +1,265 @@
+// Taking and giving.
+//
+// The fast path: a thread's own word leads to its magazine; to take is to count down and to store an
+// odd generation, to give one compare-and-swap, a look at the line that tells of a second page, and
+// to count up.
+#include "stack/lasting.h"
+#include "stack/pool.h"
+
+#include "mmap/port.h"
+
+// Frames leave behind what AddressSanitizer forbids to read.
+#if defined(__GNUC__)
+#define UNSANITIZED __attribute__((no_sanitize_address))
+#else
+#define UNSANITIZED
+#endif
+
+static magazine *
+own_magazine(const acre_stack_pool *pool)
+{
+    pool_thread *thread = port_thread_get(PORT_THREAD_POOL);
+    if (thread == NULL)
+        return NULL;
+    magazine *m = &thread->magazines[pool->index % POOL_MAGAZINES];
+    if (m->token != atomic_load_explicit(pool->token, memory_order_relaxed))
+        return NULL;
+    if (pool->asks_for_process &&
+        !process_is(atomic_load_explicit(&pool->process, memory_order_relaxed)))
+        return NULL;
+    return m;
+}
+
+void
+pool_flush_own(acre_stack_pool *pool)
+{
+    magazine *m = own_magazine(pool);
+    if (m != NULL)
+        pool_flush(pool, m);
+}
+
+// ---- take ---------------------------------------------------------------------------------------
+
+// The slot is the caller's: ready, of even generation, in no list.
+static void
+hand_out(const acre_stack_pool *pool, uint32_t id, acre_stack *out)
+{
+    const region *r = region_of(pool, id);
+    uint32_t slot = slot_of(id);
+    _Atomic uint32_t *state = slot_state(r, slot);
+    uint32_t generation = atomic_load_explicit(state, memory_order_relaxed) + 1;
+    atomic_store_explicit(state, generation, memory_order_relaxed);
+
+    char *start = slot_start(pool, r, slot);
+    char *limit = start + pool->top - slot_colour(slot);
+    out->base = start + pool->guard;
+    out->size = (size_t)(limit - (start + pool->guard));
+    out->header = pool->header != 0 ? limit : NULL;
+    out->guard_kind = pool->guard_kind;
+    out->generation = generation;
+    out->private_[0] = id;
+    out->private_[1] = atomic_load_explicit(&pool->id, memory_order_relaxed);
+}
+
+// A free slot out of the pool's lists, and half a magazine of others.  Under the lock.
+static int
+pop(acre_stack_pool *pool, uint32_t *id)
+{
+    magazine *m = pool_attach(pool);
+    if (pool->free_count == 0) {
+        // As good as any other: it is about to be used again.
+        if (pool->deep_count == 0)
+            return 0;
+        *id = pool->deep[--pool->deep_count];
+    } else {
+        *id = pool->ids[--pool->free_count];
+        size_t room = m != NULL && m->count == 0 ? m->capacity / 2 : 0;
+        size_t count = room < pool->free_count ? room : pool->free_count;
+        pool->free_count -= count;
+        for (size_t i = 0; i < count; i++)
+            m->ids[i] = pool->ids[pool->free_count + i];
+        if (m != NULL && m->count == 0)
+            m->count = (uint32_t)count;
+    }
+    size_t out = pool->ready - pool->free_count - pool->deep_count;
+    pool->peak = out > pool->peak ? out : pool->peak;
+    return 1;
+}
+
+static ACRE_COLD acre_status
+take_shared(acre_stack_pool *pool, acre_stack *out)
+{
+    for (;;) {
+        acre_status status = pool_lock(pool);
+        if (status != ACRE_OK)
+            return status;
+        uint32_t id;
+        int found = pop(pool, &id);
+        pool_unlock(pool);
+        if (found) {
+            hand_out(pool, id, out);
+            return ACRE_OK;
+        }
+        status = pool_make(pool, 1);
+        if (status != ACRE_OK)
+            return status;
+    }
+}
+
+acre_status
+acre_stack_pool_take(acre_stack_pool *pool, acre_stack *out)
+{
+    magazine *m = own_magazine(pool);
+    if (m == NULL || m->count == 0)
+        return take_shared(pool, out);
+    hand_out(pool, m->ids[--m->count], out);
+    return ACRE_OK;
+}
+
+// ---- give ---------------------------------------------------------------------------------------
+
+UNSANITIZED static int
+is_written(const char *line)
+{
+    const uint64_t *words = (const uint64_t *)(const void *)line;
+    uint64_t all = 0;
+    for (size_t i = 0; i < POOL_LINE / sizeof *words; i++)
+        all |= words[i];
+    return all != 0;
+}
+
+UNSANITIZED static void
+clear(char *line)
+{
+    uint64_t *words = (uint64_t *)(void *)line;
+    for (size_t i = 0; i < POOL_LINE / sizeof *words; i++)
+        words[i] = 0;
+}
+
+void
+pool_clear_marks(const acre_stack_pool *pool, char *start)
+{
+    clear(start + pool->mark);
+    clear(start + pool->kept);
+}
+
+// Whether a stack went deeper than what is kept of it.
+static int
+was_deep(const acre_stack_pool *pool, char *start)
+{
+    if (!pool->returns_deep || !is_written(start + pool->mark))
+        return 0;
+    if (is_written(start + pool->kept))
+        return 1;
+    clear(start + pool->mark);
+    return 0;
+}
+
+// Into the list of deep ones; who fills it returns the memory of all.
+static ACRE_COLD acre_status
+give_deep(acre_stack_pool *pool, uint32_t id)
+{
+    acre_status status = pool_lock(pool);
+    if (status != ACRE_OK)
+        return status;
+    pool->deep[pool->deep_count++] = id;
+    if (pool->deep_count < POOL_DEEP) {
+        pool_unlock(pool);
+        return ACRE_OK;
+    }
+    uint32_t ids[POOL_DEEP];
+    for (size_t i = 0; i < POOL_DEEP; i++)
+        ids[i] = pool->deep[i];
+    pool->deep_count = 0;
+    pool->pending += POOL_DEEP;
+    pool_unlock(pool);
+
+    pool_discard(pool, ids, POOL_DEEP);
+    status = pool_lock(pool);
+    if (status != ACRE_OK)
+        return status;
+    for (size_t i = 0; i < POOL_DEEP; i++)
+        pool->ids[pool->free_count++] = ids[i];
+    pool->pending -= POOL_DEEP;
+    pool_unlock(pool);
+    return ACRE_OK;
+}
+
+// A magazine with room for one; NULL when the thread can have none.
+static ACRE_COLD acre_status
+make_room(acre_stack_pool *pool, magazine **out)
+{
+    acre_status status = pool_lock(pool);
+    if (status != ACRE_OK)
+        return status;
+    magazine *m = pool_attach(pool);
+    if (m != NULL && m->count == m->capacity) {
+        // Those that were given last are the warmest.
+        uint32_t count = m->capacity - m->capacity / 2;
+        for (uint32_t i = 0; i < count; i++)
+            pool->ids[pool->free_count++] = m->ids[i];
+        for (uint32_t i = count; i < m->count; i++)
+            m->ids[i - count] = m->ids[i];
+        m->count -= count;
+    }
+    pool_unlock(pool);
+    *out = m;
+    return ACRE_OK;
+}
+
+static ACRE_COLD acre_status
+give_shared(acre_stack_pool *pool, uint32_t id)
+{
+    acre_status status = pool_lock(pool);
+    if (status != ACRE_OK)
+        return status;
+    pool->ids[pool->free_count++] = id;
+    pool_unlock(pool);
+    return ACRE_OK;
+}
+
+acre_status
+acre_stack_pool_give(acre_stack_pool *pool, const acre_stack *stack)
+{
+    if (stack->private_[1] != atomic_load_explicit(&pool->id, memory_order_relaxed))
+        return ACRE_NOT_OURS;
+    uint32_t id = (uint32_t)stack->private_[0];
+    uint32_t slot = slot_of(id);
+    const region *r = region_of(pool, id);
+    if (r == NULL || slot >= r->slots)
+        return ACRE_NOT_OURS;
+    char *start = slot_start(pool, r, slot);
+    if (stack->base != start + pool->guard)
+        return ACRE_NOT_OURS;
+    if (stack->generation % 2 == 0)
+        return ACRE_STALE;
+
+    magazine *m = own_magazine(pool);
+    if (m == NULL || m->count == m->capacity) {
+        acre_status status = make_room(pool, &m);
+        if (status != ACRE_OK)
+            return status;
+    }
+    uint32_t state = stack->generation;
+    uint32_t next = ((state + 1) & SLOT_GENERATION) | SLOT_READY;
+    if (!atomic_compare_exchange_strong_explicit(slot_state(r, slot), &state, next,
+                                                 memory_order_acq_rel, memory_order_relaxed))
+        return ACRE_STALE;
+    if (was_deep(pool, start))
+        return give_deep(pool, id);
+    if (m == NULL)
+        return give_shared(pool, id);
+    m->ids[m->count++] = id;
+    return ACRE_OK;
+}
+
+acre_status
+acre_stack_pool_flush(acre_stack_pool *pool)
+{
+    acre_status status = pool_lock(pool);
+    if (status != ACRE_OK)
+        return status;
+    pool_flush_own(pool);
+    pool_unlock(pool);
+    return ACRE_OK;
+}

@@ -1,0 +1,228 @@
+// Memory returned: of deep stacks as they are given back, of free ones when it is asked for.
+//
+// 1. What lies below the kept bytes of a deep stack goes, by one call for many stacks.
+// 2. Trimming takes free slots out of the lists and marks them, then looks for runs of marked
+//    neighbours.  A run that holds whole page tables is reserved anew, which returns these, too, and
+//    is cold then.  Of shorter ones the bytes go, and they stay ready.
+#include "stack/pool.h"
+
+#include "acre/page.h"
+#include "mmap/port.h"
+
+// ---- deep stacks --------------------------------------------------------------------------------
+
+static void
+shrink(const acre_stack_pool *pool, const uint32_t *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const region *r = region_of(pool, ids[i]);
+        char *start = slot_start(pool, r, slot_of(ids[i]));
+        acre_mmap map = r->map;
+        if (port_shrink_stack(&map, start + pool->guard, pool->stride - pool->guard,
+                              pool->stride - pool->kept) == ACRE_OK)
+            pool_clear_marks(pool, start);
+    }
+}
+
+void
+pool_discard(const acre_stack_pool *pool, const uint32_t *ids, size_t count)
+{
+    enum { BATCH = 64 };
+    // A call that fails has not returned some memory: the marks stay, and the next time tries again.
+    if (port_stacks_grow()) {
+        shrink(pool, ids, count);
+        return;
+    }
+    acre_range ranges[BATCH];
+    while (count > 0) {
+        size_t batch = count < BATCH ? count : BATCH;
+        for (size_t i = 0; i < batch; i++) {
+            ranges[i].base =
+                slot_start(pool, region_of(pool, ids[i]), slot_of(ids[i])) + pool->guard;
+            ranges[i].length = pool->kept - pool->guard;
+        }
+        size_t done = 0;
+        acre_status status = port_discard_many(ranges, batch, ACRE_DISCARD_NOW, &done);
+        for (size_t i = 0; i < done; i++)
+            pool_clear_marks(pool, (char *)ranges[i].base - pool->guard);
+        if (status != ACRE_OK)
+            return;
+        ids += batch;
+        count -= batch;
+    }
+}
+
+// ---- trim ---------------------------------------------------------------------------------------
+
+static int
+is_trimmed(const region *r, uint32_t slot)
+{
+    uint32_t state = atomic_load_explicit(slot_state(r, slot), memory_order_relaxed);
+    return (state & SLOT_TRIMMED) != 0;
+}
+
+static void
+mark(const acre_stack_pool *pool, uint32_t id)
+{
+    _Atomic uint32_t *place = slot_state(region_of(pool, id), slot_of(id));
+    uint32_t state = atomic_load_explicit(place, memory_order_relaxed);
+    atomic_store_explicit(place, (state & ~SLOT_READY) | SLOT_TRIMMED, memory_order_relaxed);
+}
+
+// Marks all free slots but `keep`, those that were given last; they are the caller's.  Under the
+// lock.
+static size_t
+mark_free(acre_stack_pool *pool, size_t keep)
+{
+    size_t deep = pool->deep_count;
+    size_t all = pool->free_count + deep;
+    size_t count = all > keep ? all - keep : 0;
+    size_t of_deep = count < deep ? count : deep;
+    for (size_t i = 0; i < of_deep; i++)
+        mark(pool, pool->deep[--pool->deep_count]);
+    size_t of_free = count - of_deep;
+    for (size_t i = 0; i < of_free; i++)
+        mark(pool, pool->ids[i]);
+    for (size_t i = of_free; i < pool->free_count; i++)
+        pool->ids[i - of_free] = pool->ids[i];
+    pool->free_count -= of_free;
+    pool->ready -= count;
+    pool->pending += count;
+    return count;
+}
+
+// Slots [first, first + count) of a region to the lists: cold, or ready again.  Under the lock.
+static void
+unmark(acre_stack_pool *pool, uint32_t index, uint32_t first, uint32_t count, int ready)
+{
+    const region *r = region_at(pool, index);
+    // The lowest number is found first.
+    for (uint32_t slot = first + count; slot-- > first;) {
+        _Atomic uint32_t *place = slot_state(r, slot);
+        uint32_t state = atomic_load_explicit(place, memory_order_relaxed);
+        state &= ~(uint32_t)SLOT_TRIMMED;
+        atomic_store_explicit(place, ready ? state | SLOT_READY : state, memory_order_relaxed);
+        if (ready)
+            pool->ids[pool->free_count++] = slot_number(index, slot);
+        else
+            pool->ids[pool->slots - ++pool->cold_count] = slot_number(index, slot);
+    }
+    pool->ready += ready ? count : 0;
+    pool->pending -= count;
+}
+
+static acre_status
+discard_run(const acre_stack_pool *pool, const region *r, uint32_t first, uint32_t count)
+{
+    if (pool->flags & ACRE_STACK_LOCKED)
+        return ACRE_OK;
+    for (uint32_t slot = first; slot < first + count; slot++) {
+        char *start = slot_start(pool, r, slot);
+        acre_range range = {start + pool->guard, pool->stride - pool->guard};
+        size_t done = 0;
+        acre_status status = ACRE_OK;
+        if (port_stacks_grow()) {
+            acre_mmap map = r->map;
+            status = port_shrink_stack(&map, range.base, range.length, acre_page_size());
+        } else {
+            status = port_discard_many(&range, 1, ACRE_DISCARD_NOW, &done);
+        }
+        if (status != ACRE_OK)
+            return status;
+    }
+    return ACRE_OK;
+}
+
+// The memory of a run of marked slots.  Without the lock; *cold tells what they are then.
+static acre_status
+return_run(const acre_stack_pool *pool, const region *r, uint32_t first, uint32_t count, int *cold)
+{
+    // A table of pages fills a page, with a pointer for each; twice as much holds a whole one.
+    size_t page = acre_page_size();
+    size_t table = page * (page / sizeof(uint64_t));
+    size_t length = count * pool->stride;
+    acre_status status = ACRE_OK;
+    if (length >= 2 * table || count == r->slots) {
+        acre_mmap map = r->map;
+        status = port_decommit(&map, slot_start(pool, r, first + count - 1), length);
+        *cold = status == ACRE_OK;
+        if (*cold)
+            pool_guards_removed(pool, count);
+    }
+    return *cold ? ACRE_OK : discard_run(pool, r, first, count);
+}
+
+static acre_status
+return_region(acre_stack_pool *pool, uint32_t index, size_t *left)
+{
+    const region *r = region_at(pool, index);
+    acre_status result = ACRE_OK;
+    // By nobody else's doing are slots marked, so the frontier need not be looked at.
+    for (uint32_t slot = 0; r != NULL && *left > 0 && slot < r->slots; slot++) {
+        uint32_t first = slot;
+        while (slot < r->slots && is_trimmed(r, slot))
+            slot++;
+        if (slot == first)
+            continue;
+        int cold = 0;
+        acre_status status = return_run(pool, r, first, slot - first, &cold);
+        acre_status locked = pool_lock(pool);
+        if (locked != ACRE_OK)
+            return locked;
+        unmark(pool, index, first, slot - first, !cold);
+        pool_unlock(pool);
+        *left -= slot - first;
+        result = result != ACRE_OK ? result : status;
+    }
+    return result;
+}
+
+// As soon as nobody else trims.
+static acre_status
+begin(acre_stack_pool *pool, size_t keep, size_t *count, uint32_t *regions)
+{
+    for (;;) {
+        acre_status status = pool_lock(pool);
+        if (status != ACRE_OK)
+            return status;
+        if (!pool->trimming)
+            break;
+        pool_unlock(pool);
+        port_yield();
+    }
+    pool_flush_own(pool);
+    pool->trimming = 1;
+    *count = mark_free(pool, keep);
+    *regions = pool->region_count;
+    pool_unlock(pool);
+    return ACRE_OK;
+}
+
+acre_status
+acre_stack_pool_trim(acre_stack_pool *pool, size_t keep)
+{
+    size_t left;
+    uint32_t regions;
+    acre_status result = begin(pool, keep, &left, &regions);
+    if (result != ACRE_OK)
+        return result;
+    for (uint32_t i = 0; i < regions; i++) {
+        acre_status status = return_region(pool, i, &left);
+        result = result != ACRE_OK ? result : status;
+    }
+    acre_status locked = pool_lock(pool);
+    if (locked != ACRE_OK)
+        return locked;
+    pool->trimming = 0;
+    pool_unlock(pool);
+    return result;
+}
+
+acre_status
+acre_stack_pool_prewarm(acre_stack_pool *pool, size_t count)
+{
+    if (count > pool->max_stacks)
+        return ACRE_FULL;
+    acre_status status = acre_stack_pool_flush(pool);
+    return status == ACRE_OK && count > 0 ? pool_make(pool, count) : status;
+}

@@ -1,0 +1,105 @@
+// tests/stack/pool.h - what the tests of pools share.
+#ifndef ACRE_TESTS_STACK_POOL_H_
+#define ACRE_TESTS_STACK_POOL_H_
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <vector>
+
+#include "acre/page.h"
+#include "acre/stack_pool.h"
+#include "mmap/port.h"
+
+namespace acre_test {
+
+inline std::string name_of(acre_status status)
+{
+    return acre_status_name(status);
+}
+
+#define EXPECT_STATUS(expected, call) \
+    EXPECT_EQ(acre_test::name_of(expected), acre_test::name_of(call))
+#define ASSERT_STATUS(expected, call) \
+    ASSERT_EQ(acre_test::name_of(expected), acre_test::name_of(call))
+#define ASSERT_OK(call) ASSERT_STATUS(ACRE_OK, call)
+#define EXPECT_OK(call) EXPECT_STATUS(ACRE_OK, call)
+
+/// A pool that ends with its scope, when all its stacks are back.
+class Pool {
+  public:
+    explicit Pool(const acre_stack_pool_opts *opts = nullptr)
+    {
+        EXPECT_OK(acre_stack_pool_create(opts, &pool_));
+    }
+    ~Pool()
+    {
+        if (pool_ != nullptr) {
+            EXPECT_OK(acre_stack_pool_destroy(pool_));
+        }
+    }
+    Pool(const Pool &) = delete;
+    Pool &operator=(const Pool &) = delete;
+
+    operator acre_stack_pool *() const
+    {
+        return pool_;
+    }
+
+    acre_stack take() const
+    {
+        acre_stack stack = {};
+        EXPECT_OK(acre_stack_pool_take(pool_, &stack));
+        return stack;
+    }
+    std::vector<acre_stack> take(size_t count) const
+    {
+        std::vector<acre_stack> stacks(count);
+        for (acre_stack &stack : stacks)
+            stack = take();
+        return stacks;
+    }
+    void give(const acre_stack &stack) const
+    {
+        EXPECT_OK(acre_stack_pool_give(pool_, &stack));
+    }
+    void give(const std::vector<acre_stack> &stacks) const
+    {
+        for (const acre_stack &stack : stacks)
+            give(stack);
+    }
+    acre_stack_pool_stats stats() const
+    {
+        acre_stack_pool_stats stats = {};
+        EXPECT_OK(acre_stack_pool_stats_read(pool_, &stats));
+        return stats;
+    }
+
+  private:
+    acre_stack_pool *pool_ = nullptr;
+};
+
+/// The byte that lies `depth` bytes below a stack's top.
+inline volatile char &at_depth(const acre_stack &stack, size_t depth)
+{
+    return static_cast<volatile char *>(stack.base)[stack.size - depth];
+}
+
+/// With guard pages even where there are markers, until the end of its scope.
+class WithoutMarkers {
+  public:
+    WithoutMarkers()
+    {
+        port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+    }
+    ~WithoutMarkers()
+    {
+        port_pretend_nothing();
+    }
+    WithoutMarkers(const WithoutMarkers &) = delete;
+    WithoutMarkers &operator=(const WithoutMarkers &) = delete;
+};
+
+}  // namespace acre_test
+
+#endif  // ACRE_TESTS_STACK_POOL_H_
