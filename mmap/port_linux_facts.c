@@ -283,21 +283,44 @@ probe_query(void)
     return status == -EMFILE || status == -ENFILE ? -1 : status == ACRE_OK;
 }
 
+enum { PROBE_PAGES = 16 };
+
+// Whether the pagemap says of each of these pages that it is present, or of each that it is not.
+static int
+pages_are(int file, const void *pages, uint64_t present)
+{
+    uint64_t entries[PROBE_PAGES];
+    int saved = errno;
+    ssize_t got = pread(file, entries, sizeof entries,
+                        (off_t)((uintptr_t)pages / port_page_size() * sizeof entries[0]));
+    errno = saved;
+    int are = got == (ssize_t)sizeof entries;
+    for (int i = 0; are && i < PROBE_PAGES; i++)
+        are = entries[i] >> 63 == present;
+    return are;
+}
+
+// An emulator may pass on the pagemap of its own pages, or of pages of another size: several in a
+// row are looked at, before and after they are written.
 static int
 probe_count_resident(void)
 {
     int file = sys_open("/proc/self/pagemap", O_RDONLY);
     if (file < 0)
         return file == -EMFILE || file == -ENFILE ? -1 : 0;
-    // A page that was just written is present.
-    volatile char here = 1;
-    uint64_t entry = 0;
-    int saved = errno;
-    ssize_t got = pread(file, &entry, sizeof entry,
-                        (off_t)((uintptr_t)&here / port_page_size() * sizeof entry));
-    errno = saved;
+    size_t size = PROBE_PAGES * port_page_size();
+    void *pages = NULL;
+    if (sys_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &pages) !=
+        ACRE_OK) {
+        sys_close(file);
+        return -1;
+    }
+    int tells = pages_are(file, pages, 0);
+    for (size_t at = 0; at < size; at += port_page_size())
+        *((volatile char *)pages + at) = 1;
+    tells = tells && pages_are(file, pages, 1);
     sys_close(file);
-    return got == (ssize_t)sizeof entry && entry >> 63 == 1;
+    return sys_munmap(pages, size) == ACRE_OK ? tells : -1;
 }
 
 static int
