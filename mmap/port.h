@@ -85,6 +85,11 @@
 #define port_thread_hook acre_port_thread_hook
 #define port_thread_set acre_port_thread_set
 #define port_thread_get acre_port_thread_get
+#define port_fault_install acre_port_fault_install
+#define port_fault_remove acre_port_fault_remove
+#define port_signal_stack_size acre_port_signal_stack_size
+#define port_signal_stack_get acre_port_signal_stack_get
+#define port_signal_stack_set acre_port_signal_stack_set
 #define port_area_at acre_port_area_at
 #define port_view_open acre_port_view_open
 #define port_view_close acre_port_view_close
@@ -297,6 +302,35 @@ acre_status port_thread_set(port_thread_word which, void *word);
 /// As of the thread that runs it: no caller may keep what it needs to find the word (a coroutine
 /// may go on in another thread).  Async-signal-safe once a word was set; NULL without a hook.
 void *port_thread_get(port_thread_word which);
+
+// ---- faults -------------------------------------------------------------------------------------
+
+/// What a thread touched, and the stack pointer of the code that did; NULL where the system does
+/// not tell.
+typedef void (*port_fault_fn)(const void *address, const void *stack_pointer);
+
+/// From here on `look` is called first when a thread of this process touches memory that it may
+/// not, on the thread's signal stack.  When it returns the fault goes where it would have gone
+/// without (POSIX: to the action that was there before, with that one's mask and flags; Windows: to
+/// the next handler): by default the process ends, and its core file shows the fault itself.
+/// `look` may also leave by siglongjmp or the like.
+///
+/// Once at a time, and never at the same time as port_fault_remove.  ACRE_BUSY: somebody else
+/// installed a handler meanwhile.
+acre_status port_fault_install(port_fault_fn look);
+/// As before port_fault_install.  ACRE_BUSY, and nothing has changed, when another handler was
+/// installed on top.  Does not wait for calls of `look` that other threads are in.
+acre_status port_fault_remove(void);
+
+/// Bytes that the signal stack of a thread is to have: for what the system puts there, and 64 KiB
+/// for handlers.
+size_t port_signal_stack_size(void);
+/// The signal stack of the calling thread; size 0 = it has none.  (Where handlers run on the stack
+/// that faulted, as on Windows: sees to it that there is room on it and tells how much, so that
+/// nobody sets one.)
+acre_status port_signal_stack_get(void **base, size_t *size);
+/// Another one for the calling thread; size 0 = none.  -EPERM while it runs on the one it has.
+acre_status port_signal_stack_set(void *base, size_t size);
 
 // ---- areas --------------------------------------------------------------------------------------
 

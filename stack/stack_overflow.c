@@ -1,27 +1,198 @@
-// Reports of stack overflows: arguments are checked, the rest is not built yet.
+// What happens when a stack runs over.
+//
+// 1. The port calls `look` for every fault of the process, on the signal stack of its thread.  The
+//    address alone decides whether it lies in a guard: markers and protected pages raise different
+//    codes, and on some systems different signals.
+// 2. A thread's signal stack is a guarded stack like any other, with a record in its header.  The
+//    thread's word points to that record, or is odd when the thread has a signal stack of somebody
+//    else's: twice the number of entries, and one.
+// 3. Installing is one step of `state`, and nobody waits for it.  Call and context are read by
+//    handlers at any time, so they are stored before and never cleared; a number that moves on
+//    tells a handler that it read parts of two.
 #include "acre/stack_overflow.h"
+
+#include <stdatomic.h>
+
+#include "mmap/port.h"
+
+enum { IDLE, CHANGING, INSTALLED };
+
+static _Atomic int state;
+static _Atomic uint32_t version;  // odd while call and context are written
+static _Atomic(acre_stack_overflow_fn) reported;
+static _Atomic(void *) reported_context;
+
+static void
+look(const void *address, const void *stack_pointer)
+{
+    acre_stack_info stack;
+    if (acre_stack_find(address, &stack) != ACRE_OK || stack.where != ACRE_STACK_GUARD)
+        return;
+    uint32_t seen = atomic_load_explicit(&version, memory_order_acquire);
+    acre_stack_overflow_fn call = atomic_load_explicit(&reported, memory_order_acquire);
+    void *context = atomic_load_explicit(&reported_context, memory_order_acquire);
+    if (seen % 2 == 0 && seen == atomic_load_explicit(&version, memory_order_relaxed))
+        call(&stack, address, stack_pointer, context);
+}
+
+static acre_status
+install(acre_stack_overflow_fn call, void *context)
+{
+    acre_status status = acre_stack_overflow_thread_enter();
+    if (status != ACRE_OK)
+        return status;
+    atomic_fetch_add_explicit(&version, 1, memory_order_acq_rel);
+    atomic_store_explicit(&reported, call, memory_order_release);
+    atomic_store_explicit(&reported_context, context, memory_order_release);
+    atomic_fetch_add_explicit(&version, 1, memory_order_release);
+    status = port_fault_install(look);
+    if (status == ACRE_OK)
+        return ACRE_OK;
+    acre_status undone = acre_stack_overflow_thread_leave();
+    return undone == ACRE_OK ? status : undone;
+}
 
 acre_status
 acre_stack_overflow_install(acre_stack_overflow_fn call, void *context)
 {
-    (void)context;
-    return call == NULL ? ACRE_BAD_OPTION : -ENOTSUP;
+    if (call == NULL)
+        return ACRE_BAD_OPTION;
+    int idle = IDLE;
+    if (!atomic_compare_exchange_strong(&state, &idle, CHANGING))
+        return ACRE_BUSY;
+    acre_status status = install(call, context);
+    atomic_store(&state, status == ACRE_OK ? INSTALLED : IDLE);
+    return status;
 }
 
 acre_status
 acre_stack_overflow_remove(void)
 {
-    return -ENOTSUP;
+    int installed = INSTALLED;
+    if (!atomic_compare_exchange_strong(&state, &installed, CHANGING))
+        return installed == IDLE ? ACRE_BAD_STATE : ACRE_BUSY;
+    acre_status status = port_fault_remove();
+    atomic_store(&state, status == ACRE_OK ? IDLE : INSTALLED);
+    return status;
+}
+
+// ---- threads ------------------------------------------------------------------------------------
+
+typedef struct signal_stack {
+    acre_stack stack;
+    size_t entries;
+} signal_stack;
+
+enum { FIRST_ENTRY = 3, ANOTHER_ENTRY = 2 };
+
+static uintptr_t
+word_of_thread(void)
+{
+    return (uintptr_t)port_thread_get(PORT_THREAD_OVERFLOW);
+}
+
+static acre_status
+set_word(uintptr_t word)
+{
+    return port_thread_set(PORT_THREAD_OVERFLOW, (void *)word);
+}
+
+// A stack for a thread that has none, entered once.
+static acre_status
+give_stack(void)
+{
+    acre_stack_opts opts = {.header_size = sizeof(signal_stack)};
+    acre_stack stack;
+    acre_status status = acre_stack_create(port_signal_stack_size(), &opts, &stack);
+    if (status != ACRE_OK)
+        return status;
+    signal_stack *own = stack.header;
+    own->stack = stack;
+    own->entries = 1;
+    status = set_word((uintptr_t)own);
+    if (status == ACRE_OK)
+        status = port_signal_stack_set(stack.base, stack.size);
+    if (status == ACRE_OK)
+        return ACRE_OK;
+
+    acre_status undone = set_word(0);
+    if (undone == ACRE_OK)
+        undone = acre_stack_destroy(&stack);
+    return undone == ACRE_OK ? status : undone;
+}
+
+// From here on the thread has no signal stack, if it still has this one.
+static acre_status
+detach(const acre_stack *stack)
+{
+    void *base;
+    size_t size;
+    acre_status status = port_signal_stack_get(&base, &size);
+    if (status != ACRE_OK || base != stack->base)
+        return status;
+    return port_signal_stack_set(NULL, 0);
+}
+
+static acre_status
+take_stack(const signal_stack *own)
+{
+    // It lies in what is destroyed.
+    acre_stack stack = own->stack;
+    acre_status status = detach(&stack);
+    if (status != ACRE_OK)
+        return status;
+    acre_stack destroyed = stack;
+    status = acre_stack_destroy(&destroyed);
+    if (status == ACRE_OK)
+        return ACRE_OK;
+    acre_status undone = port_signal_stack_set(stack.base, stack.size);
+    return undone == ACRE_OK ? status : undone;
+}
+
+// A thread that ends without having left.
+static void *
+end_thread(void *word)
+{
+    // What cannot be unmapped stays mapped: there is nobody to tell.
+    if ((uintptr_t)word % 2 == 0 && take_stack(word) != ACRE_OK)
+        return NULL;
+    return NULL;
 }
 
 acre_status
 acre_stack_overflow_thread_enter(void)
 {
-    return -ENOTSUP;
+    uintptr_t word = word_of_thread();
+    if (word % 2 != 0)
+        return set_word(word + ANOTHER_ENTRY);
+    if (word != 0) {
+        ((signal_stack *)word)->entries++;
+        return ACRE_OK;
+    }
+
+    void *base;
+    size_t size;
+    acre_status status = port_thread_hook(PORT_THREAD_OVERFLOW, end_thread);
+    if (status == ACRE_OK)
+        status = port_signal_stack_get(&base, &size);
+    if (status != ACRE_OK)
+        return status;
+    return size != 0 ? set_word(FIRST_ENTRY) : give_stack();
 }
 
 acre_status
 acre_stack_overflow_thread_leave(void)
 {
-    return -ENOTSUP;
+    uintptr_t word = word_of_thread();
+    if (word == 0)
+        return ACRE_BAD_STATE;
+    if (word % 2 != 0)
+        return set_word(word == FIRST_ENTRY ? 0 : word - ANOTHER_ENTRY);
+    signal_stack *own = (signal_stack *)word;
+    if (own->entries > 1) {
+        own->entries--;
+        return ACRE_OK;
+    }
+    acre_status status = take_stack(own);
+    return status == ACRE_OK ? set_word(0) : status;
 }

@@ -1,12 +1,6 @@
 // Demands: met by every page of a map, also after it was decommitted and committed again.
-#include <dirent.h>
-
-#include <csignal>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
-
 #include "tests/mmap/maps.h"
+#include "tests/support/core.h"
 #include "tests/support/posix.h"
 
 using namespace acre_test;
@@ -161,63 +155,12 @@ bool contains(const std::string &core, unsigned seed)
     return core.find(first) != std::string::npos;
 }
 
-std::string core_pattern()
-{
-    std::ifstream in("/proc/sys/kernel/core_pattern");
-    std::string text;
-    std::getline(in, text);
-    return text;
-}
-
-// The only core file in the folder.
-std::string read_core(const std::string &folder)
-{
-    std::string content;
-    DIR *entries = opendir(folder.c_str());
-    for (struct dirent *entry; entries != nullptr && (entry = readdir(entries)) != nullptr;) {
-        std::string name = entry->d_name;
-        if (name == "." || name == "..")
-            continue;
-        std::ifstream in(folder + "/" + name, std::ios::binary);
-        content.assign(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
-        unlink((folder + "/" + name).c_str());
-    }
-    if (entries != nullptr)
-        closedir(entries);
-    return content;
-}
-
-// The core file of a child that maps, fills and aborts.
-template <class Body>
-std::string core_of(Body body)
-{
-    char folder[] = "core.XXXXXX";
-    if (mkdtemp(folder) == nullptr)
-        return "";
-    pid_t child = fork();
-    if (child == 0) {
-        struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
-        std::signal(SIGABRT, SIG_DFL);
-        if (setrlimit(RLIMIT_CORE, &all) == 0 && chdir(folder) == 0)
-            body();
-        abort();
-    }
-    int status = 0;
-    EXPECT_EQ(child, waitpid(child, &status, 0));
-    std::string core = read_core(folder);
-    rmdir(folder);
-    return core;
-}
-
 TEST(Demand, no_dump_bytes_are_missing_from_a_real_core_file)
 {
     SKIP_UNLESS_DEMANDS_ARE_KEPT();
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    GTEST_SKIP() << "sanitizers write no core files";
-#endif
-    std::string where = core_pattern();
-    if (where.empty() || where[0] == '|' || where.find('/') != std::string::npos)
-        GTEST_SKIP() << "kernel.core_pattern is \"" << where << "\", no file in the working folder";
+    std::string reason = no_core_because();
+    if (!reason.empty())
+        GTEST_SKIP() << reason;
 
     std::string core = core_of([] {
         acre_mmap plain, secret, again;

@@ -14,6 +14,10 @@ namespace {
 
 SKIP_WITHOUT_ADVICE("NoMalloc.is_called_by_any_function");
 
+void ignore(const acre_stack_info *, const void *, const void *, void *)
+{
+}
+
 // Answers the number of calls that did not go as they should: an assertion would allocate.
 int use_everything()
 {
@@ -31,6 +35,14 @@ int use_everything()
         expect(ACRE_OK, acre_stack_used(&stack, &used));
         expect(ACRE_OK, acre_stack_destroy(&stack));
         expect(ACRE_NOT_OURS, acre_stack_find(&stack, &info));
+    }
+    acre_status overflow = acre_stack_overflow_install(ignore, nullptr);
+    if (!acre_status_unsupported(overflow)) {
+        expect(ACRE_OK, overflow);
+        expect(ACRE_OK, acre_stack_overflow_thread_enter());
+        expect(ACRE_OK, acre_stack_overflow_thread_leave());
+        expect(ACRE_OK, acre_stack_overflow_thread_leave());
+        expect(ACRE_OK, acre_stack_overflow_remove());
     }
     return wrong;
 }

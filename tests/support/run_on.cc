@@ -6,8 +6,8 @@ namespace acre_test {
 
 bool run_on(void *, void *base, size_t size, void (*entry)())
 {
-    static ucontext_t here;
-    static ucontext_t there;
+    ucontext_t here;
+    ucontext_t there;
     if (getcontext(&there) != 0)
         return false;
     there.uc_stack.ss_sp = base;

@@ -1,0 +1,24 @@
+// mmap/port_posix_signal.h - what each system tells of a signal (port_posix_signal.c).
+#ifndef ACRE_MMAP_PORT_POSIX_SIGNAL_H_
+#define ACRE_MMAP_PORT_POSIX_SIGNAL_H_
+
+#include "mmap/port_posix.h"
+
+// After the feature macros.
+#include <signal.h>
+
+// In the symbol table these carry the library's prefix, as the port's functions do.
+#define posix_was_sent acre_posix_was_sent
+#define posix_stack_pointer acre_posix_stack_pointer
+#define posix_least_signal_stack acre_posix_least_signal_stack
+
+// 1: by a process or a thread; 0: by the kernel, for what the interrupted code did.
+int posix_was_sent(const siginfo_t *info);
+
+// Of the code that the signal interrupted; NULL where it is not known.
+const void *posix_stack_pointer(const void *context);
+
+// Bytes that the system itself may need of a signal stack.
+size_t posix_least_signal_stack(void);
+
+#endif  // ACRE_MMAP_PORT_POSIX_SIGNAL_H_
