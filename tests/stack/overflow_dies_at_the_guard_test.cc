@@ -81,17 +81,20 @@ TEST_P(Overflow, TheFaultLiesInThisStacksGuard)
         ASSERT_EQ(acre_stack_create(64 * 1024, nullptr, &other), ACRE_OK);
     expected = stack_;
     acre_test::Ended ended = acre_test::in_child([this] {
-        static char alternate[64 * 1024];
-        stack_t signals = {};
-        signals.ss_sp = alternate;
-        signals.ss_size = sizeof(alternate);
         struct sigaction action = {};
         action.sa_sigaction = report;
         action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-        if (sigaltstack(&signals, nullptr) != 0 || sigaction(SIGSEGV, &action, nullptr) != 0 ||
-            sigaction(SIGBUS, &action, nullptr) != 0)
+        if (sigaction(SIGSEGV, &action, nullptr) != 0 || sigaction(SIGBUS, &action, nullptr) != 0)
             return 44;
-        return run_on(stack_, run_over);
+        return run_on(stack_, [] {
+            // Here, since it may be a thread of its own.
+            static char alternate[64 * 1024];
+            stack_t signals = {};
+            signals.ss_sp = alternate;
+            signals.ss_size = sizeof(alternate);
+            if (sigaltstack(&signals, nullptr) == 0)
+                run_over();
+        });
     });
     EXPECT_TRUE(ended.exited);
     EXPECT_EQ(ended.code, 42);
