@@ -14,10 +14,8 @@
 //    cursor), limit) is zero.  Every move of the cursor downwards raises it; giving pages back
 //    lowers it to where they began.  An arena that wipes (ACRE_ARENA_WIPE) zeroes what it takes
 //    back instead.
-// 5. Growth commits as much as there is already, but at least 64 KiB and at most 8 MiB, so that
-//    commits are few (their number is logarithmic, then one per 8 MiB) and small arenas stay small.
-//    When the system refuses such a step, just the pages needed are asked for.  A commit that fails
-//    changes nothing: the next request may fit, or may succeed.
+// 5. grow.c decides what is committed when, space.c where arenas lie, cache.c keeps reservations for
+//    the next arena: with `dirty`, the committed pages and the core where it is.
 // 6. The cold part (core) and the first byte start at a colour, another multiple of 64 in each
 //    arena: at equal page offsets the hot lines of many arenas evict each other from the same few
 //    cache sets (13 times slower with 16 arenas in turn).
@@ -30,9 +28,8 @@
 
 #include "acre/page.h"
 #include "arena/core.h"
+#include "arena/watch.h"
 
-static const size_t FIRST_STEP = (size_t)64 << 10;
-static const size_t LAST_STEP = (size_t)8 << 20;
 static const size_t DEFAULT_KEEP = (size_t)16 << 20;
 static const size_t TOP_OF_ADDRESSES = (size_t)64 << 10;  // never part of an arena
 static const size_t COLOURS = (size_t)32 << 10;
@@ -73,62 +70,28 @@ core_or_note(acre_arena *arena)
     return core;
 }
 
-static uintptr_t
-start_of(const acre_mmap *map)
+// A watched arena takes every request out of line.
+static void
+set_limit(acre_arena *arena, const acre_arena_core *core)
 {
-    return (uintptr_t)map->base;
-}
-
-static size_t
-next_step(const acre_arena_core *core)
-{
-    size_t step = core->committed - start_of(&core->map);
-    if (step > LAST_STEP)
-        step = LAST_STEP;
-    return round_up(step > FIRST_STEP ? step : FIRST_STEP, core->map.page_size);
+    arena->limit = core->watched ? arena->cursor : core_limit(core);
 }
 
 acre_status
-core_commit(acre_arena_core *core, uintptr_t need)
+core_make_room_at(acre_arena *arena, acre_arena_core *core, uintptr_t start, size_t size)
 {
-    // The ceiling lies inside the reservation, which is whole pages: no rounding here leaves it.
-    size_t page = core->map.page_size;
-    size_t least = round_up(need, page) - core->committed;
-    size_t most = round_up(core->ceiling, page) - core->committed;
-    size_t step = next_step(core);
-    if (step > most)
-        step = most;
-    if (step < least)
-        step = least;
-
-    size_t offset = core->committed - start_of(&core->map);
-    acre_status status = acre_mmap_commit(&core->map, offset, step);
-    if (status != ACRE_OK && step > least) {
-        step = least;
-        status = acre_mmap_commit(&core->map, offset, step);
-    }
-    if (status != ACRE_OK)
-        return status;
-    core->committed += step;
-    core->commits++;
-    return ACRE_OK;
-}
-
-static uintptr_t
-limit_of(const acre_arena_core *core)
-{
-    return core->committed < core->ceiling ? core->committed : core->ceiling;
-}
-
-// `end` is at most the ceiling.
-static acre_status
-grow_to(acre_arena *arena, acre_arena_core *core, uintptr_t end)
-{
-    if (end <= arena->limit)
+    if (size > UINTPTR_MAX - start)
+        return ACRE_BAD_SIZE;
+    if (start > core->ceiling || size > core->ceiling - start)
+        return ACRE_FULL;
+    uintptr_t end = watch_end(core, start, size);
+    if (end > core->ceiling)
+        return ACRE_FULL;
+    if (end <= core_limit(core))
         return ACRE_OK;
-    acre_status status = core_commit(core, end);
+    acre_status status = grow_commit(core, arena->cursor, end);
     if (status == ACRE_OK)
-        arena->limit = limit_of(core);
+        set_limit(arena, core);
     return status;
 }
 
@@ -143,15 +106,23 @@ core_make_room(acre_arena *arena, size_t size, size_t alignment, uintptr_t *bloc
     if (alignment - 1 > UINTPTR_MAX - arena->cursor)
         return ACRE_BAD_SIZE;
     uintptr_t start = round_up(arena->cursor, alignment);
-    if (size > UINTPTR_MAX - start)
-        return ACRE_BAD_SIZE;
-    if (start > core->ceiling || size > core->ceiling - start)
-        return ACRE_FULL;
-
-    acre_status status = grow_to(arena, core, start + size);
+    acre_status status = core_make_room_at(arena, core, start, size);
     if (status == ACRE_OK)
         *block = start;
     return status;
+}
+
+void *
+core_hand_out(acre_arena *arena, uintptr_t block, size_t had, size_t size)
+{
+    const acre_arena_core *core = arena->core;
+    arena->cursor = watch_end(core, block, size);
+    if (core->watched) {
+        watch_open(block + had, size - had);
+        watch_close(block + size, arena->cursor - (block + size));
+        set_limit(arena, core);
+    }
+    return (void *)block;
 }
 
 void *
@@ -164,6 +135,14 @@ core_refuse(acre_arena *arena, size_t size, acre_status why)
     return NULL;
 }
 
+static void
+wipe(const acre_arena_core *core, uintptr_t start, uintptr_t end)
+{
+    if (core->watched)
+        watch_open(start, end - start);
+    memset((void *)start, 0, end - start);
+}
+
 void
 core_take_back(acre_arena *arena, acre_arena_core *core, uintptr_t cursor)
 {
@@ -171,10 +150,14 @@ core_take_back(acre_arena *arena, acre_arena_core *core, uintptr_t cursor)
     if (old > core->peak)
         core->peak = old;
     if ((arena->flags & ACRE_ARENA_WIPE) != 0)
-        memset((void *)cursor, 0, old - cursor);
+        wipe(core, cursor, old);
     else if (old > arena->dirty)
         arena->dirty = old;
     arena->cursor = cursor;
+    if (core->watched) {
+        watch_close(cursor, old - cursor);
+        set_limit(arena, core);
+    }
 }
 
 // ---- create and destroy -------------------------------------------------------------------------
@@ -187,11 +170,10 @@ check_opts(const acre_arena_opts *opts)
         return ACRE_BAD_OPTION;
     if ((flags & ACRE_ARENA_HUGE) != 0 && (flags & ACRE_ARENA_NO_HUGE) != 0)
         return ACRE_BAD_OPTION;
-    for (size_t i = 0; i < sizeof opts->reserved / sizeof opts->reserved[0]; i++) {
-        if (opts->reserved[i] != 0)
-            return ACRE_BAD_OPTION;
-    }
-    return ACRE_OK;
+    uint32_t reserved = 0;
+    for (size_t i = 0; i < sizeof opts->reserved / sizeof opts->reserved[0]; i++)
+        reserved |= opts->reserved[i];
+    return reserved == 0 && space_least(opts) != 0 ? ACRE_OK : ACRE_BAD_OPTION;
 }
 
 static void
@@ -244,27 +226,47 @@ ceiling_of(uintptr_t base, uintptr_t end, size_t limit)
     return limit < end - base ? base + limit : end;
 }
 
-// Puts `core` at `place` and describes the arena to its owner.
+// What the options say of an arena whose place is known.
 static void
-settle(const acre_arena_core *core, uintptr_t place, uintptr_t base, uint32_t flags,
-       uint32_t generation, acre_arena *out)
+describe(acre_arena_core *core, const acre_arena_opts *opts)
+{
+    core->keep = opts->keep != 0 ? opts->keep : DEFAULT_KEEP;
+    core->exhausted = opts->exhausted;
+    core->context = opts->context;
+    copy_name(core->name, sizeof core->name, opts->name);
+    core->ceiling =
+        ceiling_of(core->base, usable_end(core_start(core) + core->map.size), opts->limit);
+}
+
+// Begins an arena: nothing is used.
+static void
+begin(acre_arena_core *core, uint32_t flags, uint32_t generation, uintptr_t dirty, acre_arena *out)
+{
+    core->floor = core->base;
+    core->peak = core->base;
+    atomic_store_explicit(&core->prefaulting, 0, memory_order_relaxed);
+    grow_publish(core, core->base);
+
+    acre_arena arena = {0};
+    arena.cursor = core->base;
+    arena.dirty = core->watched ? UINTPTR_MAX : dirty;
+    arena.base = core->base;
+    arena.core = core;
+    arena.flags = flags;
+    arena.generation = generation;
+    set_limit(&arena, core);
+    *out = arena;
+}
+
+// Puts `core` at `place`.
+static acre_arena_core *
+settle(const acre_arena_core *core, uintptr_t place)
 {
     acre_arena_core *home = (acre_arena_core *)place;
     *home = *core;
-    home->floor = base;
-    home->peak = base;
+    home->watched = watch_is_on();
     home->alive = CORE_ALIVE;
-
-    acre_arena arena = {0};
-    arena.cursor = base;
-    arena.limit = limit_of(core);
-    // Nobody knows what the caller's memory holds.
-    arena.dirty = core->memory != 0 ? arena.limit : base;
-    arena.base = base;
-    arena.core = home;
-    arena.flags = flags;
-    arena.generation = generation;
-    *out = arena;
+    return home;
 }
 
 // A page for the core of an arena whose memory a fork does not pass on.
@@ -292,12 +294,12 @@ static acre_status
 lay_out(const acre_arena_opts *opts, acre_arena_core *core, acre_arena *out)
 {
     uint32_t number = next_number();
-    uintptr_t start = start_of(&core->map);
+    uintptr_t start = core_start(core);
     uintptr_t place = start + colour_of(number, core->map.size);
     int beside = (opts->flags & CORE_BESIDE) != 0;
-    uintptr_t base = beside ? place : round_up(place + sizeof *core, ACRE_ARENA_LINE);
-    core->ceiling = ceiling_of(base, usable_end(start + core->map.size), opts->limit);
+    core->base = beside ? place : round_up(place + sizeof *core, ACRE_ARENA_LINE);
     core->committed = start;
+    describe(core, opts);
 
     acre_status status = ACRE_OK;
     if (beside) {
@@ -305,16 +307,33 @@ lay_out(const acre_arena_opts *opts, acre_arena_core *core, acre_arena *out)
         status = map_core(opts->flags, &map);
         if (status != ACRE_OK)
             return status;
-        place = start_of(&map);
+        place = (uintptr_t)map.base;
     }
     // With a limit below 64 bytes there may be nothing to commit.
-    if (base > start)
-        status = core_commit(core, base);
+    if (core->base > start)
+        status = grow_commit(core, core->base, core->base);
     if (status != ACRE_OK) {
         acre_status undone = beside ? unmap_core((acre_arena_core *)place) : ACRE_OK;
         return undone == ACRE_OK ? status : undone;
     }
-    settle(core, place, base, opts->flags, first_generation(number), out);
+    begin(settle(core, place), opts->flags, first_generation(number), core->base, out);
+    return ACRE_OK;
+}
+
+static acre_status
+create_anew(const acre_arena_opts *opts, int cacheable, acre_arena *out)
+{
+    acre_arena_core core = {0};
+    core.wanted = opts->reserve;
+    acre_status status = space_reserve(opts, &core);
+    if (status != ACRE_OK)
+        return status;
+    core.cacheable = cacheable && (core.map.flags & ACRE_GOT_NAME) == 0;
+    status = lay_out(opts, &core, out);
+    if (status != ACRE_OK) {
+        acre_status undone = space_release(&core.map, core.committed - core_start(&core));
+        return undone == ACRE_OK ? status : undone;
+    }
     return ACRE_OK;
 }
 
@@ -327,20 +346,16 @@ acre_arena_create(const acre_arena_opts *opts, acre_arena *out)
     acre_status status = check_opts(opts);
     if (status != ACRE_OK)
         return status;
-
-    acre_arena_core core = {0};
-    core.keep = opts->keep != 0 ? opts->keep : DEFAULT_KEEP;
-    core.exhausted = opts->exhausted;
-    core.context = opts->context;
-    copy_name(core.name, sizeof core.name, opts->name);
-    status = space_reserve(opts, &core.map);
-    if (status != ACRE_OK)
-        return status;
-    status = lay_out(opts, &core, out);
-    if (status != ACRE_OK) {
-        acre_status undone = space_release(&core.map);
-        return undone == ACRE_OK ? status : undone;
-    }
+    // A name that the system shows is given to pages when they are mapped.
+    int cacheable = opts->flags == 0 && opts->node_plus_one == 0;
+    acre_arena_core *core = NULL;
+    if (cacheable && (opts->name == NULL || !space_shows_names()))
+        core = cache_take(opts->reserve, space_least(opts));
+    if (core == NULL)
+        return create_anew(opts, cacheable, out);
+    describe(core, opts);
+    core->commits = 0;
+    begin(core, 0, core->generation, core->dirty, out);
     return ACRE_OK;
 }
 
@@ -360,12 +375,14 @@ acre_arena_over(void *memory, size_t size, acre_arena *out)
     acre_arena_core core = {0};
     core.ceiling = end;
     core.committed = end;
+    core.boundary = UINTPTR_MAX;
     core.memory = start;
     core.memory_size = size;
     core.keep = SIZE_MAX;
     uintptr_t place = round_up(start, ACRE_ARENA_ALIGN);
-    uintptr_t base = round_up(place + sizeof core, ACRE_ARENA_LINE);
-    settle(&core, place, base, 0, first_generation(next_number()), out);
+    core.base = round_up(place + sizeof core, ACRE_ARENA_LINE);
+    // Nobody knows what the caller's memory holds.
+    begin(settle(&core, place), 0, first_generation(next_number()), end, out);
     return ACRE_OK;
 }
 
@@ -376,22 +393,46 @@ fail(acre_arena *arena, acre_status why)
     return why;
 }
 
+static uint32_t
+next_generation(uint32_t generation)
+{
+    return generation != UINT32_MAX ? generation + 1 : 1;
+}
+
+// Whether the cache took the reservation.
+static int
+leave_to_cache(const acre_arena *arena, acre_arena_core *core)
+{
+    // Memory that the system does not take now counts against the cache's limit.
+    (void)grow_give_back(core, core->base, core->keep);
+    uintptr_t dirty = arena->cursor > arena->dirty ? arena->cursor : arena->dirty;
+    core->dirty = dirty < core->committed ? dirty : core->committed;
+    core->generation = next_generation(arena->generation);
+    if (core->watched && arena->cursor > core->base)
+        watch_close(core->base, arena->cursor - core->base);
+    return cache_put(core);
+}
+
 // Gives back what the core describes, then the core.
 static acre_status
 release(acre_arena *arena, acre_arena_core *core)
 {
-    if (core->memory != 0)
+    if (core->memory != 0) {
+        if (core->watched)
+            watch_forget(core->base, core->committed - core->base);
         return ACRE_OK;
+    }
+    size_t committed = core->committed - core_start(core);
     if ((arena->flags & CORE_BESIDE) == 0) {
         acre_mmap map = core->map;
-        return space_release(&map);
+        return space_release(&map, committed);
     }
-    acre_status status = space_release(&core->map);
+    acre_status status = space_release(&core->map, committed);
     if (status != ACRE_OK)
         return status;
     // Should the core's page remain, then of an arena that can do nothing, and destroy may be
     // called again.
-    core->ceiling = core->committed = 0;
+    core->ceiling = core->committed = core->base = 0;
     arena->cursor = arena->limit = arena->dirty = arena->base = 0;
     return unmap_core(core);
 }
@@ -404,14 +445,20 @@ acre_arena_destroy(acre_arena *arena)
     acre_arena_core *core = core_of(arena);
     if (core != NULL) {
         core_run_deferred(arena, 0);
+        if (atomic_load_explicit(&core->prefaulting, memory_order_relaxed) != 0)
+            grow_stop_prefault(core);
         if ((arena->flags & ACRE_ARENA_WIPE) != 0)
-            memset((void *)arena->base, 0, arena->cursor - arena->base);
-        status = release(arena, core);
+            wipe(core, arena->base, arena->cursor);
+        if (!core->cacheable || !leave_to_cache(arena, core))
+            status = release(arena, core);
     } else if (arena->core != NULL) {
         status = unmap_core(arena->core);
     }
-    if (status != ACRE_OK)
+    if (status != ACRE_OK) {
+        if (core != NULL)
+            atomic_store_explicit(&core->prefaulting, 0, memory_order_relaxed);
         return fail(arena, status);
+    }
     *arena = EMPTY;
     return ACRE_OK;
 }
@@ -428,8 +475,7 @@ acre_arena_alloc_slow(acre_arena *arena, size_t size, size_t alignment)
         return NULL;
     if (status != ACRE_OK)
         return core_refuse(arena, size, status);
-    arena->cursor = block + size;
-    return (void *)block;
+    return core_hand_out(arena, block, 0, size);
 }
 
 acre_status
@@ -440,35 +486,15 @@ acre_arena_ensure(acre_arena *arena, size_t bytes)
     return status == ACRE_OK ? ACRE_OK : fail(arena, status);
 }
 
-acre_status
-acre_arena_prefault(const acre_arena *arena, size_t bytes)
-{
-    (void)bytes;
-    return core_of(arena) != NULL ? -ENOTSUP : ACRE_BAD_STATE;
-}
-
-// Decommits the whole pages beyond both the cursor and `keep` bytes; they will be zero when they
-// come again.
 static acre_status
-give_back_pages(acre_arena *arena, acre_arena_core *core, size_t keep)
+give_back(acre_arena *arena, acre_arena_core *core, size_t keep)
 {
-    if (core->memory != 0 || keep >= core->committed - arena->base)
-        return ACRE_OK;
-    uintptr_t wanted = arena->base + keep;
-    if (wanted < arena->cursor)
-        wanted = arena->cursor;
-    uintptr_t end = round_up(wanted, core->map.page_size);
-    if (end >= core->committed)
-        return ACRE_OK;
-
-    acre_status status =
-        acre_mmap_decommit(&core->map, end - start_of(&core->map), core->committed - end);
+    acre_status status = grow_give_back(core, arena->cursor, keep);
     if (status != ACRE_OK)
         return status;
-    core->committed = end;
-    arena->limit = limit_of(core);
-    if (arena->dirty > end)
-        arena->dirty = end;
+    if (arena->dirty > core->committed && !core->watched)
+        arena->dirty = core->committed;
+    set_limit(arena, core);
     return ACRE_OK;
 }
 
@@ -476,7 +502,7 @@ acre_status
 acre_arena_trim(acre_arena *arena, size_t keep)
 {
     acre_arena_core *core = core_of(arena);
-    acre_status status = core != NULL ? give_back_pages(arena, core, keep) : ACRE_BAD_STATE;
+    acre_status status = core != NULL ? give_back(arena, core, keep) : ACRE_BAD_STATE;
     return status == ACRE_OK ? ACRE_OK : fail(arena, status);
 }
 
@@ -489,22 +515,10 @@ acre_arena_reset(acre_arena *arena)
     core_run_deferred(arena, 0);
     core_take_back(arena, core, arena->base);
     core->floor = arena->base;
-    arena->generation = arena->generation != UINT32_MAX ? arena->generation + 1 : 1;
+    arena->generation = next_generation(arena->generation);
 
     // Memory that the system will not take now stays committed, and goes at a later reset or trim.
-    acre_status status = give_back_pages(arena, core, core->keep);
+    acre_status status = give_back(arena, core, core->keep);
     if (status != ACRE_OK)
         arena->status = status;
-}
-
-// There is no cache of reservations yet: it holds nothing, whatever its limit.
-void
-acre_arena_cache_limit(size_t bytes)
-{
-    (void)bytes;
-}
-
-void
-acre_arena_cache_trim(void)
-{
 }

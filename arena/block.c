@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "arena/core.h"
+#include "arena/watch.h"
 
 void *
 acre_arena_calloc(acre_arena *arena, size_t count, size_t size, size_t alignment)
@@ -66,14 +67,34 @@ move_block(acre_arena *arena, const void *block, size_t old_size, size_t new_siz
 }
 
 static void *
-grow_in_place(acre_arena *arena, void *block, size_t old_size, size_t new_size)
+grow_in_place(acre_arena *arena, acre_arena_core *core, void *block, size_t old_size,
+              size_t new_size)
 {
-    uintptr_t end = 0;
-    acre_status status = core_make_room(arena, new_size - old_size, 1, &end);
+    acre_status status = core_make_room_at(arena, core, (uintptr_t)block, new_size);
     if (status != ACRE_OK)
         return core_refuse(arena, new_size, status);
-    arena->cursor = end + (new_size - old_size);
+    return core_hand_out(arena, (uintptr_t)block, old_size, new_size);
+}
+
+static void *
+shrink(acre_arena *arena, acre_arena_core *core, void *block, size_t old_size, size_t new_size,
+       int newest)
+{
+    uintptr_t end = (uintptr_t)block + new_size;
+    if (newest) {
+        core_take_back(arena, core, end);
+        return core_hand_out(arena, (uintptr_t)block, new_size, new_size);
+    }
+    if (core->watched)
+        watch_close(end, old_size - new_size);
     return block;
+}
+
+static int
+is_newest(const acre_arena *arena, const acre_arena_core *core, uintptr_t start, size_t size)
+{
+    return start >= core->floor && start <= arena->cursor && size <= arena->cursor - start &&
+           watch_end(core, start, size) == arena->cursor;
 }
 
 // `kept` is the alignment that a block must have to stay, `fresh` that of a new one.
@@ -89,14 +110,11 @@ resize(acre_arena *arena, void *block, size_t old_size, size_t new_size, size_t 
     if ((start & (kept - 1)) != 0)
         return move_block(arena, block, old_size, new_size, fresh);
 
-    int newest =
-        start >= core->floor && start <= arena->cursor && arena->cursor - start == old_size;
-    if (new_size > old_size)
-        return newest ? grow_in_place(arena, block, old_size, new_size)
-                      : move_block(arena, block, old_size, new_size, fresh);
-    if (newest)
-        core_take_back(arena, core, start + new_size);
-    return block;
+    int newest = is_newest(arena, core, start, old_size);
+    if (new_size <= old_size)
+        return shrink(arena, core, block, old_size, new_size, newest);
+    return newest ? grow_in_place(arena, core, block, old_size, new_size)
+                  : move_block(arena, block, old_size, new_size, fresh);
 }
 
 void *

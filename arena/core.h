@@ -4,27 +4,46 @@
 #ifndef ACRE_ARENA_CORE_H_
 #define ACRE_ARENA_CORE_H_
 
+#include <stdatomic.h>
+
 #include "acre/arena.h"
 #include "acre/mmap.h"
 
 #define core_of acre_arena_core_of
 #define core_or_note acre_arena_core_or_note
-#define core_commit acre_arena_core_commit
 #define core_make_room acre_arena_core_make_room
+#define core_make_room_at acre_arena_core_make_room_at
+#define core_hand_out acre_arena_core_hand_out
 #define core_refuse acre_arena_core_refuse
 #define core_take_back acre_arena_core_take_back
 #define core_run_deferred acre_arena_core_run_deferred
+#define grow_commit acre_arena_grow_commit
+#define grow_give_back acre_arena_grow_give_back
+#define grow_publish acre_arena_grow_publish
+#define grow_stop_prefault acre_arena_grow_stop_prefault
 #define space_reserve acre_arena_space_reserve
 #define space_release acre_arena_space_release
+#define space_count_commit acre_arena_space_count_commit
+#define space_shows_names acre_arena_space_shows_names
+#define space_least acre_arena_space_least
+#define space_totals acre_arena_space_totals
+#define cache_take acre_arena_cache_take
+#define cache_put acre_arena_cache_put
+#define cache_count acre_arena_cache_count
 
 enum { CORE_ALIVE = 0x61637265 };
 
 struct acre_arena_core {
-    uint32_t alive;     // CORE_ALIVE; in a child that did not get the arena (DONT_FORK) it reads 0
-    uintptr_t floor;    // cursor of the newest mark: a block that starts below it grows by moving
-    uintptr_t peak;     // highest cursor ever taken back
-    uintptr_t ceiling;  // nothing from here on is handed out: the user's limit or the memory's end
+    uint32_t alive;      // CORE_ALIVE; in a child that did not get the arena (DONT_FORK) it reads 0
+    uint32_t cacheable;  // whether the cache may take the reservation
+    uintptr_t base;      // first byte handed out
+    uintptr_t floor;     // cursor of the newest mark: a block that starts below it grows by moving
+    uintptr_t peak;      // highest cursor ever taken back
+    uintptr_t ceiling;   // nothing from here on is handed out: the user's limit or the memory's end
     uintptr_t committed;  // end of what is committed
+    uintptr_t boundary;   // from here on whole huge pages are committed; UINTPTR_MAX: nowhere
+    size_t huge;          // their size
+    size_t wanted;        // what was asked to be reserved; 0: nothing in particular
     size_t keep;          // bytes from `base` that a reset leaves committed
     acre_exhausted_fn exhausted;
     void *context;
@@ -33,6 +52,14 @@ struct acre_arena_core {
     size_t memory_size;
     uint64_t commits;
     char name[32];
+    uintptr_t dirty;      // in the cache: of the next arena
+    uint32_t generation;  // likewise
+    uint32_t watched;     // whether a checker is told of each block (watch.h)
+
+    // For a thread that prefaults: what was committed and not used when it was last committed.
+    atomic_int prefaulting;  // 0, a process that does, or GROW_STOPPED
+    atomic_uintptr_t unused;
+    atomic_uintptr_t unused_end;
 };
 
 // Up to the next multiple of `alignment`, a power of two; the caller knows that it cannot wrap.
@@ -48,16 +75,36 @@ round_down(uintptr_t value, uintptr_t alignment)
     return value & ~(alignment - 1);
 }
 
+// Where the reservation begins.
+static inline uintptr_t
+core_start(const acre_arena_core *core)
+{
+    return (uintptr_t)core->map.base;
+}
+
+// The end of what can be handed out without a commit.
+static inline uintptr_t
+core_limit(const acre_arena_core *core)
+{
+    return core->committed < core->ceiling ? core->committed : core->ceiling;
+}
+
+// ---- arena.c ------------------------------------------------------------------------------------
+
 // NULL for an all-zero arena, and in a child that did not get it.
 acre_arena_core *core_of(const acre_arena *arena);
 // The same, and the arena's status tells of the child.
 acre_arena_core *core_or_note(acre_arena *arena);
 
-// Commits up to `need`, which lies above `committed` and at most at the ceiling, or further.
-acre_status core_commit(acre_arena_core *core, uintptr_t need);
-
 // Where a block could lie, with all of it committed.  The cursor stays.
 acre_status core_make_room(acre_arena *arena, size_t size, size_t alignment, uintptr_t *block);
+// The same for a block that begins at `start`, which is not below `base`.
+acre_status core_make_room_at(acre_arena *arena, acre_arena_core *core, uintptr_t start,
+                              size_t size);
+
+// Moves the cursor up behind a block of `size` bytes for which there is room, and of which the
+// first `had` were handed out before.
+void *core_hand_out(acre_arena *arena, uintptr_t block, size_t had, size_t size);
 
 // Notes why, tells the user's handler, returns NULL.  Comes last: the handler may not return.
 void *core_refuse(acre_arena *arena, size_t size, acre_status why);
@@ -65,11 +112,47 @@ void *core_refuse(acre_arena *arena, size_t size, acre_status why);
 // Moves the cursor down.
 void core_take_back(acre_arena *arena, acre_arena_core *core, uintptr_t cursor);
 
+// ---- mark.c -------------------------------------------------------------------------------------
+
 // Runs the deferred calls noted at `cursor` or above, newest first.
 void core_run_deferred(acre_arena *arena, uintptr_t cursor);
 
-// A reservation of the size that `opts` (checked) asks for, or the next smaller one to be had.
-acre_status space_reserve(const acre_arena_opts *opts, acre_mmap *out);
-acre_status space_release(acre_mmap *map);
+// ---- grow.c -------------------------------------------------------------------------------------
+
+enum { GROW_STOPPED = -1 };
+
+// Commits up to `need`, which lies above `committed` and at most at the ceiling, or further.
+acre_status grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need);
+// Decommits whole pages beyond both the cursor and `keep` bytes; they are zero when they come again.
+acre_status grow_give_back(acre_arena_core *core, uintptr_t cursor, size_t keep);
+// Tells a thread that prefaults what is committed, of which all from `unused` on is not used.
+void grow_publish(acre_arena_core *core, uintptr_t unused);
+// Waits for the thread that prefaults, and lets none begin until prefaulting is 0 again.
+void grow_stop_prefault(acre_arena_core *core);
+
+// ---- space.c ------------------------------------------------------------------------------------
+
+// Fewest bytes of addresses that an arena of these options (checked) takes; 0: a contradiction.
+size_t space_least(const acre_arena_opts *opts);
+// A reservation of the size that `opts` (checked) asks for, or the next smaller one to be had; and
+// where in it whole huge pages begin (core->boundary, core->huge).
+acre_status space_reserve(const acre_arena_opts *opts, acre_arena_core *core);
+// Gives back core->map, `committed` bytes of which are committed.
+acre_status space_release(acre_mmap *map, size_t committed);
+// Bytes more (less) that are committed.
+void space_count_commit(size_t more, size_t less);
+// Reservations, their bytes of addresses, and what is committed of them.
+void space_totals(size_t *reservations, size_t *reserved, size_t *committed);
+// Whether the system may show the name of a reservation.
+int space_shows_names(void);
+
+// ---- cache.c ------------------------------------------------------------------------------------
+
+// A reservation that was made when `wanted` bytes were asked for, at least `least` of them, or NULL.
+acre_arena_core *cache_take(size_t wanted, size_t least);
+// Whether the cache took it.
+int cache_put(acre_arena_core *core);
+// What it holds.
+void cache_count(size_t *reservations, size_t *committed);
 
 #endif  // ACRE_ARENA_CORE_H_

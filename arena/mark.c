@@ -46,9 +46,8 @@ acre_arena_defer(acre_arena *arena, void (*call)(void *), void *argument)
     node.older = (deferred *)arena->deferred;
     node.call = call;
     node.argument = argument;
-    *(deferred *)place = node;
-    arena->deferred = (void *)place;
-    arena->cursor = place + sizeof(deferred);
+    arena->deferred = core_hand_out(arena, place, 0, sizeof node);
+    *(deferred *)arena->deferred = node;
     return ACRE_OK;
 }
 

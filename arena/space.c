@@ -2,35 +2,46 @@
 //
 // 1. An arena without a size of its own reserves 64 GiB, or 1/64 of the address space where that is
 //    less.
-// 2. What the system refuses is tried again at half the size, down to the least that the user
-//    accepts.
+// 2. What the system refuses is tried again without what the cache holds, then at half the size,
+//    down to the least that the user accepts.
 // 3. All arenas together leave a quarter of the address space to the program: what goes beyond is
 //    refused like the system would refuse it.  A system that is asked until it refuses would leave
 //    the program's own mmap nothing.
 // 4. Once arenas hold half of the address space, one without a size of its own takes 1/64 of what
 //    is left to take, so thousands more can be made.
+// 5. Where there are transparent huge pages, a reservation begins BEFORE_HUGE below a multiple of
+//    their size.  Small arenas stay below it, in base pages, whatever the system's mode: no huge
+//    page fits there.  Above it whole huge pages are committed.  All of the reservation is advised
+//    once, so that what is committed grows as one area.  Huge pages of more than 4 MiB (processors
+//    with larger base pages) are left to the system's mode: one touch would cost too much.
 #include <stdatomic.h>
 
 #include "acre/page.h"
 #include "arena/core.h"
+#include "arena/watch.h"
+#include "mmap/port.h"
 
 static const uint64_t DEFAULT_RESERVE = (uint64_t)64 << 30;
 static const size_t DEFAULT_LEAST = (size_t)16 << 20;
+static const size_t BEFORE_HUGE = (size_t)256 << 10;
+static const size_t LARGEST_HUGE = (size_t)4 << 20;
 
-// Bytes of addresses that arenas hold.
+// Of all reservations: how many, bytes of addresses, bytes committed.
+static atomic_size_t reservations;
 static atomic_size_t held;
+static atomic_size_t committed_total;
 
 static uint64_t
 address_space(void)
 {
-    // Kept, since reading it costs more than the rest of a create, and it never changes.
+    // Kept, since it never changes.
     static atomic_uint known_bits;
     unsigned bits = atomic_load_explicit(&known_bits, memory_order_relaxed);
     if (bits == 0) {
-        acre_system system;
+        uint64_t told = port_address_bits();
         bits = sizeof(void *) > 4 ? 39 : 31;  // the smallest there are
-        if (acre_system_read(&system) == ACRE_OK && system.address_bits > bits)
-            bits = system.address_bits < 63 ? (unsigned)system.address_bits : 63;
+        if (told > bits)
+            bits = told < 63 ? (unsigned)told : 63;
         atomic_store_explicit(&known_bits, bits, memory_order_relaxed);
     }
     return (uint64_t)1 << bits;
@@ -82,6 +93,41 @@ give(size_t size)
     atomic_fetch_sub_explicit(&held, size, memory_order_relaxed);
 }
 
+void
+space_count_commit(size_t more, size_t less)
+{
+    atomic_fetch_add_explicit(&committed_total, more - less, memory_order_relaxed);
+}
+
+void
+space_totals(size_t *count, size_t *reserved, size_t *committed)
+{
+    *count = atomic_load_explicit(&reservations, memory_order_relaxed);
+    *reserved = atomic_load_explicit(&held, memory_order_relaxed);
+    *committed = atomic_load_explicit(&committed_total, memory_order_relaxed);
+}
+
+// ---- names --------------------------------------------------------------------------------------
+
+enum { NAMES_UNKNOWN, NAMES_SHOWN, NAMES_NOT_SHOWN };
+
+static atomic_int names;
+
+int
+space_shows_names(void)
+{
+    return atomic_load_explicit(&names, memory_order_relaxed) != NAMES_NOT_SHOWN;
+}
+
+static void
+learn_of_names(const acre_mmap *map)
+{
+    int seen = (map->flags & ACRE_GOT_NAME) != 0 ? NAMES_SHOWN : NAMES_NOT_SHOWN;
+    atomic_store_explicit(&names, seen, memory_order_relaxed);
+}
+
+// ---- reserve and release ------------------------------------------------------------------------
+
 static uint32_t
 map_flags(uint32_t flags)
 {
@@ -90,7 +136,9 @@ map_flags(uint32_t flags)
         uint32_t map;
     } PAIRS[] = {
         {ACRE_ARENA_NO_HUGE, ACRE_MAP_NO_HUGE},
+        {ACRE_ARENA_HUGE, ACRE_MAP_HUGE},
         {ACRE_ARENA_LAZY, ACRE_MAP_NO_RESERVE},
+        {ACRE_ARENA_LOCKED, ACRE_MAP_LOCKED},
         {ACRE_ARENA_NO_DUMP, ACRE_MAP_NO_DUMP},
         {ACRE_ARENA_WIPE_ON_FORK, ACRE_MAP_WIPE_ON_FORK},
         {ACRE_ARENA_DONT_FORK, ACRE_MAP_DONT_FORK},
@@ -101,59 +149,119 @@ map_flags(uint32_t flags)
     return result;
 }
 
-static acre_status
-reserve_exactly(size_t size, const acre_arena_opts *opts, acre_mmap *out)
+// The size of transparent huge pages for a reservation of `size` bytes; 0: none.
+static size_t
+huge_for(size_t size, uint32_t flags)
 {
+    size_t huge = port_transparent_huge_size();
+    if ((flags & (ACRE_ARENA_NO_HUGE | ACRE_ARENA_HUGE)) != 0 || huge <= BEFORE_HUGE ||
+        huge > LARGEST_HUGE || size < BEFORE_HUGE + huge)
+        return 0;
+    return acre_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES) ? huge : 0;
+}
+
+// The reservation is `huge` bytes larger than it was asked for, and aligned: what is too much at
+// its beginning goes.
+static void
+cut_beginning(acre_arena_core *core, size_t huge)
+{
+    acre_mmap rest;
+    acre_mmap *map = &core->map;
+    core->huge = huge;
+    core->boundary = core_start(core) + huge;
+    if (acre_mmap_split(map, huge - BEFORE_HUGE, &rest) != ACRE_OK)
+        return;
+    if (acre_mmap_unmap(map) == ACRE_OK) {
+        give(huge - BEFORE_HUGE);
+        *map = rest;
+        return;
+    }
+    // No area was left for it.  Larger than it need be, it serves as well.
+    if (acre_mmap_merge(map, &rest) != ACRE_OK)
+        *map = rest;  // never: they are parts of one map
+}
+
+static acre_status
+reserve_exactly(size_t size, const acre_arena_opts *opts, acre_arena_core *core)
+{
+    size_t huge = huge_for(size, opts->flags);
     acre_mmap_opts map_opts = {0};
-    map_opts.flags = map_flags(opts->flags);
+    map_opts.flags = map_flags(opts->flags) | (huge != 0 ? ACRE_MAP_HUGE_TRANSPARENT : 0);
     map_opts.name = opts->name;
     map_opts.node_plus_one = opts->node_plus_one;
 
-    if (!take(size))
+    size_t extra = huge != 0 ? huge - BEFORE_HUGE : 0;
+    size_t room = size + extra;
+    if (size > SIZE_MAX - extra || !take(room))
         return -ENOMEM;
-    acre_status status = acre_mmap_reserve(size, ACRE_READ_WRITE, &map_opts, out);
-    if (status != ACRE_OK)
-        give(size);
-    return status;
+    acre_status status = acre_mmap_reserve(room, ACRE_READ_WRITE, &map_opts, &core->map);
+    if (status != ACRE_OK) {
+        give(room);
+        return status;
+    }
+    if (opts->name != NULL)
+        learn_of_names(&core->map);
+    core->boundary = UINTPTR_MAX;
+    if (huge != 0)
+        cut_beginning(core, huge);
+    atomic_fetch_add_explicit(&reservations, 1, memory_order_relaxed);
+    return ACRE_OK;
 }
 
 // Rounded up to pages; down where that would wrap (and is refused anyway).
 static size_t
-whole_pages(size_t size)
+whole_pages(size_t size, uint32_t flags)
 {
     size_t page = acre_page_size();
+    size_t huge = (flags & ACRE_ARENA_HUGE) != 0 ? port_default_huge_size() : 0;
+    if (huge > page)
+        page = huge;
     return size > SIZE_MAX - (page - 1) ? round_down(SIZE_MAX, page) : round_up(size, page);
 }
 
-acre_status
-space_reserve(const acre_arena_opts *opts, acre_mmap *out)
+size_t
+space_least(const acre_arena_opts *opts)
 {
     size_t wanted = opts->reserve != 0 ? opts->reserve : default_reserve();
-    size_t least = opts->reserve_least;
-    if (least == 0)
-        least = wanted < DEFAULT_LEAST ? wanted : DEFAULT_LEAST;
-    if (least > wanted)
-        return ACRE_BAD_OPTION;
-    if ((opts->flags & (ACRE_ARENA_HUGE | ACRE_ARENA_LOCKED)) != 0)
-        return -ENOTSUP;
+    if (opts->reserve_least == 0)
+        return wanted < DEFAULT_LEAST ? wanted : DEFAULT_LEAST;
+    return opts->reserve_least <= wanted ? opts->reserve_least : 0;
+}
 
-    size_t size = whole_pages(opts->reserve != 0 ? wanted : modest(wanted, least));
-    least = whole_pages(least);
+acre_status
+space_reserve(const acre_arena_opts *opts, acre_arena_core *core)
+{
+    size_t least = space_least(opts);
+    size_t wanted = opts->reserve != 0 ? opts->reserve : modest(default_reserve(), least);
+    size_t size = whole_pages(wanted, opts->flags);
+    least = whole_pages(least, opts->flags);
+    int emptied = 0;
     for (;;) {
-        acre_status status = reserve_exactly(size, opts, out);
+        acre_status status = reserve_exactly(size, opts, core);
         // What is refused for another reason is refused at any size.
-        if ((status != -ENOMEM && status != -EAGAIN) || size == least)
+        if (status != -ENOMEM && status != -EAGAIN)
             return status;
-        size = size / 2 > least ? whole_pages(size / 2) : least;
+        if (!emptied)
+            acre_arena_cache_trim();
+        else if (size == least)
+            return status;
+        else
+            size = size / 2 > least ? whole_pages(size / 2, opts->flags) : least;
+        emptied = 1;
     }
 }
 
 acre_status
-space_release(acre_mmap *map)
+space_release(acre_mmap *map, size_t committed)
 {
     size_t size = map->size;
+    if (watch_is_on() && size != 0)
+        watch_forget((uintptr_t)map->base, committed);
     acre_status status = acre_mmap_unmap(map);
-    if (status == ACRE_OK)
-        give(size);
-    return status;
+    if (status != ACRE_OK || size == 0)
+        return status;
+    give(size);
+    space_count_commit(0, committed);
+    atomic_fetch_sub_explicit(&reservations, 1, memory_order_relaxed);
+    return ACRE_OK;
 }

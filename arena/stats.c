@@ -62,3 +62,15 @@ acre_arena_stats_read(const acre_arena *arena, acre_arena_stats *out)
     }
     *out = stats;
 }
+
+void
+acre_arena_totals_read(acre_arena_totals *out)
+{
+    acre_arena_totals totals = {0};
+    size_t reservations = 0;
+    space_totals(&reservations, &totals.reserved, &totals.committed);
+    cache_count(&totals.cached, &totals.cached_committed);
+    // Read one after the other, while others create and destroy.
+    totals.arenas = reservations > totals.cached ? reservations - totals.cached : 0;
+    *out = totals;
+}

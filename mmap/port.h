@@ -42,6 +42,7 @@
 #define port_pretend_without acre_port_pretend_without
 #define port_pretend_nothing acre_port_pretend_nothing
 #define port_system_read acre_port_system_read
+#define port_address_bits acre_port_address_bits
 #define port_map acre_port_map
 #define port_unmap acre_port_unmap
 #define port_commit acre_port_commit
@@ -116,6 +117,8 @@ size_t port_transparent_huge_size(void);
 int port_can(acre_capability what);
 /// `*out` is all-zero before; what a system does not tell stays 0.
 acre_status port_system_read(acre_system *out);
+/// Usable bits of a user's address; 0 where the system does not tell.  No file is read.
+uint64_t port_address_bits(void);
 
 /// For tests: port_can(what) is 0 from here on, and the port goes the way that it goes where this
 /// is missing.

@@ -169,8 +169,8 @@ lock_limit(void)
     return user != 0 && user < own ? user : own;
 }
 
-static uint64_t
-address_bits(void)
+uint64_t
+port_address_bits(void)
 {
     task_vm_info_data_t info = {0};
     mach_msg_type_number_t count = TASK_VM_INFO_COUNT;
@@ -187,7 +187,7 @@ port_system_read(acre_system *out)
 {
     out->physical_memory = read_number("hw.memsize");
     out->lock_limit = lock_limit();
-    out->address_bits = address_bits();
+    out->address_bits = port_address_bits();
     return out->physical_memory != 0 ? ACRE_OK : -ENOENT;
 }
 

@@ -187,8 +187,8 @@ lock_limit(void)
 }
 
 // The first stack ends at the top of the addresses, but for a few pages of the system's.
-static uint64_t
-address_bits(void)
+uint64_t
+port_address_bits(void)
 {
     uint64_t bits = 0;
     for (uint64_t top = freebsd_read_number("kern.usrstack"); top != 0; top >>= 1)
@@ -205,7 +205,7 @@ port_system_read(acre_system *out)
     if (freebsd_read_number("vm.overcommit") & 1)
         out->commit_limit = freebsd_read_number("vm.swap_total");
     out->lock_limit = lock_limit();
-    out->address_bits = address_bits();
+    out->address_bits = port_address_bits();
     out->transparent_huge_size = port_transparent_huge_size();
     out->transparent_huge_mode = out->transparent_huge_size != 0 ? 2 : 0;
     return out->physical_memory != 0 ? ACRE_OK : -ENOENT;

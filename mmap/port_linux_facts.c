@@ -557,8 +557,8 @@ lock_limit(void)
 }
 
 // The kernel puts these bytes at the very top of the user's addresses.
-static uint64_t
-address_bits(void)
+uint64_t
+port_address_bits(void)
 {
     uintptr_t top = (uintptr_t)getauxval(AT_RANDOM);
     uint64_t bits = 0;
@@ -584,7 +584,7 @@ port_system_read(acre_system *out)
     out->commit_limit = out->overcommit_mode == 2 ? commit_limit : 0;
     out->area_limit = linux_read_number("/proc/sys/vm/max_map_count");
     out->memory_limit = memory_limit();
-    out->address_bits = address_bits();
+    out->address_bits = port_address_bits();
 
     out->lock_limit = lock_limit();
 

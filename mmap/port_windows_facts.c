@@ -259,6 +259,17 @@ memory_limit(void)
     return limit;
 }
 
+uint64_t
+port_address_bits(void)
+{
+    SYSTEM_INFO system;
+    GetSystemInfo(&system);
+    uint64_t bits = 0;
+    for (uintptr_t top = (uintptr_t)system.lpMaximumApplicationAddress; top != 0; top >>= 1)
+        bits++;
+    return bits;
+}
+
 acre_status
 port_system_read(acre_system *out)
 {
@@ -275,11 +286,7 @@ port_system_read(acre_system *out)
     }
     out->memory_limit = memory_limit();
     SetLastError(saved);
-
-    SYSTEM_INFO system;
-    GetSystemInfo(&system);
-    for (uintptr_t top = (uintptr_t)system.lpMaximumApplicationAddress; top != 0; top >>= 1)
-        out->address_bits++;
+    out->address_bits = port_address_bits();
     return ACRE_OK;
 }
 

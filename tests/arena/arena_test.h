@@ -43,6 +43,12 @@ inline acre_arena_opts with_flags(uint32_t flags)
     return opts;
 }
 
+// Nothing of another arena.
+inline acre_arena_opts fresh()
+{
+    return with_flags(ACRE_ARENA_NO_CACHE);
+}
+
 // An arena for the length of a scope.
 struct Arena : acre_arena {
     explicit Arena(const acre_arena_opts &opts = options()) : acre_arena()
@@ -127,6 +133,20 @@ const bool SANITIZED = false;
 const bool SANITIZED = false;
 #endif
 
+// Whether blocks lie one after the other: under AddressSanitizer and Valgrind they lie apart.
+inline bool packs()
+{
+    static const bool packed = [] {
+        acre_arena arena = {};
+        acre_arena_opts opts = fresh();
+        if (acre_arena_create(&opts, &arena) != ACRE_OK)
+            return false;
+        bool one_byte = bytes(&arena, 1) != nullptr && arena.cursor - arena.base == 1;
+        return acre_arena_destroy(&arena) == ACRE_OK && one_byte;
+    }();
+    return packed;
+}
+
 // Areas of this process; 0 under a sanitizer, whose own come and go.
 inline size_t areas_now()
 {
@@ -134,5 +154,10 @@ inline size_t areas_now()
 }
 
 }  // namespace acre_test
+
+/// For what counts bytes, or looks at memory that was not handed out.
+#define SKIP_WHERE_APART(cases)                    \
+    [[maybe_unused]] const int skips_where_apart = \
+        acre_test::skip_without(acre_test::packs, "a checker keeps blocks apart", cases)
 
 #endif  // ACRE_TESTS_ARENA_ARENA_TEST_H_

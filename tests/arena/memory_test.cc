@@ -124,11 +124,3 @@ TEST(Memory, ensure_commits_ahead)
     EXPECT_EQ(commits, stats_of(&arena).commits);
     EXPECT_EQ(committed, stats_of(&arena).committed);
 }
-
-TEST(Memory, prefault_is_not_built_yet)
-{
-    Arena arena;
-    acre_arena before = arena;
-    EXPECT_EQ(-ENOTSUP, acre_arena_prefault(&arena, MIB));
-    EXPECT_TRUE(unchanged(before, arena));
-}

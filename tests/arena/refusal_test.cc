@@ -107,6 +107,7 @@ TEST_F(Refusal, what_was_refused_is_not_counted_as_taken)
         Arena arena(opts);
         reserved = stats_of(&arena).reserved;
     }
+    acre_arena_cache_trim();
     with_addresses(8 * MIB, [=] {
         acre_arena arena = {};
         for (int i = 0; i < 1000; i++)

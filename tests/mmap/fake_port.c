@@ -341,6 +341,11 @@ void *port_thread_get(port_thread_word which)
     return NULL;
 }
 
+uint64_t port_address_bits(void)
+{
+    return 47;
+}
+
 acre_status port_area_at(uintptr_t address, acre_area *out)
 {
     (void)address;

@@ -192,6 +192,7 @@ TEST(Port, reads_the_system)
     EXPECT_GE(system.physical_memory, 16u << 20);
     EXPECT_GE(system.address_bits, 30u);
     EXPECT_LE(system.address_bits, 64u);
+    EXPECT_EQ(port_address_bits(), system.address_bits);
     EXPECT_EQ(port_transparent_huge_size(), system.transparent_huge_size);
 }
 
@@ -869,6 +870,9 @@ TEST(Port, tells_this_process)
 {
     EXPECT_NE(0, port_process_id());
     EXPECT_EQ(port_process_id(), port_process_id());
+    errno = 77;
+    port_yield();
+    EXPECT_EQ(77, errno);
 }
 
 int ended_words[4];

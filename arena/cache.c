@@ -1,0 +1,190 @@
+// The cache: reservations that arenas left, for the next ones.
+//
+// 1. A slot holds one reservation, is empty, or is somebody's for the moment (BUSY).  Who wants to
+//    put something exchanges an empty slot's content for BUSY and stores the reservation; who wants
+//    to take exchanges a reservation for BUSY.  Nobody waits for anybody: what is busy is passed by.
+//    A put and a take cost one exchange each.  What a slot holds is read by its owner only, since
+//    another thread may unmap it at any time.
+// 2. Each slot has a budget, which counts against the limit: bytes committed in what it holds, or
+//    held before.  An empty slot keeps its budget, so that a program that creates and destroys
+//    alike pays for no further exchange; when the limit is reached, budgets of empty slots are
+//    taken back first.  The sum of the budgets, `budgets`, is thus never less than what is held.
+// 3. A thread begins to look where its stack lies, so that threads seldom meet in a slot.
+// 4. Slots that were busy at a fork stay so in the child, which then has fewer.
+#include <stdatomic.h>
+
+#include "arena/core.h"
+
+enum { SLOTS = 16 };
+
+// On a cache line of its own.
+typedef struct slot {
+    _Alignas(64) _Atomic(acre_arena_core *) content;
+    atomic_size_t budget;  // written by the owner
+} slot;
+
+static slot slots[SLOTS];
+static atomic_size_t budgets;
+static atomic_size_t limit = (size_t)64 << 20;
+
+// No arena's.
+#define BUSY ((acre_arena_core *)(void *)slots)
+
+static size_t
+first_slot(void)
+{
+    // Stacks of threads lie at least 16 KiB apart, mostly some power of two.
+    char here;
+    uintptr_t at = (uintptr_t)&here >> 14;
+    return (at ^ at >> 4 ^ at >> 9) % SLOTS;
+}
+
+// Makes the slot the caller's if it is empty (`occupied` 0) or if it is not.
+static acre_arena_core *
+own(slot *which, int occupied)
+{
+    acre_arena_core *found = atomic_load_explicit(&which->content, memory_order_relaxed);
+    if (found == BUSY || (found != NULL) != occupied ||
+        !atomic_compare_exchange_strong_explicit(&which->content, &found, BUSY,
+                                                 memory_order_acquire, memory_order_relaxed))
+        return BUSY;
+    return found;
+}
+
+static void
+disown(slot *which, acre_arena_core *content)
+{
+    atomic_store_explicit(&which->content, content, memory_order_release);
+}
+
+static void
+take_budget_back(slot *which)
+{
+    size_t budget = atomic_load_explicit(&which->budget, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&budgets, budget, memory_order_relaxed);
+    atomic_store_explicit(&which->budget, 0, memory_order_relaxed);
+}
+
+static void
+take_budgets_of_empty_slots_back(void)
+{
+    for (size_t i = 0; i < SLOTS; i++) {
+        if (own(&slots[i], 0) == BUSY)
+            continue;
+        take_budget_back(&slots[i]);
+        disown(&slots[i], NULL);
+    }
+}
+
+static int
+add_to_budget(slot *which, size_t budget, size_t more)
+{
+    size_t most = atomic_load_explicit(&limit, memory_order_relaxed);
+    size_t sum = atomic_fetch_add_explicit(&budgets, more, memory_order_relaxed) + more;
+    if (sum > most || sum < more) {
+        atomic_fetch_sub_explicit(&budgets, more, memory_order_relaxed);
+        return 0;
+    }
+    atomic_store_explicit(&which->budget, budget + more, memory_order_relaxed);
+    return 1;
+}
+
+// Makes the budget of the caller's slot `size`, if the limit permits that.
+static int
+set_budget(slot *which, size_t size)
+{
+    size_t budget = atomic_load_explicit(&which->budget, memory_order_relaxed);
+    if (size == budget)
+        return 1;
+    if (size < budget) {
+        atomic_fetch_sub_explicit(&budgets, budget - size, memory_order_relaxed);
+        atomic_store_explicit(&which->budget, size, memory_order_relaxed);
+        return 1;
+    }
+    if (add_to_budget(which, budget, size - budget))
+        return 1;
+    take_budgets_of_empty_slots_back();
+    return add_to_budget(which, budget, size - budget);
+}
+
+int
+cache_put(acre_arena_core *core)
+{
+    size_t size = core->committed - core_start(core);
+    size_t first = first_slot();
+    for (size_t i = 0; i < SLOTS; i++) {
+        slot *which = &slots[(first + i) % SLOTS];
+        if (own(which, 0) == BUSY)
+            continue;
+        int taken = set_budget(which, size);
+        // The limit may have been lowered since the slot got its budget.
+        taken = taken && atomic_load_explicit(&budgets, memory_order_relaxed) <=
+                             atomic_load_explicit(&limit, memory_order_relaxed);
+        disown(which, taken ? core : NULL);
+        return taken;
+    }
+    return 0;
+}
+
+acre_arena_core *
+cache_take(size_t wanted, size_t least)
+{
+    size_t first = first_slot();
+    for (size_t i = 0; i < SLOTS; i++) {
+        slot *which = &slots[(first + i) % SLOTS];
+        acre_arena_core *core = own(which, 1);
+        if (core == BUSY)
+            continue;
+        int fits = core->wanted == wanted && core->map.size >= least;
+        disown(which, fits ? NULL : core);
+        if (fits)
+            return core;
+    }
+    return NULL;
+}
+
+// One that the system does not take now stays.
+static void
+empty_slot(slot *which)
+{
+    acre_arena_core *core = own(which, 1);
+    if (core == BUSY)
+        return;
+    acre_mmap map = core->map;
+    int released = space_release(&map, core->committed - core_start(core)) == ACRE_OK;
+    if (released)
+        take_budget_back(which);
+    disown(which, released ? NULL : core);
+}
+
+void
+acre_arena_cache_trim(void)
+{
+    for (size_t i = 0; i < SLOTS; i++)
+        empty_slot(&slots[i]);
+    take_budgets_of_empty_slots_back();
+}
+
+void
+acre_arena_cache_limit(size_t bytes)
+{
+    atomic_store_explicit(&limit, bytes, memory_order_relaxed);
+    take_budgets_of_empty_slots_back();
+    for (size_t i = 0; i < SLOTS && atomic_load_explicit(&budgets, memory_order_relaxed) > bytes;
+         i++)
+        empty_slot(&slots[i]);
+}
+
+void
+cache_count(size_t *reservations, size_t *committed)
+{
+    *reservations = 0;
+    *committed = 0;
+    for (size_t i = 0; i < SLOTS; i++) {
+        acre_arena_core *core = atomic_load_explicit(&slots[i].content, memory_order_relaxed);
+        if (core == NULL || core == BUSY)
+            continue;
+        ++*reservations;
+        *committed += atomic_load_explicit(&slots[i].budget, memory_order_relaxed);
+    }
+}

@@ -1,0 +1,159 @@
+// Growth: how much is committed when, what goes back, and who may touch it beforehand.
+//
+// 1. Growth commits as much as there is already, but at least 64 KiB and at most 8 MiB, so that
+//    commits are few (their number is logarithmic, then one per 8 MiB) and small arenas stay small.
+//    When the system refuses such a step, just the pages needed are asked for.  A commit that fails
+//    changes nothing: the next request may fit, or may succeed.
+// 2. From core->boundary on (space.c) steps end at multiples of the huge page's size: where the
+//    accessible range ended inside one, none would form, and the part would be paid for in base
+//    pages (5 times as dear a byte).  Back go whole ones, too, for the same reason.
+// 3. Another thread may populate what was committed and is not used yet.  It reads what a commit
+//    has published and nothing else: the range before its end, which is released last.  Whoever
+//    takes pages away stops it first.  A thread that did not come along into the child of a fork is
+//    known by the process that it noted.
+#include "acre/page.h"
+#include "arena/core.h"
+#include "arena/watch.h"
+#include "mmap/port.h"
+
+static const size_t FIRST_STEP = (size_t)64 << 10;
+static const size_t LAST_STEP = (size_t)8 << 20;
+
+static size_t
+next_step(const acre_arena_core *core)
+{
+    size_t step = core->committed - core_start(core);
+    if (step > LAST_STEP)
+        step = LAST_STEP;
+    return round_up(step > FIRST_STEP ? step : FIRST_STEP, core->map.page_size);
+}
+
+// From `end` to the end of the huge page that it lies in; 0 below the boundary.
+static size_t
+rest_of_huge_page(const acre_arena_core *core, uintptr_t end)
+{
+    return end > core->boundary ? (0 - end) & (core->huge - 1) : 0;
+}
+
+// How many bytes to commit when `least` are needed and `most` may be.
+static size_t
+bytes_to_commit(const acre_arena_core *core, size_t least, size_t most)
+{
+    size_t step = next_step(core);
+    if (step < least)
+        step = least;
+    if (step >= most)
+        return most;
+    size_t below = core->committed < core->boundary ? core->boundary - core->committed : 0;
+    if (least <= below && step > below)
+        return below;
+    step += rest_of_huge_page(core, core->committed + step);
+    return step < most ? step : most;
+}
+
+void
+grow_publish(acre_arena_core *core, uintptr_t unused)
+{
+    atomic_store_explicit(&core->unused, unused, memory_order_relaxed);
+    atomic_store_explicit(&core->unused_end, core_limit(core), memory_order_release);
+}
+
+acre_status
+grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need)
+{
+    // The ceiling lies inside the reservation, which is whole pages: no rounding here leaves it.
+    size_t page = core->map.page_size;
+    size_t least = round_up(need, page) - core->committed;
+    size_t most = round_up(core->ceiling, page) - core->committed;
+    size_t step = bytes_to_commit(core, least, most);
+    size_t offset = core->committed - core_start(core);
+    acre_status status = acre_mmap_commit(&core->map, offset, step);
+    if (status != ACRE_OK && step > least) {
+        step = least;
+        status = acre_mmap_commit(&core->map, offset, step);
+    }
+    if (status != ACRE_OK)
+        return status;
+    core->committed += step;
+    core->commits++;
+    space_count_commit(step, 0);
+    grow_publish(core, cursor);
+    return ACRE_OK;
+}
+
+acre_status
+grow_give_back(acre_arena_core *core, uintptr_t cursor, size_t keep)
+{
+    if (core->memory != 0 || keep >= core->committed - core->base)
+        return ACRE_OK;
+    uintptr_t wanted = core->base + keep;
+    uintptr_t end = round_up(wanted > cursor ? wanted : cursor, core->map.page_size);
+    if (end >= core->committed)
+        return ACRE_OK;
+    size_t surplus = core->committed - end;
+    size_t rest = rest_of_huge_page(core, end);
+    if (rest >= surplus)
+        return ACRE_OK;
+    end += rest;
+    surplus -= rest;
+
+    grow_stop_prefault(core);
+    acre_status status = acre_mmap_decommit(&core->map, end - core_start(core), surplus);
+    if (status == ACRE_OK) {
+        if (core->watched)
+            watch_forget(end, surplus);
+        core->committed = end;
+        space_count_commit(0, surplus);
+        grow_publish(core, cursor);
+    }
+    atomic_store_explicit(&core->prefaulting, 0, memory_order_release);
+    return status;
+}
+
+// ---- prefault -----------------------------------------------------------------------------------
+
+void
+grow_stop_prefault(acre_arena_core *core)
+{
+    int process = 0;
+    while (!atomic_compare_exchange_weak_explicit(&core->prefaulting, &process, GROW_STOPPED,
+                                                  memory_order_acquire, memory_order_relaxed)) {
+        if (process != port_process_id())
+            continue;  // of the parent: not here, and what it noted is replaced
+        process = 0;
+        port_yield();
+    }
+}
+
+static acre_status
+populate(uintptr_t start, uintptr_t end)
+{
+    size_t page = acre_page_size();
+    start = round_down(start, page);
+    acre_mmap map;
+    acre_status status =
+        acre_mmap_adopt((void *)start, round_up(end, page) - start, 0, ACRE_READ_WRITE, 0, &map);
+    return status == ACRE_OK ? acre_mmap_populate(&map, 0, map.size) : status;
+}
+
+acre_status
+acre_arena_prefault(const acre_arena *arena, size_t bytes)
+{
+    acre_arena_core *core = core_of(arena);
+    if (core == NULL)
+        return ACRE_BAD_STATE;
+    int process = port_process_id();
+    int found = 0;
+    while (!atomic_compare_exchange_weak_explicit(&core->prefaulting, &found, process,
+                                                  memory_order_acquire, memory_order_relaxed)) {
+        if (found == process || found == GROW_STOPPED)
+            return ACRE_BUSY;
+    }
+    uintptr_t end = atomic_load_explicit(&core->unused_end, memory_order_acquire);
+    uintptr_t start = atomic_load_explicit(&core->unused, memory_order_relaxed);
+    acre_status status = ACRE_OK;
+    if (start < end && bytes != 0)
+        status = populate(start, end - start > bytes ? start + bytes : end);
+    atomic_store_explicit(&core->prefaulting, 0, memory_order_release);
+    return status;
+}
