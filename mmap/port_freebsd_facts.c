@@ -46,18 +46,6 @@ port_page_sizes(size_t *sizes, size_t capacity)
 
 // ---- capabilities -------------------------------------------------------------------------------
 
-static int
-always(void)
-{
-    return 1;
-}
-
-static int
-never(void)
-{
-    return 0;
-}
-
 // What `act` answers to a page that can be written: 1 for success, 0, or -1.
 static int
 try_on_page(acre_status (*act)(void *page, size_t size))
@@ -151,25 +139,25 @@ probe_seal_images(void)
 }
 
 // One for each; none is missing.
-const posix_probe posix_probes[ACRE_CAPABILITY_COUNT] = {
+const probe probes[ACRE_CAPABILITY_COUNT] = {
     [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_exclude_from_dumps,
     [ACRE_CAN_LOCK] = probe_lock,
-    [ACRE_CAN_LOCK_ON_FAULT] = never,
-    [ACRE_CAN_GUARD_WITH_MARKERS] = never,
-    [ACRE_CAN_HUGE_PAGES] = never,
+    [ACRE_CAN_LOCK_ON_FAULT] = probe_never,
+    [ACRE_CAN_GUARD_WITH_MARKERS] = probe_never,
+    [ACRE_CAN_HUGE_PAGES] = probe_never,
     [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = probe_transparent_huge_pages,
-    [ACRE_CAN_FIX_ADDRESS] = always,
-    [ACRE_CAN_REPLACE] = always,
-    [ACRE_CAN_SEAL] = never,
+    [ACRE_CAN_FIX_ADDRESS] = probe_always,
+    [ACRE_CAN_REPLACE] = probe_always,
+    [ACRE_CAN_SEAL] = probe_never,
     [ACRE_CAN_SEAL_IMAGES] = probe_seal_images,
     [ACRE_CAN_WIPE_ON_FORK] = probe_wipe_on_fork,
-    [ACRE_CAN_MOVE] = never,
+    [ACRE_CAN_MOVE] = probe_never,
     [ACRE_CAN_TWIN] = probe_twin,
     [ACRE_CAN_JIT] = probe_jit,
-    [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = never,
-    [ACRE_CAN_COUNT_RESIDENT_EXACTLY] = never,
-    [ACRE_CAN_NAME] = never,
-    [ACRE_CAN_PLACE_ON_NODES] = never,
+    [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = probe_never,
+    [ACRE_CAN_COUNT_RESIDENT_EXACTLY] = probe_never,
+    [ACRE_CAN_NAME] = probe_never,
+    [ACRE_CAN_PLACE_ON_NODES] = probe_never,
 };
 
 // ---- limits -------------------------------------------------------------------------------------

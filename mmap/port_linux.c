@@ -45,9 +45,9 @@ demand(void *base, size_t size, uint32_t flags)
         {ACRE_MAP_NO_HUGE, MADV_NOHUGEPAGE},
     };
     // A system that takes any advice for granted keeps none of it.
-    int can = flags & ACRE_MAP_WIPE_ON_FORK ? posix_can(ACRE_CAN_WIPE_ON_FORK) : 1;
+    int can = flags & ACRE_MAP_WIPE_ON_FORK ? probe_can(ACRE_CAN_WIPE_ON_FORK) : 1;
     if (can == 1 && flags & (ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK))
-        can = posix_can(ACRE_CAN_EXCLUDE_FROM_DUMPS);
+        can = probe_can(ACRE_CAN_EXCLUDE_FROM_DUMPS);
     if (can != 1)
         return can == 0 ? -ENOTSUP : -ENOMEM;
 

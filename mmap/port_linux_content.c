@@ -249,7 +249,7 @@ port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
         [ACRE_ADVISE_KEEP_ON_FORK] = MADV_KEEPONFORK,
     };
     (void)map;
-    int can = advice >= ACRE_ADVISE_NO_DUMP ? posix_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) : 1;
+    int can = advice >= ACRE_ADVISE_NO_DUMP ? probe_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) : 1;
     if (can != 1)
         return can == 0 ? -ENOTSUP : -ENOMEM;
     return linux_explain_advice(sys_madvise(start, length, table[advice]));

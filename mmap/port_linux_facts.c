@@ -199,12 +199,6 @@ scratch_page(int protection)
     return status == ACRE_OK ? page : NULL;
 }
 
-static int
-always(void)
-{
-    return 1;
-}
-
 int
 linux_heeds_advice(void)
 {
@@ -431,21 +425,21 @@ probe_nodes(void)
 }
 
 // One for each; none is missing.
-const posix_probe posix_probes[ACRE_CAPABILITY_COUNT] = {
+const probe probes[ACRE_CAPABILITY_COUNT] = {
     [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_exclude_from_dumps,
     [ACRE_CAN_LOCK] = probe_lock,
     [ACRE_CAN_LOCK_ON_FAULT] = probe_lock_on_fault,
     [ACRE_CAN_HUGE_PAGES] = probe_huge_pages,
     [ACRE_CAN_SEAL] = probe_seal,
     [ACRE_CAN_SEAL_IMAGES] = probe_seal_images,
-    [ACRE_CAN_MOVE] = always,
+    [ACRE_CAN_MOVE] = probe_always,
     [ACRE_CAN_TWIN] = probe_twin,
     [ACRE_CAN_NAME] = probe_name,
     [ACRE_CAN_PLACE_ON_NODES] = probe_nodes,
     [ACRE_CAN_GUARD_WITH_MARKERS] = probe_guard_markers,
     [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = probe_transparent_huge_pages,
-    [ACRE_CAN_FIX_ADDRESS] = always,
-    [ACRE_CAN_REPLACE] = always,
+    [ACRE_CAN_FIX_ADDRESS] = probe_always,
+    [ACRE_CAN_REPLACE] = probe_always,
     [ACRE_CAN_WIPE_ON_FORK] = probe_wipe_on_fork,
     [ACRE_CAN_JIT] = probe_jit,
     [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = probe_query,

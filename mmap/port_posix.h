@@ -10,9 +10,7 @@
 #define _FILE_OFFSET_BITS 64
 
 // In the symbol table these carry the library's prefix, as the port's functions do.
-#define posix_can acre_posix_can
 #define posix_consider acre_posix_consider
-#define posix_probes acre_posix_probes
 #define posix_room_within acre_posix_room_within
 
 #include <errno.h>
@@ -23,6 +21,7 @@
 #include <unistd.h>
 
 #include "mmap/port.h"
+#include "mmap/port_probe.h"
 
 // ---- system calls -------------------------------------------------------------------------------
 
@@ -124,15 +123,6 @@ posix_is_committable(uint32_t flags)
     return posix_is_anonymous(flags) &&
            (flags & (ACRE_IS_ADOPTED | ACRE_IS_RESERVATION)) != ACRE_IS_ADOPTED;
 }
-
-// ---- capabilities -------------------------------------------------------------------------------
-
-// One for each capability, from the system's port; answers 1, 0, or -1: not to be found out now.
-typedef int (*posix_probe)(void);
-extern const posix_probe posix_probes[ACRE_CAPABILITY_COUNT];
-
-// As port_can; -1 when it cannot be found out now.
-int posix_can(acre_capability what);
 
 // ---- room near an address -----------------------------------------------------------------------
 

@@ -44,6 +44,7 @@
 #include <psapi.h>
 
 #include "mmap/port.h"
+#include "mmap/port_probe.h"
 
 // Newer than the headers that acre is built with may be.
 enum {

@@ -72,21 +72,6 @@ port_page_sizes(size_t *sizes, size_t capacity)
 
 // ---- capabilities -------------------------------------------------------------------------------
 
-// A probe answers 1, 0, or -1: not to be found out now.
-typedef int (*probe)(void);
-
-static int
-always(void)
-{
-    return 1;
-}
-
-static int
-never(void)
-{
-    return 0;
-}
-
 static int
 of_status(acre_status status)
 {
@@ -187,59 +172,26 @@ probe_count_resident(void)
 }
 
 // One for each; none is missing.
-static const probe probes[ACRE_CAPABILITY_COUNT] = {
+const probe probes[ACRE_CAPABILITY_COUNT] = {
     [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_exclude_from_dumps,
     [ACRE_CAN_LOCK] = probe_lock,
-    [ACRE_CAN_LOCK_ON_FAULT] = never,
-    [ACRE_CAN_GUARD_WITH_MARKERS] = never,
+    [ACRE_CAN_LOCK_ON_FAULT] = probe_never,
+    [ACRE_CAN_GUARD_WITH_MARKERS] = probe_never,
     [ACRE_CAN_HUGE_PAGES] = probe_huge_pages,
-    [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = never,
-    [ACRE_CAN_FIX_ADDRESS] = always,
+    [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = probe_never,
+    [ACRE_CAN_FIX_ADDRESS] = probe_always,
     [ACRE_CAN_REPLACE] = probe_replace,
-    [ACRE_CAN_SEAL] = never,
-    [ACRE_CAN_SEAL_IMAGES] = never,
-    [ACRE_CAN_WIPE_ON_FORK] = always,  // there is no fork
-    [ACRE_CAN_MOVE] = never,
+    [ACRE_CAN_SEAL] = probe_never,
+    [ACRE_CAN_SEAL_IMAGES] = probe_never,
+    [ACRE_CAN_WIPE_ON_FORK] = probe_always,  // there is no fork
+    [ACRE_CAN_MOVE] = probe_never,
     [ACRE_CAN_TWIN] = probe_twin,
     [ACRE_CAN_JIT] = probe_jit,
-    [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = always,
+    [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = probe_always,
     [ACRE_CAN_COUNT_RESIDENT_EXACTLY] = probe_count_resident,
-    [ACRE_CAN_NAME] = never,
-    [ACRE_CAN_PLACE_ON_NODES] = never,
+    [ACRE_CAN_NAME] = probe_never,
+    [ACRE_CAN_PLACE_ON_NODES] = probe_never,
 };
-
-static _Atomic uint32_t known_capabilities;
-static _Atomic uint32_t present_capabilities;
-static _Atomic uint32_t pretended_missing;
-
-int
-port_can(acre_capability what)
-{
-    uint32_t bit = (uint32_t)1 << what;
-    if (atomic_load_explicit(&pretended_missing, memory_order_relaxed) & bit)
-        return 0;
-    if ((atomic_load_explicit(&known_capabilities, memory_order_acquire) & bit) == 0) {
-        int found = probes[what]();
-        if (found < 0)
-            return 0;
-        if (found)
-            atomic_fetch_or_explicit(&present_capabilities, bit, memory_order_relaxed);
-        atomic_fetch_or_explicit(&known_capabilities, bit, memory_order_release);
-    }
-    return (atomic_load_explicit(&present_capabilities, memory_order_relaxed) & bit) != 0;
-}
-
-void
-port_pretend_without(acre_capability what)
-{
-    atomic_fetch_or(&pretended_missing, (uint32_t)1 << what);
-}
-
-void
-port_pretend_nothing(void)
-{
-    atomic_store(&pretended_missing, 0);
-}
 
 // ---- limits -------------------------------------------------------------------------------------
 
