@@ -28,6 +28,8 @@ bool under_valgrind()
     return maps.str().find("/valgrind/") != std::string::npos;
 }
 
+SKIP_WITHOUT_BUS_ERRORS("*");
+
 // A file of four pages of 'a', mapped.
 class Watch : public testing::Test {
   protected:

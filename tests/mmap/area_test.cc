@@ -27,6 +27,11 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+[[maybe_unused]] const int skips_others = skip_without(
+    [] { return owns_kernel() || sizeof(void *) == 8; },
+    "the emulator's addresses of other processes have 64 bits",
+    "Areas.of_a_child_are_its_own Areas.a_process_that_ended_is_told_and_never_looks_like_the_end "
+    "Areas.a_process_that_became_another_program_is_told");
 SKIP_EMULATED("the emulator writes the text of areas itself",
               "Areas.a_query_does_not_disturb_next "
               "Areas.of_every_kind_are_recognized "

@@ -9,6 +9,7 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_WITHOUT_HIDDEN_PAGES("ResidentPages.guards_are_not");
 SKIP_WITHOUT_ADVICE(
     "Discard.shared_memory_is_emptied_for_all "
     "Discard.lazily_keeps_pages_until_they_are_wanted "

@@ -9,6 +9,7 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_WITHOUT_HIDDEN_PAGES("Guard.on_reserved_pages_unguard_commits");
 SKIP_WITHOUT_ADVICE("Guard.of_shared_memory_empties_it_for_all");
 
 // Each test runs with both kinds.

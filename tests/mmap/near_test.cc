@@ -153,9 +153,10 @@ TEST_P(Near, what_no_place_can_be_is_out_of_memory)
     opts.near_address = reinterpret_cast<void *>(UINTPTR_MAX - granule());
     expect_refused(-ENOMEM, untouched,
                    [&] { return acre_mmap_anon(granule(), ACRE_READ, &opts, &untouched); });
-    opts.reach = size_t{1} << 30;
+    // Between the two multiples that there are.
+    opts.reach = size_t{1} << 28;
     opts.alignment = SIZE_MAX / 2 + 1;
-    opts.near_address = &untouched;
+    opts.near_address = reinterpret_cast<void *>(UINTPTR_MAX / 4);
     expect_refused(-ENOMEM, untouched,
                    [&] { return acre_mmap_anon(granule(), ACRE_READ, &opts, &untouched); });
 }

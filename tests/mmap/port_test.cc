@@ -19,6 +19,7 @@
 
 namespace {
 
+SKIP_WITHOUT_HIDDEN_PAGES("Port.a_reservation_is_inaccessible_until_it_is_committed");
 SKIP_WITHOUT_ADVICE(
     "Port.a_ring_shows_its_lap_twice "
     "Port.clones_begin_with_the_image_and_return_to_it "

@@ -21,6 +21,8 @@
 #include <sys/syscall.h>
 #endif
 
+#include "acre/page.h"
+
 namespace acre_test {
 namespace {
 
@@ -268,6 +270,34 @@ int skip_under_valgrind(const char *reason)
 bool owns_kernel()
 {
     return !emulated();
+}
+
+bool knows_hidden_pages()
+{
+    return !emulated() || acre_can(ACRE_CAN_COUNT_RESIDENT_EXACTLY);
+}
+
+bool tells_bus_errors()
+{
+    // Of a file that was cut off, and in a child, which a signal without an address may end.
+    static char *page;
+    FILE *file = std::tmpfile();
+    if (file == nullptr)
+        return true;
+    size_t size = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    page = static_cast<char *>(mmap(nullptr, size, PROT_READ, MAP_SHARED, fileno(file), 0));
+    Ended ended = in_child([] {
+        struct sigaction action = {};
+        action.sa_flags = SA_SIGINFO;
+        action.sa_sigaction = [](int, siginfo_t *info, void *) {
+            _exit(info->si_code > 0 && info->si_addr == page ? 0 : 1);
+        };
+        sigaction(SIGBUS, &action, nullptr);
+        return *static_cast<volatile char *>(page) + 1;
+    });
+    munmap(page, size);
+    std::fclose(file);
+    return ended.exited && ended.code == 0;
 }
 
 }  // namespace acre_test

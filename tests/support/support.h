@@ -78,6 +78,12 @@ int skip_without(bool (*probe)(), const char *reason, const char *cases);
 
 bool owns_kernel();  ///< !emulated()
 
+/// False under emulators that know nothing of pages without access.
+bool knows_hidden_pages();
+
+/// False under emulators that do not tell where in a file that shrank the program read.
+bool tells_bus_errors();
+
 }  // namespace acre_test
 
 /// For a file of tests that read faults, areas or limits which Valgrind keeps its own account of.
@@ -88,6 +94,18 @@ bool owns_kernel();  ///< !emulated()
 #define SKIP_WITHOUT_ADVICE(cases)                                             \
     [[maybe_unused]] const int skips_without_advice = acre_test::skip_without( \
         acre_test::keeps_advice, "this emulator takes any advice and carries none out", cases)
+
+/// For what looks at pages without access.
+#define SKIP_WITHOUT_HIDDEN_PAGES(cases)                       \
+    [[maybe_unused]] const int skips_without_hidden_pages =    \
+        acre_test::skip_without(acre_test::knows_hidden_pages, \
+                                "this emulator knows nothing of pages without access", cases)
+
+/// For what goes on after a read beyond the end of a file.
+#define SKIP_WITHOUT_BUS_ERRORS(cases)                       \
+    [[maybe_unused]] const int skips_without_bus_errors =    \
+        acre_test::skip_without(acre_test::tells_bus_errors, \
+                                "this emulator does not tell where a file was too short", cases)
 
 /// For what an emulator shows otherwise than a kernel: areas, limits, residency.
 #define SKIP_EMULATED(reason, cases)                  \

@@ -213,6 +213,16 @@ bool owns_kernel()
     return true;
 }
 
+bool knows_hidden_pages()
+{
+    return true;
+}
+
+bool tells_bus_errors()
+{
+    return false;
+}
+
 int skip_under_valgrind(const char *)
 {
     return 1;
