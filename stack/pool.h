@@ -78,8 +78,7 @@ typedef struct region {
     _Atomic uintptr_t pool, tag;
     _Atomic uint32_t guard_kind;
     _Atomic uint32_t process;  // the only one that has it; 0 = children have it, too
-    _Atomic(void *) states;    // _Atomic uint32_t [capacity], the record's for good
-    _Atomic uintptr_t capacity;
+    _Atomic uintptr_t states;  // of its slots, in the pool's tables
 
     // The pool's.
     acre_mmap map;
@@ -93,21 +92,22 @@ struct acre_stack_pool {
     size_t guard;   // bytes; usable ones lie above
     size_t top;     // offset of the end of the usable bytes, without colour
     size_t header;
-    size_t kept;  // offset of the first byte that stays when a deep stack is given back
-    size_t mark;  // offset of a line that a stack writes when it needs a second page
-    uint32_t returns_deep;
+    size_t mark;              // offset of a line that a stack writes when it needs a second page
+    _Atomic uint32_t *token;  // what magazines are valid for: another after a fork
+    _Atomic uint32_t id;      // of this use of the record; 0 = none
+    uint32_t index;           // of the record
     uint32_t guard_kind;
-    uint32_t flags;
+    uint16_t returns_deep;
+    uint16_t asks_for_process;  // where a fork does not change the token by itself
+
+    size_t kept;  // offset of the first byte that stays when a deep stack is given back
+    size_t page;  // of the system
     uintptr_t tag;
     size_t max_stacks;
     size_t shared_by_threads;  // most free slots that magazines may hold
     uint64_t area_limit;       // 0 = none
-
-    _Atomic uint32_t taken;     // the record is in use
-    uint32_t index;             // of the record
-    _Atomic uint32_t id;        // of this use of the record; 0 = none
-    _Atomic uint32_t *token;    // what magazines are valid for: another after a fork
-    uint32_t asks_for_process;  // where a fork does not change the token by itself
+    uint32_t flags;
+    _Atomic uint32_t taken;  // the record is in use
     _Atomic(region *) regions[POOL_REGIONS];
 
     // Under the lock.
@@ -125,8 +125,11 @@ struct acre_stack_pool {
     size_t peak;
     size_t room;    // what is left of shared_by_threads
     uint32_t *ids;  // free ones from the start, cold ones from the end (of `slots`)
-    acre_mmap ids_map;
     uint32_t deep[POOL_DEEP];
+
+    // The record's for good: states, then ids, committed as regions come.
+    acre_mmap tables;
+    size_t table_size;  // bytes of each; 0 = there are none yet
 };
 
 typedef struct magazine {
@@ -183,8 +186,7 @@ slot_start(const acre_stack_pool *pool, const region *r, uint32_t slot)
 static inline _Atomic uint32_t *
 slot_state(const region *r, uint32_t slot)
 {
-    _Atomic uint32_t *states = atomic_load_explicit(&r->states, memory_order_relaxed);
-    return &states[slot];
+    return (_Atomic uint32_t *)atomic_load_explicit(&r->states, memory_order_relaxed) + slot;
 }
 
 // By how much the end of a slot's usable bytes lies below that of others.
@@ -232,9 +234,9 @@ void pool_guards_removed(const acre_stack_pool *pool, size_t count);
 
 // ---- pool_region.c ------------------------------------------------------------------------------
 
-/// A region of at least one slot and at most `slots`; nobody hears of it yet.
+/// A region of at least one slot and at most `slots`, which follow the pool's others.
 acre_status region_create(acre_stack_pool *pool, size_t slots, region **out);
-/// Unmaps it; nobody hears of it before that.  On failure it is as it was.
+/// Unmaps it.  Its addresses are nobody's before that.  On failure it is as it was.
 acre_status region_destroy(region *r);
 /// As acre_stack_find, for stacks of pools.
 acre_status pool_find(uintptr_t address, acre_stack_info *out);

@@ -51,6 +51,34 @@ check_options(const acre_stack_pool_opts *opts)
     return wrong == 0 ? ACRE_OK : ACRE_BAD_OPTION;
 }
 
+typedef struct layout {
+    size_t guard, header, stride;  // bytes
+    size_t most;                   // stacks
+} layout;
+
+static acre_status
+lay_out(const acre_stack_pool_opts *opts, layout *out)
+{
+    size_t page = acre_page_size();
+    size_t guard = opts->guard_size != 0 ? opts->guard_size : (size_t)STACK_DEFAULT_GUARD;
+    size_t sum = opts->stack_size != 0 ? opts->stack_size : DEFAULT_SIZE;
+    if (!stack_round_up(guard, page, &out->guard) ||
+        !stack_round_up(opts->header_size, STACK_ALIGNMENT, &out->header) ||
+        !stack_add(sum, (POOL_COLOURS - 1) * (size_t)POOL_LINE, &sum) ||
+        !stack_add(sum, out->header, &sum) || !stack_add(sum, out->guard, &sum) ||
+        !stack_round_up(sum, page, &out->stride))
+        return ACRE_BAD_SIZE;
+    if (out->stride / page % 2 == 0 && !stack_add(out->stride, page, &out->stride))
+        return ACRE_BAD_SIZE;
+
+    // As far as it can be told beforehand; the default number is only as many as there is room for.
+    size_t room = SIZE_MAX / 2 / out->stride;
+    out->most = opts->max_stacks;
+    if (out->most == 0)
+        out->most = room < DEFAULT_MOST ? room : DEFAULT_MOST;
+    return out->most > 0 && out->most <= room && out->most <= MOST ? ACRE_OK : ACRE_BAD_SIZE;
+}
+
 // Where the marks are, and what stays.
 static void
 set_marks(acre_stack_pool *pool, size_t keep)
@@ -58,39 +86,13 @@ set_marks(acre_stack_pool *pool, size_t keep)
     size_t page = acre_page_size();
     size_t lowest_top = pool->top - (POOL_COLOURS - 1) * (size_t)POOL_LINE;
     pool->mark = (lowest_top - POOL_LINE) & ~(page - 1);
+    pool->page = page;
     pool->kept = pool->guard;
     if (keep < lowest_top - pool->guard)
         pool->kept = (lowest_top - keep) & ~(page - 1);
     if (pool->kept > pool->mark)
         pool->kept = pool->mark;  // the top page
     pool->returns_deep = pool->kept > pool->guard && (pool->flags & ACRE_STACK_LOCKED) == 0;
-}
-
-static acre_status
-lay_out(acre_stack_pool *pool, const acre_stack_pool_opts *opts)
-{
-    size_t page = acre_page_size();
-    size_t guard = opts->guard_size != 0 ? opts->guard_size : (size_t)STACK_DEFAULT_GUARD;
-    size_t sum = opts->stack_size != 0 ? opts->stack_size : DEFAULT_SIZE;
-    if (!stack_round_up(guard, page, &pool->guard) ||
-        !stack_round_up(opts->header_size, STACK_ALIGNMENT, &pool->header) ||
-        !stack_add(sum, (POOL_COLOURS - 1) * (size_t)POOL_LINE, &sum) ||
-        !stack_add(sum, pool->header, &sum) || !stack_add(sum, pool->guard, &sum) ||
-        !stack_round_up(sum, page, &pool->stride))
-        return ACRE_BAD_SIZE;
-    if (pool->stride / page % 2 == 0 && !stack_add(pool->stride, page, &pool->stride))
-        return ACRE_BAD_SIZE;
-    if (pool->stride > SIZE_MAX / 2)
-        return ACRE_BAD_SIZE;
-    pool->top = pool->stride - pool->header;
-
-    pool->max_stacks = opts->max_stacks != 0 ? opts->max_stacks : DEFAULT_MOST;
-    // All of them, as far as can be told beforehand.
-    if (opts->max_stacks != 0 && opts->max_stacks > SIZE_MAX / 2 / pool->stride)
-        return ACRE_BAD_SIZE;
-    if (pool->max_stacks > MOST)
-        return ACRE_BAD_SIZE;
-    return ACRE_OK;
 }
 
 // ---- records ------------------------------------------------------------------------------------
@@ -108,8 +110,29 @@ provide_record(uint32_t index)
     return status == -ENOTSUP ? lasting_provide(place, CHUNK * sizeof(uint32_t)) : status;
 }
 
+// Tables for so many slots; those that the record has serve when they are not far too large.
 static acre_status
-take_record(acre_stack_pool **out)
+provide_tables(acre_stack_pool *pool, size_t slots)
+{
+    size_t page = acre_page_size();
+    size_t size = (slots * sizeof(uint32_t) + page - 1) & ~(page - 1);
+    if (pool->table_size != 0)
+        return pool->table_size >= size && pool->table_size / 4 <= size ? ACRE_OK : ACRE_BAD_SIZE;
+    acre_mmap_opts opts = {.flags = ACRE_MAP_NO_HUGE};
+    acre_status status = acre_mmap_reserve(2 * size, ACRE_READ_WRITE, &opts, &pool->tables);
+    if (status == ACRE_OK)
+        pool->table_size = size;
+    return status;
+}
+
+static void
+release_record(acre_stack_pool *pool)
+{
+    atomic_store_explicit(&pool->taken, 0, memory_order_release);
+}
+
+static acre_status
+take_record(size_t slots, acre_stack_pool **out)
 {
     for (uint32_t i = 0; i < (uint32_t)CHUNK * CHUNKS; i++) {
         if (i >= atomic_load_explicit(&pool_count, memory_order_acquire)) {
@@ -122,9 +145,12 @@ take_record(acre_stack_pool **out)
         }
         acre_stack_pool *pool = pool_at(i);
         uint32_t none = 0;
-        if (atomic_load_explicit(&pool->taken, memory_order_relaxed) == 0 &&
-            atomic_compare_exchange_strong_explicit(&pool->taken, &none, 1, memory_order_acquire,
-                                                    memory_order_relaxed)) {
+        if (atomic_load_explicit(&pool->taken, memory_order_relaxed) != 0 ||
+            !atomic_compare_exchange_strong_explicit(&pool->taken, &none, 1, memory_order_acquire,
+                                                     memory_order_relaxed))
+            continue;
+        acre_status status = provide_tables(pool, slots);
+        if (status == ACRE_OK) {
             _Atomic uint32_t *token =
                 atomic_load_explicit(&tokens[i / CHUNK], memory_order_acquire);
             pool->token = &token[i % CHUNK];
@@ -132,38 +158,55 @@ take_record(acre_stack_pool **out)
             *out = pool;
             return ACRE_OK;
         }
+        release_record(pool);
+        if (status != ACRE_BAD_SIZE)
+            return status;
     }
     return -ENOMEM;
 }
 
+// The slots in [first, end) are cold, at generation 0.
 static void
-release_record(acre_stack_pool *pool)
+forget_states(acre_stack_pool *pool, size_t first, size_t end)
 {
-    atomic_store_explicit(&pool->taken, 0, memory_order_release);
+    _Atomic uint32_t *states = pool->tables.base;
+    for (size_t i = first; i < end; i++)
+        atomic_store_explicit(&states[i], 0, memory_order_relaxed);
+}
+
+// All of them, and the memory is returned.
+static void
+clear_tables(acre_stack_pool *pool, size_t slots)
+{
+    size_t page = acre_page_size();
+    size_t length = (slots * sizeof(uint32_t) + page - 1) & ~(page - 1);
+    acre_range ranges[2] = {{pool->tables.base, length}, {pool->ids, length}};
+    size_t done;
+    if (acre_discard_many(ranges, 2, ACRE_DISCARD_NOW, &done) == ACRE_OK)
+        return;
+    _Atomic uint32_t *states = pool->tables.base;
+    for (size_t i = 0; i < slots; i++)
+        atomic_store_explicit(&states[i], 0, memory_order_relaxed);
 }
 
 // ---- create -------------------------------------------------------------------------------------
 
 static acre_status
-set_up(acre_stack_pool *pool, const acre_stack_pool_opts *opts)
+set_up(acre_stack_pool *pool, const acre_stack_pool_opts *opts, const layout *plan)
 {
-    acre_status status = lay_out(pool, opts);
-    if (status != ACRE_OK)
-        return status;
     acre_system system;
-    status = acre_system_read(&system);
+    acre_status status = acre_system_read(&system);
     if (status != ACRE_OK)
         return status;
     uint32_t process;
     status = process_number(&process);
     if (status != ACRE_OK)
         return status;
-    size_t page = acre_page_size();
-    size_t ids = (pool->max_stacks * sizeof(uint32_t) + page - 1) & ~(page - 1);
-    status = acre_mmap_reserve(ids, ACRE_READ_WRITE, NULL, &pool->ids_map);
-    if (status != ACRE_OK)
-        return status;
-
+    pool->stride = plan->stride;
+    pool->guard = plan->guard;
+    pool->header = plan->header;
+    pool->top = plan->stride - plan->header;
+    pool->max_stacks = plan->most;
     pool->flags = opts->flags;
     pool->tag = opts->tag;
     set_marks(pool, opts->keep != 0 ? opts->keep : DEFAULT_KEEP);
@@ -171,7 +214,7 @@ set_up(acre_stack_pool *pool, const acre_stack_pool_opts *opts)
     pool->area_limit = system.area_limit;
     pool->asks_for_process = !acre_can(ACRE_CAN_WIPE_ON_FORK);
     pool->shared_by_threads = pool->max_stacks >= 1024 ? pool->max_stacks / 16 : 0;
-    pool->ids = pool->ids_map.base;
+    pool->ids = (uint32_t *)((uintptr_t)pool->tables.base + pool->table_size);
     pool->region_count = 0;
     atomic_store_explicit(&pool->process, process, memory_order_relaxed);
     return ACRE_OK;
@@ -183,16 +226,16 @@ acre_stack_pool_create(const acre_stack_pool_opts *opts, acre_stack_pool **out)
     static const acre_stack_pool_opts defaults = {0};
     if (opts == NULL)
         opts = &defaults;
-    acre_stack_pool trial = {0};
-    acre_status status = lay_out(&trial, opts);
+    layout plan;
+    acre_status status = lay_out(opts, &plan);
     if (status == ACRE_OK)
         status = check_options(opts);
     acre_stack_pool *pool;
     if (status == ACRE_OK)
-        status = take_record(&pool);
+        status = take_record(plan.most, &pool);
     if (status != ACRE_OK)
         return status;
-    status = set_up(pool, opts);
+    status = set_up(pool, opts, &plan);
     if (status != ACRE_OK) {
         release_record(pool);
         return status;
@@ -233,7 +276,7 @@ unmap(acre_stack_pool *pool)
         atomic_store_explicit(&pool->regions[i], NULL, memory_order_release);
         pool->region_count = i;
     }
-    return acre_mmap_unmap(&pool->ids_map);
+    return ACRE_OK;
 }
 
 acre_status
@@ -250,6 +293,7 @@ acre_stack_pool_destroy(acre_stack_pool *pool)
     atomic_store_explicit(pool->token, 0, memory_order_relaxed);
     pool_unlock(pool);
 
+    size_t slots = pool->slots;
     status = unmap(pool);
     if (status != ACRE_OK) {
         // Of all that is left of it it is a pool still.
@@ -257,10 +301,13 @@ acre_stack_pool_destroy(acre_stack_pool *pool)
         if (locked != ACRE_OK)
             return locked;
         pool_rebuild(pool);
+        forget_states(pool, pool->slots, slots);
         pool_unlock(pool);
         return status;
     }
     atomic_store_explicit(&pool->id, 0, memory_order_relaxed);
+    if (slots > 0)
+        clear_tables(pool, slots);
     release_record(pool);
     return ACRE_OK;
 }

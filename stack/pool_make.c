@@ -8,6 +8,7 @@
 // 3. Where the system commits strictly, a slot is accounted for from here on, and no sooner.
 #include "stack/pool.h"
 
+#include "acre/page.h"
 #include "mmap/port.h"
 
 // ---- areas --------------------------------------------------------------------------------------
@@ -251,29 +252,22 @@ next_region(const acre_stack_pool *pool)
     return slots < POOL_REGION_SLOTS ? slots : POOL_REGION_SLOTS;
 }
 
-// Room for the numbers of so many slots.
+// Room for the states and numbers of so many slots.
 static acre_status
-provide_ids(acre_stack_pool *pool, size_t slots)
+provide_tables(acre_stack_pool *pool, size_t slots)
 {
     size_t page = acre_page_size();
     size_t length = (slots * sizeof(uint32_t) + page - 1) & ~(page - 1);
-    length = length < pool->ids_map.size ? length : pool->ids_map.size;
-    return acre_mmap_commit(&pool->ids_map, 0, length);
+    acre_status status = acre_mmap_commit(&pool->tables, 0, length);
+    return status == ACRE_OK ? acre_mmap_commit(&pool->tables, pool->table_size, length) : status;
 }
 
 // Without the lock, by the one who set pool->growing.
 static acre_status
 grow(acre_stack_pool *pool, size_t before, size_t slots, region **out)
 {
-    acre_status status = region_create(pool, slots, out);
-    if (status != ACRE_OK)
-        return status;
-    status = provide_ids(pool, before + (*out)->slots);
-    if (status != ACRE_OK) {
-        acre_status undone = region_destroy(*out);
-        return undone == ACRE_OK ? status : undone;
-    }
-    return ACRE_OK;
+    acre_status status = provide_tables(pool, before + slots);
+    return status == ACRE_OK ? region_create(pool, slots, out) : status;
 }
 
 // Under the lock.

@@ -1,13 +1,9 @@
 // Regions of pools, and which of their stacks an address lies in.
 //
 // Regions are few, since they double: whoever asks looks at each of all pools, by loads alone.  A
-// region's record, and the states of its slots, stay when the region goes, and serve the next that
-// they are large enough for.
+// region's record stays when the region goes, and serves the next.
 #include "stack/lasting.h"
 #include "stack/pool.h"
-
-#include "acre/page.h"
-#include "mmap/port.h"
 
 enum { CHUNK = 256, CHUNKS = 256 };
 
@@ -50,73 +46,53 @@ release(region *r)
     atomic_store_explicit(&r->taken, 0, memory_order_release);
 }
 
-// A record that has no use, whose states are enough for `slots`, but not for far more.
-static region *
-find_record(size_t slots)
-{
-    uint32_t count = atomic_load_explicit(&record_count, memory_order_acquire);
-    for (uint32_t i = 0; i < count; i++) {
-        region *r = record_at(i);
-        if (!claim(r))
-            continue;
-        uintptr_t capacity = get(&r->capacity);
-        size_t least = acre_page_size() / sizeof(uint32_t);
-        if (capacity == 0 || (capacity >= slots && (capacity <= least || capacity / 4 <= slots)))
-            return r;
-        release(r);
-    }
-    return NULL;
-}
-
 static acre_status
-take_record(size_t slots, region **out)
+take_record(region **out)
 {
-    region *r = find_record(slots);
-    if (r == NULL) {
-        uint32_t index = atomic_load_explicit(&record_count, memory_order_relaxed);
-        do {
-            if (index >= (uint32_t)CHUNK * CHUNKS)
-                return -ENOMEM;
-            acre_status status = lasting_provide(&chunks[index / CHUNK], CHUNK * sizeof(region));
+    for (uint32_t i = 0; i < (uint32_t)CHUNK * CHUNKS; i++) {
+        if (i >= atomic_load_explicit(&record_count, memory_order_acquire)) {
+            acre_status status = lasting_provide(&chunks[i / CHUNK], CHUNK * sizeof(region));
             if (status != ACRE_OK)
                 return status;
-        } while (!atomic_compare_exchange_weak_explicit(
-            &record_count, &index, index + 1, memory_order_acq_rel, memory_order_relaxed));
-        r = record_at(index);
-        if (!claim(r))
-            return take_record(slots, out);  // somebody who looks for one was faster
-    }
-    if (get(&r->capacity) == 0) {
-        size_t size;
-        size_t page = acre_page_size();
-        size = (slots * sizeof(uint32_t) + page - 1) & ~(page - 1);
-        acre_status status = lasting_provide(&r->states, size);
-        if (status != ACRE_OK) {
-            release(r);
-            return status;
+            uint32_t known = i;
+            (void)atomic_compare_exchange_strong_explicit(
+                &record_count, &known, i + 1, memory_order_acq_rel, memory_order_relaxed);
         }
-        set(&r->capacity, size / sizeof(uint32_t));
+        *out = record_at(i);
+        if (claim(*out))
+            return ACRE_OK;
     }
-    *out = r;
-    return ACRE_OK;
-}
-
-// All its slots are cold again, at generation 0.
-static void
-clear_states(region *r)
-{
-    acre_range range = {
-        .base = atomic_load_explicit(&r->states, memory_order_relaxed),
-        .length = get(&r->capacity) * sizeof(uint32_t),
-    };
-    size_t done = 0;
-    if (port_discard_many(&range, 1, ACRE_DISCARD_NOW, &done) == ACRE_OK)
-        return;
-    for (uint32_t slot = 0; slot < r->frontier; slot++)
-        atomic_store_explicit(slot_state(r, slot), 0, memory_order_relaxed);
+    return -ENOMEM;
 }
 
 // ---- regions ------------------------------------------------------------------------------------
+
+// Where a region of so many bytes would make one area with the pool's others; NULL when that cannot
+// be told.
+static void *
+find_neighbour(const acre_stack_pool *pool, size_t size)
+{
+    enum { PLENTY = 1 << 30 };
+    uintptr_t lowest = 0;
+    for (uint32_t i = 0; i < pool->region_count; i++) {
+        const region *r = region_at(pool, i);
+        uintptr_t start = r != NULL ? (uintptr_t)r->map.base : 0;
+        if (start != 0 && (lowest == 0 || start < lowest))
+            lowest = start;
+    }
+    if (lowest == 0) {
+        // Not a hole between other maps, where none of the next would fit.
+        size_t all = pool->max_stacks < PLENTY / pool->stride ? pool->max_stacks * pool->stride
+                                                              : (size_t)PLENTY;
+        acre_mmap map;
+        if (acre_mmap_reserve(all, ACRE_READ_WRITE, NULL, &map) != ACRE_OK)
+            return NULL;
+        lowest = (uintptr_t)map.base + map.size;
+        if (acre_mmap_unmap(&map) != ACRE_OK)
+            return NULL;  // cut out of a larger area at the limit of areas: it is empty at least
+    }
+    return lowest > size ? (void *)(lowest - size) : NULL;
+}
 
 static acre_status
 reserve(const acre_stack_pool *pool, size_t slots, acre_mmap *out)
@@ -126,10 +102,11 @@ reserve(const acre_stack_pool *pool, size_t slots, acre_mmap *out)
         flags |= ACRE_MAP_NO_DUMP;
     if (pool->flags & ACRE_STACK_DONT_FORK)
         flags |= ACRE_MAP_DONT_FORK;
-    acre_mmap_opts opts = {.flags = flags};
     if (slots > SIZE_MAX / 2 / pool->stride)
         return -ENOMEM;
-    return acre_mmap_reserve(slots * pool->stride, ACRE_READ_WRITE, &opts, out);
+    size_t size = slots * pool->stride;
+    acre_mmap_opts opts = {.flags = flags, .address = find_neighbour(pool, size)};
+    return acre_mmap_reserve(size, ACRE_READ_WRITE, &opts, out);
 }
 
 acre_status
@@ -143,7 +120,7 @@ region_create(acre_stack_pool *pool, size_t slots, region **out)
     if (status != ACRE_OK)
         return status;
     region *r;
-    status = take_record(slots, &r);
+    status = take_record(&r);
     if (status != ACRE_OK) {
         acre_status undone = acre_mmap_unmap(&map);
         return undone == ACRE_OK ? status : undone;
@@ -151,7 +128,7 @@ region_create(acre_stack_pool *pool, size_t slots, region **out)
 
     r->map = map;
     r->slots = (uint32_t)slots;
-    r->frontier = 0;
+    atomic_store_explicit(&r->frontier, 0, memory_order_relaxed);
     set(&r->start, (uintptr_t)map.base);
     set(&r->end, (uintptr_t)map.base + slots * pool->stride);
     set(&r->stride, pool->stride);
@@ -160,6 +137,7 @@ region_create(acre_stack_pool *pool, size_t slots, region **out)
     set(&r->header, pool->header);
     set(&r->pool, (uintptr_t)pool);
     set(&r->tag, pool->tag);
+    set(&r->states, (uintptr_t)pool->tables.base + pool->slots * sizeof(uint32_t));
     uint32_t process = pool->flags & ACRE_STACK_DONT_FORK ? pool->process : 0;
     atomic_store_explicit(&r->guard_kind, pool->guard_kind, memory_order_release);
     atomic_store_explicit(&r->process, process, memory_order_release);
@@ -179,7 +157,6 @@ region_destroy(region *r)
         atomic_fetch_add_explicit(&r->use, 1, memory_order_release);
         return status;
     }
-    clear_states(r);
     release(r);
     return ACRE_OK;
 }
@@ -187,36 +164,49 @@ region_destroy(region *r)
 // ---- addresses ----------------------------------------------------------------------------------
 
 static int
-read_slot(region *r, uintptr_t address, acre_stack_info *out)
+is_use(const region *r, uint32_t use)
 {
-    uintptr_t stride = get(&r->stride);
+    return atomic_load_explicit(&r->use, memory_order_relaxed) == use;
+}
+
+// 0 when `address` is not in the region, or the region went meanwhile.
+static int
+read_region(const region *r, uintptr_t address, acre_stack_info *out)
+{
+    uint32_t use = atomic_load_explicit(&r->use, memory_order_acquire);
     uintptr_t end = get(&r->end);
-    // Read while the region was made for another pool: the use will tell.
-    if (stride == 0 || address >= end)
+    if (use % 2 == 0 || address < get(&r->start) || address >= end)
         return 0;
-    uintptr_t slot = (end - 1 - address) / stride;
-    if (slot >= get(&r->capacity))
-        return 0;
-    uintptr_t start = end - (slot + 1) * stride;
-    uintptr_t base = start + get(&r->guard);
-    uintptr_t limit = start + get(&r->top) - slot_colour((uint32_t)slot);
-    uint32_t state = atomic_load_explicit(slot_state(r, (uint32_t)slot), memory_order_acquire);
+    uintptr_t stride = get(&r->stride);
+    uintptr_t guard = get(&r->guard);
+    uintptr_t top = get(&r->top);
+    const _Atomic uint32_t *states = (const _Atomic uint32_t *)get(&r->states);
+    uint32_t process = atomic_load_explicit(&r->process, memory_order_acquire);
     acre_stack_info info = {
-        .base = (void *)base,
-        .size = limit - base,
-        .header = get(&r->header) != 0 ? (void *)limit : NULL,
+        .header = (void *)get(&r->header),
         .pool = (const void *)get(&r->pool),
         .tag = get(&r->tag),
         .where = ACRE_STACK_FREE,
-        .generation = state & ~(uint32_t)SLOT_TRIMMED,
         .guard_kind = atomic_load_explicit(&r->guard_kind, memory_order_acquire),
     };
+    // They belong together, so that there is such a slot and such a state.
+    if (!is_use(r, use) || (process != 0 && !process_is(process)))
+        return 0;
+
+    uintptr_t slot = (end - 1 - address) / stride;
+    uintptr_t base = end - (slot + 1) * stride + guard;
+    uintptr_t limit = base - guard + top - slot_colour((uint32_t)slot);
+    uint32_t state = atomic_load_explicit(&states[slot], memory_order_acquire);
+    info.base = (void *)base;
+    info.size = limit - base;
+    info.header = info.header != NULL ? (void *)limit : NULL;
+    info.generation = state & ~(uint32_t)SLOT_TRIMMED;
     if (state & SLOT_READY && address < base)
         info.where = ACRE_STACK_GUARD;
     else if (state & SLOT_READY && state % 2 != 0)
         info.where = ACRE_STACK_USABLE;
     *out = info;
-    return 1;
+    return is_use(r, use);
 }
 
 acre_status
@@ -224,19 +214,11 @@ pool_find(uintptr_t address, acre_stack_info *out)
 {
     uint32_t count = atomic_load_explicit(&record_count, memory_order_acquire);
     for (uint32_t i = 0; i < count; i++) {
-        region *r = record_at(i);
-        uint32_t use = atomic_load_explicit(&r->use, memory_order_acquire);
-        if (use % 2 == 0 || address < get(&r->start) || address >= get(&r->end))
-            continue;
         acre_stack_info info;
-        uint32_t process = atomic_load_explicit(&r->process, memory_order_acquire);
-        int found = read_slot(r, address, &info);
-        if (!found || atomic_load_explicit(&r->use, memory_order_relaxed) != use)
-            continue;
-        if (process != 0 && !process_is(process))
-            continue;
-        *out = info;
-        return ACRE_OK;
+        if (read_region(record_at(i), address, &info)) {
+            *out = info;
+            return ACRE_OK;
+        }
     }
     return ACRE_NOT_OURS;
 }

@@ -11,11 +11,13 @@
 // Frames leave behind what AddressSanitizer forbids to read.
 #if defined(__GNUC__)
 #define UNSANITIZED __attribute__((no_sanitize_address))
+#define PREFETCH(address) __builtin_prefetch(address)
 #else
 #define UNSANITIZED
+#define PREFETCH(address) (void)(address)
 #endif
 
-static magazine *
+static inline magazine *
 own_magazine(const acre_stack_pool *pool)
 {
     pool_thread *thread = port_thread_get(PORT_THREAD_POOL);
@@ -41,7 +43,7 @@ pool_flush_own(acre_stack_pool *pool)
 // ---- take ---------------------------------------------------------------------------------------
 
 // The slot is the caller's: ready, of even generation, in no list.
-static void
+static inline void
 hand_out(const acre_stack_pool *pool, uint32_t id, acre_stack *out)
 {
     const region *r = region_of(pool, id);
@@ -118,40 +120,46 @@ acre_stack_pool_take(acre_stack_pool *pool, acre_stack *out)
 
 // ---- give ---------------------------------------------------------------------------------------
 
-UNSANITIZED static int
+enum { LINE_WORDS = POOL_LINE / sizeof(uint64_t) };
+
+UNSANITIZED static inline int
 is_written(const char *line)
 {
     const uint64_t *words = (const uint64_t *)(const void *)line;
-    uint64_t all = 0;
-    for (size_t i = 0; i < POOL_LINE / sizeof *words; i++)
-        all |= words[i];
-    return all != 0;
+    uint64_t low = words[0] | words[1] | words[2] | words[3];
+    uint64_t high = words[4] | words[5] | words[6] | words[7];
+    return (low | high) != 0;
 }
+_Static_assert(LINE_WORDS == 8, "all of a line");
 
 UNSANITIZED static void
 clear(char *line)
 {
     uint64_t *words = (uint64_t *)(void *)line;
-    for (size_t i = 0; i < POOL_LINE / sizeof *words; i++)
+    for (size_t i = 0; i < LINE_WORDS; i++)
         words[i] = 0;
 }
 
 void
 pool_clear_marks(const acre_stack_pool *pool, char *start)
 {
-    clear(start + pool->mark);
-    clear(start + pool->kept);
+    for (size_t at = pool->kept; at <= pool->mark; at += pool->page)
+        clear(start + at);
 }
 
-// Whether a stack went deeper than what is kept of it.
-static int
+// Of a stack that needed a second page: whether it went deeper than what is kept of it.  The lowest
+// line of each page tells whether the next was needed; that of a page that was not is left alone,
+// since a look at it would make the page present.
+static ACRE_COLD int
 was_deep(const acre_stack_pool *pool, char *start)
 {
-    if (!pool->returns_deep || !is_written(start + pool->mark))
-        return 0;
-    if (is_written(start + pool->kept))
-        return 1;
-    clear(start + pool->mark);
+    size_t at = pool->mark;
+    for (; is_written(start + at); at -= pool->page) {
+        if (at == pool->kept)
+            return 1;
+    }
+    for (at += pool->page; at <= pool->mark; at += pool->page)
+        clear(start + at);
     return 0;
 }
 
@@ -185,9 +193,38 @@ give_deep(acre_stack_pool *pool, uint32_t id)
     return ACRE_OK;
 }
 
-// A magazine with room for one; NULL when the thread can have none.
 static ACRE_COLD acre_status
-make_room(acre_stack_pool *pool, magazine **out)
+give_shared(acre_stack_pool *pool, uint32_t id)
+{
+    acre_status status = pool_lock(pool);
+    if (status != ACRE_OK)
+        return status;
+    pool->ids[pool->free_count++] = id;
+    pool_unlock(pool);
+    return ACRE_OK;
+}
+
+// Who makes the state even has given the stack; to `m`, which has room, or NULL.
+static inline acre_status
+give_to(acre_stack_pool *pool, magazine *m, const acre_stack *stack, _Atomic uint32_t *state,
+        char *start)
+{
+    uint32_t id = (uint32_t)stack->private_[0];
+    uint32_t taken = stack->generation;
+    uint32_t next = ((taken + 1) & SLOT_GENERATION) | SLOT_READY;
+    if (!atomic_compare_exchange_strong_explicit(state, &taken, next, memory_order_acq_rel,
+                                                 memory_order_relaxed))
+        return ACRE_STALE;
+    if (pool->returns_deep && is_written(start + pool->mark) && was_deep(pool, start))
+        return give_deep(pool, id);
+    if (m == NULL)
+        return give_shared(pool, id);
+    m->ids[m->count++] = id;
+    return ACRE_OK;
+}
+
+static ACRE_COLD acre_status
+give_slowly(acre_stack_pool *pool, const acre_stack *stack, _Atomic uint32_t *state, char *start)
 {
     acre_status status = pool_lock(pool);
     if (status != ACRE_OK)
@@ -203,19 +240,7 @@ make_room(acre_stack_pool *pool, magazine **out)
         m->count -= count;
     }
     pool_unlock(pool);
-    *out = m;
-    return ACRE_OK;
-}
-
-static ACRE_COLD acre_status
-give_shared(acre_stack_pool *pool, uint32_t id)
-{
-    acre_status status = pool_lock(pool);
-    if (status != ACRE_OK)
-        return status;
-    pool->ids[pool->free_count++] = id;
-    pool_unlock(pool);
-    return ACRE_OK;
+    return give_to(pool, m, stack, state, start);
 }
 
 acre_status
@@ -234,23 +259,12 @@ acre_stack_pool_give(acre_stack_pool *pool, const acre_stack *stack)
     if (stack->generation % 2 == 0)
         return ACRE_STALE;
 
+    // It comes while the exchange is under way.
+    PREFETCH(start + pool->mark);
     magazine *m = own_magazine(pool);
-    if (m == NULL || m->count == m->capacity) {
-        acre_status status = make_room(pool, &m);
-        if (status != ACRE_OK)
-            return status;
-    }
-    uint32_t state = stack->generation;
-    uint32_t next = ((state + 1) & SLOT_GENERATION) | SLOT_READY;
-    if (!atomic_compare_exchange_strong_explicit(slot_state(r, slot), &state, next,
-                                                 memory_order_acq_rel, memory_order_relaxed))
-        return ACRE_STALE;
-    if (was_deep(pool, start))
-        return give_deep(pool, id);
-    if (m == NULL)
-        return give_shared(pool, id);
-    m->ids[m->count++] = id;
-    return ACRE_OK;
+    if (m == NULL || m->count == m->capacity)
+        return give_slowly(pool, stack, slot_state(r, slot), start);
+    return give_to(pool, m, stack, slot_state(r, slot), start);
 }
 
 acre_status

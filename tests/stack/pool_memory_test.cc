@@ -1,0 +1,255 @@
+// What becomes of the memory of stacks that are given back: deep pages, trim, page tables.
+#include <algorithm>
+#include <cstdint>
+
+#include "tests/stack/pool.h"
+#include "tests/support/support.h"
+
+using namespace acre_test;
+
+namespace {
+
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of pages");
+
+size_t page()
+{
+    return acre_page_size();
+}
+
+// Whole pages from `depth` below the top to the stack's base that are present.
+size_t resident_below(const acre_stack &stack, size_t depth)
+{
+    auto base = reinterpret_cast<uintptr_t>(stack.base);
+    uintptr_t end = (base + stack.size - depth) & ~(page() - 1);
+    size_t bytes = 0;
+    EXPECT_OK(port_resident(stack.base, end - base, &bytes));
+    return bytes;
+}
+
+// As frames do: something in every line.
+void use(const acre_stack &stack, size_t depth)
+{
+    for (size_t at = 8; at <= depth; at += 64)
+        at_depth(stack, at) = 1;
+}
+
+class PoolMemory : public testing::TestWithParam<acre_guard_kind> {
+  protected:
+    void SetUp() override
+    {
+        if (GetParam() == ACRE_GUARD_PAGES)
+            port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+        else if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
+            GTEST_SKIP() << "this system has no guard markers";
+        size_.stack_size = 64 * page();
+        size_.keep = 4 * page();
+    }
+    void TearDown() override
+    {
+        port_pretend_nothing();
+    }
+    acre_stack_pool_opts size_ = {};
+};
+
+TEST_P(PoolMemory, DeepStacksKeepTheirTop)
+{
+    Pool pool(&size_);
+    std::vector<acre_stack> stacks = pool.take(1000);
+    for (const acre_stack &stack : stacks)
+        use(stack, 32 * page());
+    pool.give(stacks);
+    size_t returned = 0;
+    for (const acre_stack &stack : stacks) {
+        // Those that wait for others are not returned yet.
+        returned += resident_below(stack, 4 * page() + page()) == 0;
+        ASSERT_EQ(1, at_depth(stack, 8));
+        ASSERT_EQ(1, at_depth(stack, 8 + 2 * page()));
+    }
+    EXPECT_GE(returned, 700u);
+    EXPECT_LE(returned, 1000u);
+    // They are as good as before, and deep again.
+    stacks = pool.take(1000);
+    for (const acre_stack &stack : stacks)
+        use(stack, stack.size);
+    pool.give(stacks);
+    ASSERT_OK(acre_stack_pool_trim(pool, 0));
+    EXPECT_LE(pool.stats().resident, 300 * page());
+}
+
+TEST_P(PoolMemory, ShallowStacksKeepAll)
+{
+    Pool pool(&size_);
+    std::vector<acre_stack> stacks = pool.take(600);
+    for (const acre_stack &stack : stacks)
+        use(stack, 2 * page() + page() / 2);
+    size_t before = pool.stats().resident;
+    pool.give(stacks);
+    EXPECT_EQ(before, pool.stats().resident);
+    EXPECT_GE(before, 600 * 2 * page());
+}
+
+TEST_P(PoolMemory, AStackThatWasTakenOutOfTheDeepOnesIsNotEmptied)
+{
+    size_.max_stacks = 2000;
+    Pool pool(&size_);
+    std::vector<acre_stack> stacks = pool.take(2000);
+    for (const acre_stack &stack : stacks)
+        use(stack, 32 * page());
+    // Each is taken again while others fill the list that is returned.
+    for (size_t i = 0; i < stacks.size(); i++) {
+        pool.give(stacks[i]);
+        stacks[i] = pool.take();
+        at_depth(stacks[i], 20 * page()) = 77;
+    }
+    for (const acre_stack &stack : stacks)
+        ASSERT_EQ(77, at_depth(stack, 20 * page()));
+    pool.give(stacks);
+}
+
+TEST_P(PoolMemory, KeepAllKeepsAll)
+{
+    size_.keep = SIZE_MAX;
+    Pool pool(&size_);
+    std::vector<acre_stack> stacks = pool.take(600);
+    for (const acre_stack &stack : stacks)
+        use(stack, 32 * page());
+    size_t before = pool.stats().resident;
+    pool.give(stacks);
+    EXPECT_EQ(before, pool.stats().resident);
+}
+
+TEST_P(PoolMemory, TrimKeepsAsManyAsAsked)
+{
+    Pool pool(&size_);
+    std::vector<acre_stack> stacks = pool.take(500);
+    for (const acre_stack &stack : stacks)
+        use(stack, 2 * page());
+    pool.give(stacks);
+    ASSERT_OK(acre_stack_pool_trim(pool, 100));
+    acre_stack_pool_stats stats = pool.stats();
+    EXPECT_EQ(0u, stats.out);
+    EXPECT_GE(stats.free, 100u);
+    EXPECT_GE(stats.resident, 100 * 2 * page());
+    EXPECT_LE(stats.resident, 100 * 3 * page());
+    ASSERT_OK(acre_stack_pool_trim(pool, 0));
+    EXPECT_EQ(0u, pool.stats().resident);
+    // All can be taken again, are zero, and guarded.
+    stacks = pool.take(500);
+    for (const acre_stack &stack : stacks) {
+        ASSERT_EQ(0, at_depth(stack, 8));
+        ASSERT_FALSE(readable(static_cast<char *>(stack.base) - 1));
+        use(stack, page());
+    }
+    pool.give(stacks);
+}
+
+TEST_P(PoolMemory, TrimLeavesStacksThatAreOut)
+{
+    Pool pool(&size_);
+    std::vector<acre_stack> stacks = pool.take(600);
+    for (const acre_stack &stack : stacks)
+        use(stack, 6 * page());
+    std::vector<acre_stack> kept;
+    for (size_t i = 0; i < stacks.size(); i++) {
+        // Alone, in pairs, in runs of hundreds.
+        if (i % 7 == 0 || i % 11 == 0 || i > 580)
+            kept.push_back(stacks[i]);
+        else
+            pool.give(stacks[i]);
+    }
+    ASSERT_OK(acre_stack_pool_trim(pool, 0));
+    for (const acre_stack &stack : kept) {
+        for (size_t at = 8; at <= 6 * page(); at += 64)
+            ASSERT_EQ(1, at_depth(stack, at));
+        ASSERT_FALSE(readable(static_cast<char *>(stack.base) - 1));
+    }
+    EXPECT_LE(pool.stats().resident, kept.size() * 7 * page());
+    pool.give(kept);
+}
+
+TEST_P(PoolMemory, StalenessSurvivesTrim)
+{
+    Pool pool(&size_);
+    std::vector<acre_stack> stacks = pool.take(500);
+    pool.give(stacks);
+    ASSERT_OK(acre_stack_pool_trim(pool, 0));
+    for (const acre_stack &stack : stacks)
+        ASSERT_STATUS(ACRE_STALE, acre_stack_pool_give(pool, &stack));
+    std::vector<acre_stack> again = pool.take(500);
+    for (const acre_stack &stack : stacks)
+        ASSERT_STATUS(ACRE_STALE, acre_stack_pool_give(pool, &stack));
+    pool.give(again);
+}
+
+TEST_P(PoolMemory, PrewarmedStacksAreReady)
+{
+    Pool pool(&size_);
+    ASSERT_OK(acre_stack_pool_prewarm(pool, 0));
+    EXPECT_EQ(0u, pool.stats().free);
+    ASSERT_OK(acre_stack_pool_prewarm(pool, 333));
+    acre_stack_pool_stats stats = pool.stats();
+    EXPECT_GE(stats.free, 333u);
+    EXPECT_EQ(0u, stats.resident);
+    EXPECT_EQ(size_t{1} << 20, stats.out + stats.free + stats.cold);
+    ASSERT_OK(acre_stack_pool_prewarm(pool, 10));
+    EXPECT_EQ(stats.free, pool.stats().free);
+    pool.give(pool.take(333));
+}
+
+TEST_P(PoolMemory, PrewarmBeyondTheLimitIsFull)
+{
+    size_.max_stacks = 50;
+    Pool pool(&size_);
+    EXPECT_STATUS(ACRE_FULL, acre_stack_pool_prewarm(pool, 51));
+    acre_stack stack = pool.take();
+    EXPECT_STATUS(ACRE_FULL, acre_stack_pool_prewarm(pool, 50));
+    EXPECT_OK(acre_stack_pool_prewarm(pool, 49));
+    pool.give(stack);
+    EXPECT_OK(acre_stack_pool_prewarm(pool, 50));
+}
+
+INSTANTIATE_TEST_SUITE_P(Guards, PoolMemory, testing::Values(ACRE_GUARD_MARKER, ACRE_GUARD_PAGES),
+                         [](const testing::TestParamInfo<acre_guard_kind> &kind) {
+                             return kind.param == ACRE_GUARD_MARKER ? "Markers" : "Pages";
+                         });
+
+TEST(PoolPageTables, GoWithTrim)
+{
+    if (emulated() || status_bytes("VmPTE") == 0)
+        GTEST_SKIP() << "no page tables are told";
+    if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
+        GTEST_SKIP() << "this system has no guard markers";
+    Pool pool;
+    pool.give(pool.take(1));
+    size_t before = status_bytes("VmPTE");
+    pool.give(pool.take(5000));
+    size_t with = status_bytes("VmPTE");
+    EXPECT_GE(with, before + 5000 * 64);
+    ASSERT_OK(acre_stack_pool_trim(pool, 0));
+    EXPECT_LE(status_bytes("VmPTE"), before + 256 * 1024);
+}
+
+TEST(PoolUsed, CountsSinceThePagesWereReturned)
+{
+    acre_stack_pool_opts opts = {};
+    opts.keep = SIZE_MAX;
+    Pool pool(&opts);
+    acre_stack stack = pool.take();
+    size_t used = 1;
+    ASSERT_OK(acre_stack_used(&stack, &used));
+    EXPECT_EQ(0u, used);
+    at_depth(stack, 30000) = 1;
+    ASSERT_OK(acre_stack_used(&stack, &used));
+    EXPECT_GE(used, 30000u);
+    EXPECT_LT(used, 30000u + page());
+    EXPECT_EQ(used, pool.stats().deepest);
+    pool.give(stack);
+    EXPECT_STATUS(ACRE_STALE, acre_stack_used(&stack, &used));
+    ASSERT_OK(acre_stack_pool_trim(pool, 0));
+    stack = pool.take();
+    ASSERT_OK(acre_stack_used(&stack, &used));
+    EXPECT_EQ(0u, used);
+    pool.give(stack);
+}
+
+}  // namespace
