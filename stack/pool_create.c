@@ -151,10 +151,13 @@ take_record(size_t slots, acre_stack_pool **out)
             continue;
         acre_status status = provide_tables(pool, slots);
         if (status == ACRE_OK) {
-            _Atomic uint32_t *token =
-                atomic_load_explicit(&tokens[i / CHUNK], memory_order_acquire);
-            pool->token = &token[i % CHUNK];
-            pool->index = i;
+            // Once: threads that used the pool before may be looking.
+            if (pool->token == NULL) {
+                _Atomic uint32_t *token =
+                    atomic_load_explicit(&tokens[i / CHUNK], memory_order_acquire);
+                pool->token = &token[i % CHUNK];
+                pool->index = i;
+            }
             *out = pool;
             return ACRE_OK;
         }

@@ -1,0 +1,202 @@
+// What is demanded of a pool's stacks, as the kernel has it.
+#include <cerrno>
+#include <cstdint>
+
+#include "tests/stack/pool.h"
+#include "tests/support/posix.h"
+#include "tests/support/support.h"
+
+using namespace acre_test;
+
+namespace {
+
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of areas and locks");
+
+#define STEP(number, condition) \
+    do {                        \
+        if (!(condition))       \
+            return number;      \
+    } while (0)
+
+acre_stack_pool_opts with_flags(uint32_t flags)
+{
+    acre_stack_pool_opts opts = {};
+    opts.flags = flags;
+    opts.header_size = 64;
+    opts.max_stacks = 100;
+    return opts;
+}
+
+// Of the lowest byte, the top and the header of every stack.
+bool everywhere(const std::vector<acre_stack> &stacks, const char *flag)
+{
+    for (const acre_stack &stack : stacks) {
+        const char *base = static_cast<const char *>(stack.base);
+        if (!has_vm_flag(base, flag) || !has_vm_flag(base + stack.size - 1, flag) ||
+            !has_vm_flag(stack.header, flag))
+            return false;
+    }
+    return true;
+}
+
+class PoolFlags : public testing::TestWithParam<acre_guard_kind> {
+  protected:
+    void SetUp() override
+    {
+        if (emulated())
+            GTEST_SKIP() << "the emulator shows no VmFlags";
+        if (GetParam() == ACRE_GUARD_PAGES)
+            port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+        else if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
+            GTEST_SKIP() << "this system has no guard markers";
+    }
+    void TearDown() override
+    {
+        port_pretend_nothing();
+    }
+    // Also of stacks whose memory was returned and came again.
+    void expect_flag(uint32_t flags, const char *flag, bool expected)
+    {
+        acre_stack_pool_opts opts = with_flags(flags);
+        Pool pool(&opts);
+        for (int round = 0; round < 2; round++) {
+            std::vector<acre_stack> stacks = pool.take(100);
+            EXPECT_EQ(expected, everywhere(stacks, flag)) << flag << " " << round;
+            pool.give(stacks);
+            ASSERT_OK(acre_stack_pool_trim(pool, 0));
+        }
+    }
+};
+
+TEST_P(PoolFlags, NoDump)
+{
+    expect_flag(0, "dd", false);
+    expect_flag(ACRE_STACK_NO_DUMP, "dd", true);
+}
+
+TEST_P(PoolFlags, DontFork)
+{
+    expect_flag(0, "dc", false);
+    expect_flag(ACRE_STACK_DONT_FORK, "dc", true);
+}
+
+TEST_P(PoolFlags, NeverHugePages)
+{
+    acre_system system;
+    ASSERT_OK(acre_system_read(&system));
+    if (system.transparent_huge_size == 0)
+        GTEST_SKIP() << "this kernel has no transparent huge pages";
+    expect_flag(0, "nh", true);
+}
+
+TEST_P(PoolFlags, AccountedOnlyWhereTheSystemIsStrict)
+{
+    acre_system system;
+    ASSERT_OK(acre_system_read(&system));
+    expect_flag(0, "ac", system.overcommit_mode == 2);
+}
+
+TEST_P(PoolFlags, LockedStacksArePresentAtOnce)
+{
+    if (!acre_can(ACRE_CAN_LOCK))
+        GTEST_SKIP() << "nothing can be locked";
+    acre_stack_pool_opts opts = with_flags(ACRE_STACK_LOCKED);
+    opts.stack_size = 4 * acre_page_size();
+    opts.max_stacks = 16;
+    Pool pool(&opts);
+    acre_stack first = {};
+    acre_status status = acre_stack_pool_take(pool, &first);
+    if (status == -ENOMEM || status == -EPERM || status == -EAGAIN)
+        GTEST_SKIP() << "this process may not lock so much";
+    ASSERT_OK(status);
+    for (int round = 0; round < 2; round++) {
+        std::vector<acre_stack> stacks = pool.take(15);
+        stacks.push_back(first);
+        EXPECT_TRUE(everywhere(stacks, "lo"));
+        for (const acre_stack &stack : stacks) {
+            size_t bytes = 0;
+            size_t whole = stack.size & ~(acre_page_size() - 1);
+            ASSERT_OK(port_resident(stack.base, whole, &bytes));
+            EXPECT_EQ(whole, bytes);
+            EXPECT_FALSE(readable(static_cast<char *>(stack.base) - 1));
+        }
+        pool.give(stacks);
+        ASSERT_OK(acre_stack_pool_trim(pool, 0));
+        first = pool.take();
+    }
+    pool.give(first);
+}
+
+TEST_P(PoolFlags, MoreThanMayBeLockedIsRefused)
+{
+    if (!acre_can(ACRE_CAN_LOCK))
+        GTEST_SKIP() << "nothing can be locked";
+    Ended ended = in_child([] {
+        const size_t page = acre_page_size();
+        acre_stack_pool_opts opts = with_flags(ACRE_STACK_LOCKED);
+        opts.stack_size = 4 * page;
+        acre_stack_pool *pool;
+        STEP(1, acre_stack_pool_create(&opts, &pool) == ACRE_OK);
+        if (!limit_locks(300))
+            return 77;
+        std::vector<acre_stack> stacks;
+        acre_stack stack;
+        acre_status status;
+        while ((status = acre_stack_pool_take(pool, &stack)) == ACRE_OK)
+            stacks.push_back(stack);
+        STEP(2, status == -ENOMEM || status == -EAGAIN || status == -EPERM);
+        STEP(3, stacks.size() >= 10 && stacks.size() < 100);
+        STEP(4, status_bytes("VmLck") <= 300 * page);
+        for (const acre_stack &taken : stacks)
+            STEP(5, acre_stack_pool_give(pool, &taken) == ACRE_OK);
+        STEP(6, acre_stack_pool_take(pool, &stack) == ACRE_OK);
+        STEP(7, acre_stack_pool_give(pool, &stack) == ACRE_OK);
+        STEP(8, acre_stack_pool_destroy(pool) == ACRE_OK);
+        return 0;
+    });
+    EXPECT_TRUE(ended.exited);
+    if (ended.exited && ended.code == 77)
+        GTEST_SKIP() << "the limit does not bind this user";
+    EXPECT_EQ(0, ended.code);
+}
+
+#ifdef __linux__
+TEST_P(PoolFlags, AProgramThatLocksAllItMapsHasGuardsToo)
+{
+    Ended ended = in_child([] {
+        if (mlockall(MCL_FUTURE) != 0)
+            return 77;
+        acre_stack_pool_opts opts = with_flags(0);
+        opts.stack_size = 4 * acre_page_size();
+        opts.max_stacks = 40;
+        acre_stack_pool *pool;
+        acre_status status = acre_stack_pool_create(&opts, &pool);
+        std::vector<acre_stack> stacks(40);
+        for (acre_stack &stack : stacks) {
+            status = status == ACRE_OK ? acre_stack_pool_take(pool, &stack) : status;
+            if (status == -ENOMEM || status == -EAGAIN)
+                return 77;
+            STEP(1, status == ACRE_OK);
+            STEP(2, !readable(static_cast<char *>(stack.base) - 1));
+            at_depth(stack, 1) = 1;
+            STEP(3, has_vm_flag(stack.base, "lo"));
+        }
+        for (const acre_stack &stack : stacks)
+            STEP(4, acre_stack_pool_give(pool, &stack) == ACRE_OK);
+        STEP(5, acre_stack_pool_trim(pool, 0) == ACRE_OK);
+        STEP(6, acre_stack_pool_destroy(pool) == ACRE_OK);
+        return 0;
+    });
+    EXPECT_TRUE(ended.exited);
+    if (ended.exited && ended.code == 77)
+        GTEST_SKIP() << "this process may not lock all it maps";
+    EXPECT_EQ(0, ended.code);
+}
+#endif
+
+INSTANTIATE_TEST_SUITE_P(Guards, PoolFlags, testing::Values(ACRE_GUARD_MARKER, ACRE_GUARD_PAGES),
+                         [](const testing::TestParamInfo<acre_guard_kind> &kind) {
+                             return kind.param == ACRE_GUARD_MARKER ? "Markers" : "Pages";
+                         });
+
+}  // namespace
