@@ -45,6 +45,7 @@
 #define pool_guards_removed acre_stack_pool_guards_removed_
 #define pool_lock acre_stack_pool_lock_
 #define pool_make acre_stack_pool_make_
+#define pool_note_depth acre_stack_pool_note_depth_
 #define pool_rebuild acre_stack_pool_rebuild_
 #define pool_thread_hook acre_stack_pool_thread_hook_
 #define pool_unlock acre_stack_pool_unlock_
@@ -56,6 +57,7 @@ enum {
     POOL_MAGAZINE = 64,  // most slots that a thread keeps of a pool
     POOL_MAKE = 32,      // cold slots made ready together
     POOL_DEEP = 256,     // deep slots whose memory is returned together
+    POOL_MEASURE = 64,   // of so many whose memory is returned one is measured
     POOL_REGIONS = 1024,
     POOL_COLOURS = 16,
     POOL_LINE = 64,  // bytes: tops differ by lines, and marks are lines
@@ -106,6 +108,7 @@ struct acre_stack_pool {
     size_t max_stacks;
     size_t shared_by_threads;  // most free slots that magazines may hold
     uint64_t area_limit;       // 0 = none
+    _Atomic size_t deepest;    // of those that were measured before their memory was returned
     uint32_t flags;
     _Atomic uint32_t taken;  // the record is in use
     _Atomic(region *) regions[POOL_REGIONS];
@@ -247,10 +250,12 @@ acre_status pool_get(const acre_stack *stack, acre_stack_info *out);
 
 /// How many of its slots are ready (`out`: and out).
 size_t region_count_ready(const region *r, int out);
+/// Remembers how deep a stack has been that nobody else holds.
+void pool_note_depth(acre_stack_pool *pool, uint32_t id);
 
 // ---- pool_trim.c --------------------------------------------------------------------------------
 
 /// Returns the memory of slots that nobody else holds, but for what is kept.
-void pool_discard(const acre_stack_pool *pool, const uint32_t *ids, size_t count);
+void pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count);
 
 #endif  // ACRE_STACK_POOL_INTERNAL_H_

@@ -219,6 +219,7 @@ set_up(acre_stack_pool *pool, const acre_stack_pool_opts *opts, const layout *pl
     pool->shared_by_threads = pool->max_stacks >= 1024 ? pool->max_stacks / 16 : 0;
     pool->ids = (uint32_t *)((uintptr_t)pool->tables.base + pool->table_size);
     pool->region_count = 0;
+    atomic_store_explicit(&pool->deepest, 0, memory_order_relaxed);
     atomic_store_explicit(&pool->process, process, memory_order_relaxed);
     return ACRE_OK;
 }

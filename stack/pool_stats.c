@@ -105,6 +105,57 @@ find_deepest(const acre_stack_pool *pool, const region *r, size_t *deepest)
     return ACRE_OK;
 }
 
+void
+pool_note_depth(acre_stack_pool *pool, uint32_t id)
+{
+    const region *r = region_of(pool, id);
+    char *start = slot_start(pool, r, slot_of(id));
+    const char *limit = start + pool->top - slot_colour(slot_of(id));
+    const void *lowest;
+    if (port_lowest_touched(start + pool->guard, pool->stride - pool->guard, &lowest) != ACRE_OK)
+        return;  // not told: then acre_stack_pool_suggest says so
+    if ((const char *)lowest >= limit)
+        return;
+    size_t depth = (size_t)(limit - (const char *)lowest);
+    size_t known = atomic_load_explicit(&pool->deepest, memory_order_relaxed);
+    while (depth > known && !atomic_compare_exchange_weak_explicit(
+                                &pool->deepest, &known, depth, memory_order_relaxed,
+                                memory_order_relaxed))
+        continue;
+}
+
+static acre_status
+find_deepest_of_all(const acre_stack_pool *pool, uint32_t regions, size_t *deepest)
+{
+    acre_status status = ACRE_OK;
+    for (uint32_t i = 0; status == ACRE_OK && i < regions; i++) {
+        const region *r = region_at(pool, i);
+        if (r != NULL)
+            status = find_deepest(pool, r, deepest);
+    }
+    return status;
+}
+
+acre_status
+acre_stack_pool_suggest(acre_stack_pool *pool, size_t *stack_size)
+{
+    acre_status status = pool_lock(pool);
+    if (status != ACRE_OK)
+        return status;
+    uint32_t regions = pool->region_count;
+    pool_unlock(pool);
+    size_t deepest = atomic_load_explicit(&pool->deepest, memory_order_relaxed);
+    status = find_deepest_of_all(pool, regions, &deepest);
+    if (status != ACRE_OK)
+        return status;
+    size_t wanted = deepest + deepest / 2;
+    *stack_size = deepest != 0 ? (wanted + pool->page - 1) & ~(pool->page - 1)
+                               : pool->top - pool->guard - (POOL_COLOURS - 1) * (size_t)POOL_LINE;
+    return ACRE_OK;
+}
+
+// ---- statistics ---------------------------------------------------------------------------------
+
 acre_status
 acre_stack_pool_stats_read(acre_stack_pool *pool, acre_stack_pool_stats *out)
 {
@@ -130,9 +181,9 @@ acre_stack_pool_stats_read(acre_stack_pool *pool, acre_stack_pool_stats *out)
         size_t bytes = 0;
         status = port_resident(r->map.base, r->map.size, &bytes);
         stats.resident += bytes;
-        if (status == ACRE_OK)
-            status = find_deepest(pool, r, &stats.deepest);
     }
+    if (status == ACRE_OK)
+        status = find_deepest_of_all(pool, regions, &stats.deepest);
     if (status == ACRE_OK)
         status = count_areas(pool, regions, &stats.areas);
     if (status == ACRE_OK)

@@ -25,9 +25,11 @@ shrink(const acre_stack_pool *pool, const uint32_t *ids, size_t count)
 }
 
 void
-pool_discard(const acre_stack_pool *pool, const uint32_t *ids, size_t count)
+pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count)
 {
     enum { BATCH = 64 };
+    for (size_t i = 0; i < count; i += POOL_MEASURE)
+        pool_note_depth(pool, ids[i]);
     // A call that fails has not returned some memory: the marks stay, and the next time tries again.
     if (port_stacks_grow()) {
         shrink(pool, ids, count);
@@ -135,8 +137,14 @@ discard_run(const acre_stack_pool *pool, const region *r, uint32_t first, uint32
 
 // The memory of a run of marked slots.  Without the lock; *cold tells what they are then.
 static acre_status
-return_run(const acre_stack_pool *pool, const region *r, uint32_t first, uint32_t count, int *cold)
+return_run(acre_stack_pool *pool, uint32_t index, uint32_t first, uint32_t count, int *cold)
 {
+    const region *r = region_at(pool, index);
+    for (uint32_t slot = first; slot < first + count; slot++) {
+        if (slot % POOL_MEASURE == 0)
+            pool_note_depth(pool, slot_number(index, slot));
+    }
+
     // A table of pages fills a page, with a pointer for each; twice as much holds a whole one.
     size_t page = acre_page_size();
     size_t table = page * (page / sizeof(uint64_t));
@@ -165,7 +173,7 @@ return_region(acre_stack_pool *pool, uint32_t index, size_t *left)
         if (slot == first)
             continue;
         int cold = 0;
-        acre_status status = return_run(pool, r, first, slot - first, &cold);
+        acre_status status = return_run(pool, index, first, slot - first, &cold);
         acre_status locked = pool_lock(pool);
         if (locked != ACRE_OK)
             return locked;

@@ -80,8 +80,7 @@ TEST(PoolLimit, GuardPagesLeaveHalfOfTheAreas)
     size_t given = stacks.size() - stacks.size() / 2;
     stacks.resize(stacks.size() / 2);
     ASSERT_OK(acre_stack_pool_trim(pool, 0));
-    std::vector<acre_stack> again = pool.take(given);
-    pool.give(again);
+    pool.give(pool.take(given / 2));
     pool.give(stacks);
 }
 

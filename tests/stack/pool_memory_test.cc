@@ -215,6 +215,9 @@ INSTANTIATE_TEST_SUITE_P(Guards, PoolMemory, testing::Values(ACRE_GUARD_MARKER, 
 
 TEST(PoolPageTables, GoWithTrim)
 {
+#if defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "the sanitizer's own memory has page tables, too";
+#endif
     if (emulated() || status_bytes("VmPTE") == 0)
         GTEST_SKIP() << "no page tables are told";
     if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
@@ -227,6 +230,34 @@ TEST(PoolPageTables, GoWithTrim)
     EXPECT_GE(with, before + 5000 * 64);
     ASSERT_OK(acre_stack_pool_trim(pool, 0));
     EXPECT_LE(status_bytes("VmPTE"), before + 256 * 1024);
+}
+
+TEST(PoolUsed, ASizeIsSuggestedFromTheDepthsSeen)
+{
+    acre_stack_pool_opts opts = {};
+    opts.stack_size = 64 * page();
+    Pool pool(&opts);
+    size_t size = 0;
+    ASSERT_OK(acre_stack_pool_suggest(pool, &size));
+    EXPECT_GE(size, 64 * page());
+    EXPECT_LE(size, 67 * page());
+
+    std::vector<acre_stack> stacks = pool.take(300);
+    at_depth(stacks[17], 10 * page()) = 1;
+    ASSERT_OK(acre_stack_pool_suggest(pool, &size));
+    EXPECT_GE(size, 15 * page());
+    EXPECT_LE(size, 17 * page());
+    EXPECT_EQ(0u, size % page());
+
+    // Also of stacks whose memory is returned since then.
+    for (const acre_stack &stack : stacks)
+        use(stack, 20 * page());
+    pool.give(stacks);
+    ASSERT_OK(acre_stack_pool_trim(pool, 0));
+    EXPECT_EQ(0u, pool.stats().deepest);
+    ASSERT_OK(acre_stack_pool_suggest(pool, &size));
+    EXPECT_GE(size, 30 * page());
+    EXPECT_LE(size, 32 * page());
 }
 
 TEST(PoolUsed, CountsSinceThePagesWereReturned)
