@@ -173,18 +173,15 @@ check_opts(const acre_arena_opts *opts)
     uint32_t reserved = 0;
     for (size_t i = 0; i < sizeof opts->reserved / sizeof opts->reserved[0]; i++)
         reserved |= opts->reserved[i];
-    return reserved == 0 && space_least(opts) != 0 ? ACRE_OK : ACRE_BAD_OPTION;
+    return reserved == 0 ? ACRE_OK : ACRE_BAD_OPTION;
 }
 
 static void
-copy_name(char *to, size_t capacity, const char *name)
+copy_name(char to[NAME_SIZE], const char *name)
 {
-    size_t length = 0;
-    while (name != NULL && length < capacity - 1 && name[length] != '\0')
-        length++;
-    if (length != 0)
-        memcpy(to, name, length);
-    memset(to + length, 0, capacity - length);
+    memset(to, 0, NAME_SIZE);
+    for (size_t i = 0; name != NULL && i < NAME_SIZE - 1 && name[i] != '\0'; i++)
+        to[i] = name[i];
 }
 
 static uint32_t
@@ -233,7 +230,7 @@ describe(acre_arena_core *core, const acre_arena_opts *opts)
     core->keep = opts->keep != 0 ? opts->keep : DEFAULT_KEEP;
     core->exhausted = opts->exhausted;
     core->context = opts->context;
-    copy_name(core->name, sizeof core->name, opts->name);
+    copy_name(core->name, opts->name);
     core->ceiling =
         ceiling_of(core->base, usable_end(core_start(core) + core->map.size), opts->limit);
 }
@@ -346,11 +343,14 @@ acre_arena_create(const acre_arena_opts *opts, acre_arena *out)
     acre_status status = check_opts(opts);
     if (status != ACRE_OK)
         return status;
+    size_t least = space_least(opts);
+    if (least == 0)
+        return ACRE_BAD_OPTION;
     // A name that the system shows is given to pages when they are mapped.
     int cacheable = opts->flags == 0 && opts->node_plus_one == 0;
     acre_arena_core *core = NULL;
     if (cacheable && (opts->name == NULL || !space_shows_names()))
-        core = cache_take(opts->reserve, space_least(opts));
+        core = cache_take(opts->reserve, least);
     if (core == NULL)
         return create_anew(opts, cacheable, out);
     describe(core, opts);
@@ -403,13 +403,14 @@ next_generation(uint32_t generation)
 static int
 leave_to_cache(const acre_arena *arena, acre_arena_core *core)
 {
+    if (core->watched && arena->cursor > core->base)
+        watch_close(core->base, arena->cursor - core->base);
     // Memory that the system does not take now counts against the cache's limit.
-    (void)grow_give_back(core, core->base, core->keep);
+    if (grow_has_surplus(core, core->keep))
+        (void)grow_give_back(core, core->base, core->keep);
     uintptr_t dirty = arena->cursor > arena->dirty ? arena->cursor : arena->dirty;
     core->dirty = dirty < core->committed ? dirty : core->committed;
     core->generation = next_generation(arena->generation);
-    if (core->watched && arena->cursor > core->base)
-        watch_close(core->base, arena->cursor - core->base);
     return cache_put(core);
 }
 
@@ -444,7 +445,8 @@ acre_arena_destroy(acre_arena *arena)
     acre_status status = ACRE_OK;
     acre_arena_core *core = core_of(arena);
     if (core != NULL) {
-        core_run_deferred(arena, 0);
+        if (arena->deferred != NULL)
+            core_run_deferred(arena, 0);
         if (atomic_load_explicit(&core->prefaulting, memory_order_relaxed) != 0)
             grow_stop_prefault(core);
         if ((arena->flags & ACRE_ARENA_WIPE) != 0)

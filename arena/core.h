@@ -19,7 +19,6 @@
 #define core_run_deferred acre_arena_core_run_deferred
 #define grow_commit acre_arena_grow_commit
 #define grow_give_back acre_arena_grow_give_back
-#define grow_publish acre_arena_grow_publish
 #define grow_stop_prefault acre_arena_grow_stop_prefault
 #define space_reserve acre_arena_space_reserve
 #define space_release acre_arena_space_release
@@ -31,7 +30,7 @@
 #define cache_put acre_arena_cache_put
 #define cache_count acre_arena_cache_count
 
-enum { CORE_ALIVE = 0x61637265 };
+enum { CORE_ALIVE = 0x61637265, NAME_SIZE = 32 };
 
 struct acre_arena_core {
     uint32_t alive;      // CORE_ALIVE; in a child that did not get the arena (DONT_FORK) it reads 0
@@ -51,7 +50,7 @@ struct acre_arena_core {
     uintptr_t memory;  // the caller's memory, else 0
     size_t memory_size;
     uint64_t commits;
-    char name[32];
+    char name[NAME_SIZE];
     uintptr_t dirty;      // in the cache: of the next arena
     uint32_t generation;  // likewise
     uint32_t watched;     // whether a checker is told of each block (watch.h)
@@ -125,8 +124,19 @@ enum { GROW_STOPPED = -1 };
 acre_status grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need);
 // Decommits whole pages beyond both the cursor and `keep` bytes; they are zero when they come again.
 acre_status grow_give_back(acre_arena_core *core, uintptr_t cursor, size_t keep);
+// Whether anything could go back.
+static inline int
+grow_has_surplus(const acre_arena_core *core, size_t keep)
+{
+    return core->memory == 0 && keep < core->committed - core->base;
+}
 // Tells a thread that prefaults what is committed, of which all from `unused` on is not used.
-void grow_publish(acre_arena_core *core, uintptr_t unused);
+static inline void
+grow_publish(acre_arena_core *core, uintptr_t unused)
+{
+    atomic_store_explicit(&core->unused, unused, memory_order_relaxed);
+    atomic_store_explicit(&core->unused_end, core_limit(core), memory_order_release);
+}
 // Waits for the thread that prefaults, and lets none begin until prefaulting is 0 again.
 void grow_stop_prefault(acre_arena_core *core);
 

@@ -51,13 +51,6 @@ bytes_to_commit(const acre_arena_core *core, size_t least, size_t most)
     return step < most ? step : most;
 }
 
-void
-grow_publish(acre_arena_core *core, uintptr_t unused)
-{
-    atomic_store_explicit(&core->unused, unused, memory_order_relaxed);
-    atomic_store_explicit(&core->unused_end, core_limit(core), memory_order_release);
-}
-
 acre_status
 grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need)
 {
@@ -84,7 +77,7 @@ grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need)
 acre_status
 grow_give_back(acre_arena_core *core, uintptr_t cursor, size_t keep)
 {
-    if (core->memory != 0 || keep >= core->committed - core->base)
+    if (!grow_has_surplus(core, keep))
         return ACRE_OK;
     uintptr_t wanted = core->base + keep;
     uintptr_t end = round_up(wanted > cursor ? wanted : cursor, core->map.page_size);

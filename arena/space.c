@@ -222,9 +222,12 @@ whole_pages(size_t size, uint32_t flags)
 size_t
 space_least(const acre_arena_opts *opts)
 {
+    if (opts->reserve_least == 0) {
+        // The default is larger in any address space.
+        int small = opts->reserve != 0 && opts->reserve < DEFAULT_LEAST;
+        return small ? opts->reserve : DEFAULT_LEAST;
+    }
     size_t wanted = opts->reserve != 0 ? opts->reserve : default_reserve();
-    if (opts->reserve_least == 0)
-        return wanted < DEFAULT_LEAST ? wanted : DEFAULT_LEAST;
     return opts->reserve_least <= wanted ? opts->reserve_least : 0;
 }
 

@@ -29,7 +29,13 @@ enum { WATCH_REDZONE = 16 };
 static inline uint32_t
 watch_is_on(void)
 {
+#if defined(ACRE_ARENA_CHECKED_)
+    return 1;
+#elif defined(ACRE_WATCH_BY_VALGRIND)
+    return RUNNING_ON_VALGRIND != 0;
+#else
     return 0;
+#endif
 }
 
 // May be used from here on, and has no contents yet.

@@ -3,7 +3,6 @@
 _REPOS = {
     "google_benchmark": "/usr/include/benchmark",
     "googletest": "/usr/src/googletest",
-    "jemalloc": "/usr/include/jemalloc",
 }
 
 def acre_dev_deps():

@@ -1,18 +1,11 @@
-// Hot small allocations: what one costs in an arena, with a bare cursor, and in jemalloc.
+// Hot small allocations: what one costs in an arena, with a bare cursor, and elsewhere.
 //
 // A round allocates 400 blocks of 8 to 64 bytes, keeps the pointers, and takes all back at once
 // (malloc: one by one).  After each block the compiler must assume that memory is read and written,
-// as by the code of a real program: a cursor goes through memory, also the bare one.  All in one
-// process; Debian's jemalloc takes the place of malloc for the whole program, which is checked.
-#include <benchmark/benchmark.h>
-#include <jemalloc/jemalloc.h>
+// as by the code of a real program: a cursor goes through memory, also the bare one.
+#include "bench/peers.h"
 
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
 #include <vector>
-
-#include "acre/arena.h"
 
 namespace {
 
@@ -28,113 +21,35 @@ keep(size_t index, void *block)
     benchmark::ClobberMemory();
 }
 
-// Sizes and alignments as a program has them: constants at each call.
-#define FOR_EACH_SIZE(CALL) \
-    CALL(0, 8, 8)           \
-    CALL(1, 16, 16)         \
-    CALL(2, 24, 8)          \
-    CALL(3, 32, 16)         \
-    CALL(4, 40, 8)          \
-    CALL(5, 48, 16)         \
-    CALL(6, 56, 8)          \
-    CALL(7, 64, 16)
-
 void
 count_blocks(benchmark::State &state)
 {
     state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(BLOCKS));
 }
 
+// Sizes and alignments as a program has them: constants at each call.
+template <class Region>
 void
-arena_natural(benchmark::State &state)
+natural(benchmark::State &state)
 {
-    acre_arena arena;
-    if (acre_arena_create(nullptr, &arena) != ACRE_OK) {
-        state.SkipWithError("no arena");
+    if (!peers::is_there<Region>(state))
         return;
-    }
+    Region region;
     for (auto _ : state) {
         for (size_t i = 0; i < BLOCKS; i += GROUP) {
-#define CALL(index, size, alignment) \
-    keep(i + (index), acre_arena_alloc_aligned(&arena, (size), (alignment)));
-            FOR_EACH_SIZE(CALL)
-#undef CALL
+            keep(i + 0, region.template constant<8, 8>());
+            keep(i + 1, region.template constant<16, 16>());
+            keep(i + 2, region.template constant<24, 8>());
+            keep(i + 3, region.template constant<32, 16>());
+            keep(i + 4, region.template constant<40, 8>());
+            keep(i + 5, region.template constant<48, 16>());
+            keep(i + 6, region.template constant<56, 8>());
+            keep(i + 7, region.template constant<64, 16>());
         }
-        acre_arena_reset(&arena);
-    }
-    count_blocks(state);
-    if (acre_arena_destroy(&arena) != ACRE_OK)
-        state.SkipWithError("destroy");
-}
-BENCHMARK(arena_natural)->Name("hot_natural/acre");
-
-// A cursor that is never checked: the least that can be done.
-struct Bare {
-    uintptr_t cursor;
-};
-
-inline void *
-bump(Bare *bare, size_t size, size_t alignment)
-{
-    uintptr_t block = (bare->cursor + (alignment - 1)) & ~(uintptr_t{alignment} - 1);
-    bare->cursor = block + size;
-    return reinterpret_cast<void *>(block);
-}
-
-void
-bare_natural(benchmark::State &state)
-{
-    std::vector<char> memory(64 * BLOCKS + 64);
-    const uintptr_t base = reinterpret_cast<uintptr_t>(memory.data());
-    Bare bare = {base};
-    benchmark::DoNotOptimize(&bare);
-    for (auto _ : state) {
-        for (size_t i = 0; i < BLOCKS; i += GROUP) {
-#define CALL(index, size, alignment) keep(i + (index), bump(&bare, (size), (alignment)));
-            FOR_EACH_SIZE(CALL)
-#undef CALL
-        }
-        bare.cursor = base;
+        region.take_back(kept, BLOCKS);
     }
     count_blocks(state);
 }
-BENCHMARK(bare_natural)->Name("hot_natural/bare");
-
-// That malloc is jemalloc's is not taken for granted.
-bool
-malloc_is_jemalloc()
-{
-    uint64_t before = 0;
-    uint64_t after = 0;
-    size_t size = sizeof before;
-    if (mallctl("thread.allocated", &before, &size, nullptr, 0) != 0)
-        return false;
-    void *block = std::malloc(100);
-    benchmark::DoNotOptimize(block);
-    bool counted = mallctl("thread.allocated", &after, &size, nullptr, 0) == 0 && after > before;
-    std::free(block);
-    return counted;
-}
-
-void
-jemalloc_natural(benchmark::State &state)
-{
-    if (!malloc_is_jemalloc()) {
-        state.SkipWithError("malloc is not jemalloc's");
-        return;
-    }
-    for (auto _ : state) {
-        for (size_t i = 0; i < BLOCKS; i += GROUP) {
-#define CALL(index, size, alignment) keep(i + (index), std::malloc(size));
-            FOR_EACH_SIZE(CALL)
-#undef CALL
-        }
-        for (void *block : kept)
-            std::free(block);
-    }
-    count_blocks(state);
-}
-BENCHMARK(jemalloc_natural)->Name("hot_natural/jemalloc");
 
 // Sizes that only the run knows, aligned to 16.
 std::vector<size_t>
@@ -149,59 +64,44 @@ some_sizes()
     return sizes;
 }
 
+template <class Region>
 void
-arena_any(benchmark::State &state)
+any(benchmark::State &state)
 {
-    std::vector<size_t> sizes = some_sizes();
-    acre_arena arena;
-    if (acre_arena_create(nullptr, &arena) != ACRE_OK) {
-        state.SkipWithError("no arena");
+    if (!peers::is_there<Region>(state))
         return;
-    }
-    for (auto _ : state) {
-        for (size_t i = 0; i < BLOCKS; i++)
-            keep(i, acre_arena_alloc(&arena, sizes[i]));
-        acre_arena_reset(&arena);
-    }
-    count_blocks(state);
-    if (acre_arena_destroy(&arena) != ACRE_OK)
-        state.SkipWithError("destroy");
-}
-BENCHMARK(arena_any)->Name("hot_any/acre");
-
-void
-bare_any(benchmark::State &state)
-{
     std::vector<size_t> sizes = some_sizes();
-    std::vector<char> memory(80 * BLOCKS + 64);
-    const uintptr_t base = reinterpret_cast<uintptr_t>(memory.data());
-    Bare bare = {base};
-    benchmark::DoNotOptimize(&bare);
+    Region region;
     for (auto _ : state) {
         for (size_t i = 0; i < BLOCKS; i++)
-            keep(i, bump(&bare, sizes[i], 16));
-        bare.cursor = base;
+            keep(i, region.any(sizes[i]));
+        region.take_back(kept, BLOCKS);
     }
     count_blocks(state);
 }
-BENCHMARK(bare_any)->Name("hot_any/bare");
 
+#define ASK(name, Region)                                  \
+    BENCHMARK(natural<Region>)->Name("hot_natural/" name); \
+    BENCHMARK(any<Region>)->Name("hot_any/" name);
+BENCH_FOR_EACH_PEER(ASK)
+#undef ASK
+
+// The same rounds, written in Rust.
 void
-jemalloc_any(benchmark::State &state)
+bumpalo(benchmark::State &state, const char *name)
 {
-    if (!malloc_is_jemalloc()) {
-        state.SkipWithError("malloc is not jemalloc's");
+    auto *round =
+        peers::find_function<void(void **, const size_t *, size_t)>(peers::bumpalo(), name);
+    if (round == nullptr) {
+        state.SkipWithError("bumpalo was not built (./dev bench does)");
         return;
     }
     std::vector<size_t> sizes = some_sizes();
-    for (auto _ : state) {
-        for (size_t i = 0; i < BLOCKS; i++)
-            keep(i, std::malloc(sizes[i]));
-        for (void *block : kept)
-            std::free(block);
-    }
+    for (auto _ : state)
+        round(kept, sizes.data(), BLOCKS);
     count_blocks(state);
 }
-BENCHMARK(jemalloc_any)->Name("hot_any/jemalloc");
+BENCHMARK_CAPTURE(bumpalo, natural, "acre_bumpalo_hot_natural")->Name("hot_natural/bumpalo");
+BENCHMARK_CAPTURE(bumpalo, any, "acre_bumpalo_hot_any")->Name("hot_any/bumpalo");
 
 }  // namespace

@@ -2,7 +2,7 @@
 // over, and closes with a table of ratios between the fastest runs.
 //
 // A benchmark is named "question/peer"; the peer "acre" is compared with all others of its
-// question.
+// question.  What it counts as "bytes" is shown in MiB beside its time.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -13,7 +13,12 @@
 
 namespace {
 
-using Times = std::map<std::string, double>;  // of each peer: nanoseconds an item, the fastest run
+// Of each peer the fastest run.
+struct Best {
+    double nanoseconds;  // an item
+    double bytes;        // 0: not counted
+};
+using Times = std::map<std::string, Best>;
 
 class Report : public benchmark::BenchmarkReporter {
   public:
@@ -37,8 +42,8 @@ class Report : public benchmark::BenchmarkReporter {
     void
     Finalize() override
     {
-        std::printf("\n%-44s %-22s %12s %12s %9s\n", "question", "peer", "peer ns", "acre ns",
-                    "ratio");
+        std::printf("\n%-44s %-22s %12s %12s %9s %9s\n", "question", "peer", "peer ns", "acre ns",
+                    "ratio", "MiB");
         for (const auto &question : questions_)
             print(question.first, question.second);
     }
@@ -61,21 +66,27 @@ class Report : public benchmark::BenchmarkReporter {
         size_t slash = name.rfind('/');
         if (slash == std::string::npos)
             return;
-        auto added =
-            questions_[name.substr(0, slash)].emplace(name.substr(slash + 1), nanoseconds(run));
-        added.first->second = std::min(added.first->second, nanoseconds(run));
+        auto counted = run.counters.find("bytes");
+        Best best = {nanoseconds(run), counted == run.counters.end() ? 0 : counted->second.value};
+        auto added = questions_[name.substr(0, slash)].emplace(name.substr(slash + 1), best);
+        if (best.nanoseconds < added.first->second.nanoseconds)
+            added.first->second = best;
     }
 
     static void
     print(const std::string &question, const Times &times)
     {
         auto found = times.find("acre");
-        double ours = found == times.end() ? 0 : found->second;
+        double ours = found == times.end() ? 0 : found->second.nanoseconds;
         for (const auto &time : times) {
-            if (time.first == "acre" && times.size() > 1)
+            double theirs = time.second.nanoseconds;
+            if (time.first == "acre" && times.size() > 1 && time.second.bytes == 0)
                 continue;
-            std::printf("%-44s %-22s %12.2f %12.2f %8.2fx\n", question.c_str(), time.first.c_str(),
-                        time.second, ours, ours > 0 ? time.second / ours : 0.0);
+            std::printf("%-44s %-22s %12.2f %12.2f %8.2fx", question.c_str(), time.first.c_str(),
+                        theirs, ours, ours > 0 ? theirs / ours : 0.0);
+            if (time.second.bytes != 0)
+                std::printf(" %9.1f", time.second.bytes / (1 << 20));
+            std::printf("\n");
         }
     }
 

@@ -3,6 +3,8 @@
 
 using namespace acre_test;
 
+SKIP_WHERE_APART("Copy.strdup_copies_the_text_and_its_end Copy.strndup_copies_at_most_so_many");
+
 TEST(Copy, memdup_copies_and_aligns)
 {
     Arena arena;

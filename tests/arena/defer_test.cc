@@ -6,6 +6,8 @@
 
 using namespace acre_test;
 
+SKIP_WHERE_APART("Defer.costs_32_bytes");
+
 namespace {
 
 std::vector<int> ran;

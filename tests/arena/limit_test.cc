@@ -6,6 +6,14 @@
 
 using namespace acre_test;
 
+SKIP_WHERE_APART(
+    "Limit.is_exact_to_64_bytes Limit.one_block_may_take_it_all_and_not_a_byte_more "
+    "Limit.counts_padding Limit.without_one_the_reservation_is_handed_out "
+    "Limit.a_refused_request_changes_nothing_but_the_status "
+    "Limit.ensure_and_defer_are_bound_too "
+    "Exhaustion.the_handler_hears_of_every_refusal "
+    "Exhaustion.the_handler_may_longjmp_and_the_arena_goes_on");
+
 namespace {
 
 // Bytes that an arena hands out one by one.

@@ -3,6 +3,10 @@
 
 using namespace acre_test;
 
+SKIP_WHERE_APART(
+    "Mark.may_be_restored_to_again Mark.nests "
+    "Mark.restore_takes_back_what_was_made_since");
+
 namespace {
 
 void expect_stale(acre_arena *arena, acre_arena_mark mark)

@@ -3,6 +3,10 @@
 
 using namespace acre_test;
 
+SKIP_WHERE_APART(
+    "Memory.ensure_commits_ahead Memory.the_arena_grows_again_after_a_reset "
+    "Memory.trim_gives_back_what_lies_beyond_the_cursor");
+
 namespace {
 
 void use(acre_arena *arena, size_t size)

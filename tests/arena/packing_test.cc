@@ -3,6 +3,11 @@
 
 using namespace acre_test;
 
+SKIP_WHERE_APART(
+    "Packing.blocks_of_alignment_1_are_contiguous Packing.strings_are_contiguous "
+    "Packing.every_alignment_up_to_a_mebibyte_is_met "
+    "Packing.a_million_nodes_of_24_bytes_take_24_megabytes");
+
 namespace {
 
 struct Node {

@@ -3,6 +3,13 @@
 
 using namespace acre_test;
 
+SKIP_WHERE_APART(
+    "Resize.a_block_from_before_a_mark_moves_to_grow_and_survives_the_restore "
+    "Resize.a_block_from_before_a_mark_shrinks_without_moving_the_mark "
+    "Resize.null_allocates Resize.refused_leaves_the_block_and_the_arena "
+    "Resize.the_newest_block_grows_in_place "
+    "Resize.the_newest_block_shrinks_in_place_and_gives_bytes_back");
+
 namespace {
 
 unsigned char *filled(acre_arena *arena, size_t size, unsigned char value)

@@ -3,6 +3,11 @@
 
 using namespace acre_test;
 
+SKIP_WHERE_APART(
+    "Zero.fresh_again_after_trim Zero.fresh_memory_is_not_cleared "
+    "Zero.only_what_was_used_is_cleared Zero.a_wiping_arena_zeroes_what_it_takes_back "
+    "Zero.others_do_not");
+
 namespace {
 
 // Dirties `size` bytes of the arena's beginning and takes them back.

@@ -1,0 +1,121 @@
+// Fresh memory filled with blocks of 48 bytes: what one costs, and how much memory is in use at the
+// peak.  Each time in a process of its own, so that nothing is warm.
+#include "bench/peers.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+
+namespace {
+
+const size_t BLOCK = 48;
+const size_t MIB = size_t(1) << 20;
+
+struct Told {
+    double seconds;
+    size_t bytes;
+};
+
+// A line of /proc/self/status, in bytes.
+size_t
+status(const char *key)
+{
+    FILE *file = std::fopen("/proc/self/status", "r");
+    check(file != nullptr);
+    char line[256];
+    size_t value = 0;
+    while (std::fgets(line, sizeof line, file) != nullptr) {
+        if (std::strncmp(line, key, std::strlen(key)) == 0)
+            value = std::strtoull(line + std::strlen(key) + 1, nullptr, 10) * 1024;
+    }
+    std::fclose(file);
+    return value;
+}
+
+template <class Fill>
+Told
+measure(Fill fill)
+{
+    size_t before = status("VmRSS");
+    auto start = std::chrono::steady_clock::now();
+    fill();
+    auto end = std::chrono::steady_clock::now();
+    size_t peak = status("VmHWM");
+    return {std::chrono::duration<double>(end - start).count(), peak > before ? peak - before : 0};
+}
+
+template <class Fill>
+Told
+in_process(Fill fill)
+{
+    int ends[2];
+    check(pipe(ends) == 0);
+    pid_t child = fork();
+    check(child >= 0);
+    Told told = {};
+    if (child == 0) {
+        told = measure(fill);
+        _exit(write(ends[1], &told, sizeof told) == sizeof told ? 0 : 1);
+    }
+    check(read(ends[0], &told, sizeof told) == sizeof told);
+    check(close(ends[0]) == 0 && close(ends[1]) == 0);
+    check(waitpid(child, nullptr, 0) == child);
+    return told;
+}
+
+template <class Fill>
+void
+cold(benchmark::State &state, size_t total, Fill fill)
+{
+    size_t bytes = 0;
+    for (auto _ : state) {
+        Told told = in_process(fill);
+        state.SetIterationTime(told.seconds);
+        bytes = told.bytes;
+    }
+    state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(total / BLOCK));
+    state.counters["bytes"] = static_cast<double>(bytes);
+}
+
+template <class Region, size_t total>
+void
+region(benchmark::State &state)
+{
+    if (!peers::is_there<Region>(state))
+        return;
+    cold(state, total, [] {
+        // Never ended: that would be something else.
+        Region *region = new Region;
+        for (size_t i = 0; i < total / BLOCK; i++) {
+            void *block = region->template constant<BLOCK, 16>();
+            std::memset(block, 1, BLOCK);
+            benchmark::DoNotOptimize(block);
+        }
+    });
+}
+
+#define ASK(name, Region)                                                         \
+    BENCHMARK(region<Region, MIB>)->Name("cold_1M/" name)->UseManualTime();       \
+    BENCHMARK(region<Region, 36 * MIB>)->Name("cold_36M/" name)->UseManualTime(); \
+    BENCHMARK(region<Region, 256 * MIB>)->Name("cold_256M/" name)->UseManualTime()->Iterations(1);
+BENCH_FOR_EACH_PEER(ASK)
+#undef ASK
+
+template <size_t total>
+void
+bumpalo(benchmark::State &state)
+{
+    auto *fill = peers::find_function<void(size_t)>(peers::bumpalo(), "acre_bumpalo_fill");
+    if (fill == nullptr)
+        state.SkipWithError("bumpalo was not built (./dev bench does)");
+    else
+        cold(state, total, [=] { fill(total / BLOCK); });
+}
+BENCHMARK(bumpalo<MIB>)->Name("cold_1M/bumpalo")->UseManualTime();
+BENCHMARK(bumpalo<36 * MIB>)->Name("cold_36M/bumpalo")->UseManualTime();
+BENCHMARK(bumpalo<256 * MIB>)->Name("cold_256M/bumpalo")->UseManualTime()->Iterations(1);
+
+}  // namespace

@@ -1,0 +1,82 @@
+// A request: 200 blocks of 16 bytes to 16 KiB, then all of them go.
+//
+// `request` writes the first word of each block, `request_touched` every cache line, `request_of_2`
+// is the first by two threads at once, each with an arena of its own.
+#include "bench/peers.h"
+
+#include <array>
+
+namespace {
+
+const size_t BLOCKS = 200;
+
+// As many of each power of two, as in servers: most are small, most bytes are in large ones.
+const std::array<size_t, BLOCKS> &
+sizes()
+{
+    static const std::array<size_t, BLOCKS> made = [] {
+        std::array<size_t, BLOCKS> result;
+        uint32_t state = 7;
+        for (size_t &size : result) {
+            state = state * 1664525u + 1013904223u;
+            size_t power = size_t(16) << (state >> 16) % 10;
+            state = state * 1664525u + 1013904223u;
+            size = power + (state >> 16) % power;
+        }
+        return result;
+    }();
+    return made;
+}
+
+template <class Region, size_t step>
+void
+request(benchmark::State &state)
+{
+    if (!peers::is_there<Region>(state))
+        return;
+    const std::array<size_t, BLOCKS> &wanted = sizes();
+    void *blocks[BLOCKS];
+    Region region;
+    for (auto _ : state) {
+        for (size_t i = 0; i < BLOCKS; i++) {
+            char *block = static_cast<char *>(region.any(wanted[i]));
+            blocks[i] = block;
+            for (size_t at = 0; at < wanted[i]; at += step)
+                block[at] = 1;
+            benchmark::ClobberMemory();
+        }
+        region.take_back(blocks, BLOCKS);
+    }
+    state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(BLOCKS));
+}
+
+#define ASK(name, Region)                                            \
+    BENCHMARK(request<Region, SIZE_MAX / 2>)->Name("request/" name); \
+    BENCHMARK(request<Region, 64>)->Name("request_touched/" name);   \
+    BENCHMARK(request<Region, SIZE_MAX / 2>)->Name("request_of_2/" name)->Threads(2)->UseRealTime();
+BENCH_FOR_EACH_PEER(ASK)
+#undef ASK
+
+template <size_t step>
+void
+bumpalo(benchmark::State &state)
+{
+    auto *round = peers::find_function<void(void *, const size_t *, size_t, size_t)>(
+        peers::bumpalo(), "acre_bumpalo_request");
+    auto *create = peers::find_function<void *()>(peers::bumpalo(), "acre_bumpalo_create");
+    auto *destroy = peers::find_function<void(void *)>(peers::bumpalo(), "acre_bumpalo_destroy");
+    if (round == nullptr || create == nullptr || destroy == nullptr) {
+        state.SkipWithError("bumpalo was not built (./dev bench does)");
+        return;
+    }
+    void *bump = create();
+    for (auto _ : state)
+        round(bump, sizes().data(), BLOCKS, step);
+    destroy(bump);
+    state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(BLOCKS));
+}
+BENCHMARK(bumpalo<SIZE_MAX / 2>)->Name("request/bumpalo");
+BENCHMARK(bumpalo<64>)->Name("request_touched/bumpalo");
+BENCHMARK(bumpalo<SIZE_MAX / 2>)->Name("request_of_2/bumpalo")->Threads(2)->UseRealTime();
+
+}  // namespace

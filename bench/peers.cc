@@ -1,0 +1,68 @@
+#include "bench/peers.h"
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <cstring>
+
+namespace peers {
+
+// Libraries that replace malloc keep words of each thread in a room that the loader holds ready,
+// which is too small unless it is told before the program begins.
+__attribute__((constructor)) static void
+make_room(int, char **argv, char **)
+{
+    if (std::getenv("GLIBC_TUNABLES") != nullptr)
+        return;
+    setenv("GLIBC_TUNABLES", "glibc.rtld.optional_static_tls=65536", 1);
+    execv("/proc/self/exe", argv);
+    std::perror("bench: execv");
+}
+
+void *
+find(const char *library, const char *name)
+{
+    // Its own symbols first: it calls its own malloc, and nobody else does.
+    void *handle =
+        library != nullptr ? dlopen(library, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND) : nullptr;
+    return handle != nullptr ? dlsym(handle, name) : nullptr;
+}
+
+static Malloc
+load(const char *library)
+{
+    return {find_function<void *(size_t)>(library, "malloc"),
+            find_function<void(void *)>(library, "free")};
+}
+
+const Malloc jemalloc = load("libjemalloc.so.2");
+const Malloc mimalloc = load("libmimalloc.so.2");
+const Malloc tcmalloc = load("libtcmalloc_minimal.so.4");
+
+const Apr::Functions &
+Apr::functions()
+{
+    static const Functions functions = [] {
+        const char *library = "libapr-1.so.0";
+        auto *initialize = find_function<int()>(library, "apr_initialize");
+        Functions found = {};
+        if (initialize == nullptr || initialize() != 0)
+            return found;
+        found.create =
+            find_function<int(void **, void *, void *, void *)>(library, "apr_pool_create_ex");
+        found.alloc = find_function<void *(void *, size_t)>(library, "apr_palloc");
+        found.clear = find_function<void(void *)>(library, "apr_pool_clear");
+        found.destroy = find_function<void(void *)>(library, "apr_pool_destroy");
+        return found;
+    }();
+    return functions;
+}
+
+const char *
+bumpalo()
+{
+    const char *library = std::getenv("ACRE_BUMPALO");
+    return library != nullptr && access(library, R_OK) == 0 ? library : nullptr;
+}
+
+}  // namespace peers
