@@ -13,6 +13,7 @@
 #define lasting_map acre_stack_lasting_map
 #define lasting_publish acre_stack_lasting_publish
 #define lasting_provide acre_stack_lasting_provide
+#define lasting_provide_wiped acre_stack_lasting_provide_wiped
 #define process_number acre_stack_process_number
 #define process_is acre_stack_process_is
 

@@ -14,6 +14,7 @@
 
 #include "acre/page.h"
 #include "mmap/port.h"
+#include "stack/watched.h"
 
 _Static_assert(sizeof(acre_stack_pool_opts) == (sizeof(void *) == 8 ? 88 : 64),
                "programs rely on it");
@@ -92,7 +93,8 @@ set_marks(acre_stack_pool *pool, size_t keep)
         pool->kept = (lowest_top - keep) & ~(page - 1);
     if (pool->kept > pool->mark)
         pool->kept = pool->mark;  // the top page
-    pool->returns_deep = pool->kept > pool->guard && (pool->flags & ACRE_STACK_LOCKED) == 0;
+    pool->returns_deep = pool->kept > pool->guard && (pool->flags & ACRE_STACK_LOCKED) == 0 &&
+                         !STACK_IS_WATCHED();  // whose stacks must not be looked at
 }
 
 // ---- records ------------------------------------------------------------------------------------
@@ -234,7 +236,7 @@ acre_stack_pool_create(const acre_stack_pool_opts *opts, acre_stack_pool **out)
     acre_status status = lay_out(opts, &plan);
     if (status == ACRE_OK)
         status = check_options(opts);
-    acre_stack_pool *pool;
+    acre_stack_pool *pool = NULL;
     if (status == ACRE_OK)
         status = take_record(plan.most, &pool);
     if (status != ACRE_OK)
