@@ -262,6 +262,13 @@ registry_get(const registry_key *key, acre_stack_info *out)
     return ACRE_OK;
 }
 
+char *
+registry_end(const registry_key *key)
+{
+    const record *r = record_at((uint32_t)key->index);
+    return (char *)r->map.base + r->map.size;
+}
+
 acre_status
 registry_remove(const registry_key *key)
 {

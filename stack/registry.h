@@ -14,6 +14,7 @@
 
 #define registry_add acre_stack_registry_add
 #define registry_get acre_stack_registry_get
+#define registry_end acre_stack_registry_end
 #define registry_remove acre_stack_registry_remove
 #define registry_find acre_stack_registry_find
 
@@ -36,6 +37,10 @@ acre_status registry_add(const acre_mmap *map, const acre_stack_info *stack, reg
 /// @return ACRE_OK; ACRE_STALE when that use is over; ACRE_NOT_OURS when no stack of this process
 ///         ever had that key
 acre_status registry_get(const registry_key *key, acre_stack_info *out);
+
+/// Where the stack's mapping ends.  Of a key that registry_get just accepted, for whoever may
+/// destroy the stack.
+char *registry_end(const registry_key *key);
 
 /// Unmaps the stack, and answers for it no more.
 ///

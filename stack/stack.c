@@ -10,6 +10,7 @@
 #include "acre/mmap.h"
 #include "acre/page.h"
 #include "mmap/port.h"
+#include "stack/extent.h"
 #include "stack/pool.h"
 #include "stack/registry.h"
 #include "stack/sizes.h"
@@ -169,6 +170,26 @@ get_info(const acre_stack *stack, acre_stack_info *out)
     registry_key key;
     acre_status status = key_of(stack, &key);
     return status == ACRE_OK ? registry_get(&key, out) : status;
+}
+
+acre_status
+stack_extent_of(const acre_stack *stack, stack_extent *out)
+{
+    acre_stack_info info;
+    acre_status status = get_info(stack, &info);
+    if (status != ACRE_OK)
+        return status;
+    out->base = info.base;
+    out->limit = (char *)info.base + info.size;
+    if (stack->private_[1] != 0) {
+        const acre_stack_pool *pool = info.pool;
+        out->content = out->limit + pool->header;
+        out->end = (char *)info.base - pool->guard + pool->stride;
+    } else {
+        registry_key key = {.index = stack->private_[0]};
+        out->end = out->content = registry_end(&key);
+    }
+    return ACRE_OK;
 }
 
 acre_status

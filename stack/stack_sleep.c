@@ -1,0 +1,118 @@
+// Stacks asleep: live bytes in the caller's buffer, pages returned, guards left in place.
+#include "acre/stack_sleep.h"
+
+#include <string.h>
+
+#include "mmap/port.h"
+#include "stack/extent.h"
+
+// Frames lie between bytes that AddressSanitizer forbids to touch.  It keeps its account of them
+// elsewhere, and that stays as it is while the stack sleeps.
+#if defined(__GNUC__)
+#define UNSANITIZED __attribute__((no_sanitize_address))
+#else
+#define UNSANITIZED
+#endif
+
+// By words that are volatile: else the compiler would call memcpy, which is checked.  The stack's
+// side is aligned, and `length` a number of words.
+
+UNSANITIZED static void
+copy_out(char *buffer, const char *from, size_t length)
+{
+    for (size_t i = 0; i < length; i += sizeof(uintptr_t)) {
+        uintptr_t word = *(const volatile uintptr_t *)(const void *)(from + i);
+        memcpy(buffer + i, &word, sizeof word);
+    }
+}
+
+UNSANITIZED static void
+copy_in(char *to, const char *buffer, size_t length)
+{
+    for (size_t i = 0; i < length; i += sizeof(uintptr_t)) {
+        uintptr_t word;
+        memcpy(&word, buffer + i, sizeof word);
+        *(volatile uintptr_t *)(void *)(to + i) = word;
+    }
+}
+
+static int
+runs_here(const stack_extent *extent)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    return here >= (uintptr_t)extent->base && here < (uintptr_t)extent->end;
+}
+
+// The lowest byte to keep.
+static acre_status
+find_lowest(const stack_extent *extent, const void *stack_pointer, const char **out)
+{
+    uintptr_t at = (uintptr_t)stack_pointer;
+    if (at < (uintptr_t)extent->base || at > (uintptr_t)extent->limit)
+        return ACRE_BAD_RANGE;
+    size_t offset = (at - (uintptr_t)extent->base) & ~(sizeof(uintptr_t) - 1);
+    *out = extent->base + offset;
+    return ACRE_OK;
+}
+
+acre_status
+acre_stack_sleep_size(const acre_stack *stack, const void *stack_pointer, size_t *bytes)
+{
+    stack_extent extent;
+    const char *lowest;
+    acre_status status = stack_extent_of(stack, &extent);
+    if (status == ACRE_OK)
+        status = find_lowest(&extent, stack_pointer, &lowest);
+    if (status != ACRE_OK)
+        return status;
+    *bytes = (size_t)(extent.content - lowest);
+    return ACRE_OK;
+}
+
+acre_status
+acre_stack_sleep(const acre_stack *stack, const void *stack_pointer, void *buffer, size_t capacity,
+                 size_t *length)
+{
+    stack_extent extent;
+    const char *lowest;
+    acre_status status = stack_extent_of(stack, &extent);
+    if (status == ACRE_OK)
+        status = find_lowest(&extent, stack_pointer, &lowest);
+    if (status != ACRE_OK)
+        return status;
+    size_t live = (size_t)(extent.content - lowest);
+    if (live > capacity)
+        return ACRE_BAD_SIZE;
+    if (runs_here(&extent))
+        return ACRE_BAD_STATE;
+    if (port_stacks_grow())
+        return -ENOTSUP;
+
+    copy_out(buffer, lowest, live);
+    acre_range all = {.base = extent.base, .length = (size_t)(extent.end - extent.base)};
+    size_t done = 0;
+    status = port_discard_many(&all, 1, ACRE_DISCARD_NOW, &done);
+    if (status != ACRE_OK)
+        return status;
+    *length = live;
+    return ACRE_OK;
+}
+
+acre_status
+acre_stack_wake(const acre_stack *stack, const void *buffer, size_t length)
+{
+    stack_extent extent;
+    acre_status status = stack_extent_of(stack, &extent);
+    if (status != ACRE_OK)
+        return status;
+    size_t most = (size_t)(extent.content - extent.base);
+    size_t least = (size_t)(extent.content - extent.limit);
+    if (length < least || length > most || length % sizeof(uintptr_t) != 0)
+        return ACRE_BAD_SIZE;
+    if (runs_here(&extent))
+        return ACRE_BAD_STATE;
+    if (port_stacks_grow())
+        return -ENOTSUP;
+    copy_in(extent.content - length, buffer, length);
+    return ACRE_OK;
+}
