@@ -514,10 +514,13 @@ acre_arena_reset(acre_arena *arena)
     acre_arena_core *core = core_or_note(arena);
     if (core == NULL)
         return;
-    core_run_deferred(arena, 0);
+    if (arena->deferred != NULL)
+        core_run_deferred(arena, 0);
     core_take_back(arena, core, arena->base);
     core->floor = arena->base;
     arena->generation = next_generation(arena->generation);
+    if (!grow_has_surplus(core, core->keep))
+        return;
 
     // Memory that the system will not take now stays committed, and goes at a later reset or trim.
     acre_status status = give_back(arena, core, core->keep);

@@ -108,10 +108,8 @@ template <size_t total>
 void
 bumpalo(benchmark::State &state)
 {
-    auto *fill = peers::find_function<void(size_t)>(peers::bumpalo(), "acre_bumpalo_fill");
-    if (fill == nullptr)
-        state.SkipWithError("bumpalo was not built (./dev bench does)");
-    else
+    auto *fill = peers::bumpalo<void(size_t)>(state, "acre_bumpalo_fill");
+    if (fill != nullptr)
         cold(state, total, [=] { fill(total / BLOCK); });
 }
 BENCHMARK(bumpalo<MIB>)->Name("cold_1M/bumpalo")->UseManualTime();

@@ -90,12 +90,9 @@ BENCH_FOR_EACH_PEER(ASK)
 void
 bumpalo(benchmark::State &state, const char *name)
 {
-    auto *round =
-        peers::find_function<void(void **, const size_t *, size_t)>(peers::bumpalo(), name);
-    if (round == nullptr) {
-        state.SkipWithError("bumpalo was not built (./dev bench does)");
+    auto *round = peers::bumpalo<void(void **, const size_t *, size_t)>(state, name);
+    if (round == nullptr)
         return;
-    }
     std::vector<size_t> sizes = some_sizes();
     for (auto _ : state)
         round(kept, sizes.data(), BLOCKS);

@@ -23,6 +23,7 @@ life(benchmark::State &state)
         if (peers::is_family<Region>)
             region.take_back(blocks, BLOCKS);
     }
+    state.SetItemsProcessed(state.iterations());
 }
 
 #define ASK(name, Region) BENCHMARK(life<Region>)->Name("life/" name);
@@ -35,19 +36,19 @@ nothing(benchmark::State &state)
 {
     for (auto _ : state)
         peers::Acre region;
+    state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(nothing)->Name("life_of_none/acre");
 
 void
 bumpalo(benchmark::State &state)
 {
-    auto *round = peers::find_function<void(size_t)>(peers::bumpalo(), "acre_bumpalo_life");
-    if (round == nullptr) {
-        state.SkipWithError("bumpalo was not built (./dev bench does)");
+    auto *round = peers::bumpalo<void(size_t)>(state, "acre_bumpalo_life");
+    if (round == nullptr)
         return;
-    }
     for (auto _ : state)
         round(BLOCKS);
+    state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(bumpalo)->Name("life/bumpalo");
 

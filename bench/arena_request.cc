@@ -61,18 +61,13 @@ template <size_t step>
 void
 bumpalo(benchmark::State &state)
 {
-    auto *round = peers::find_function<void(void *, const size_t *, size_t, size_t)>(
-        peers::bumpalo(), "acre_bumpalo_request");
-    auto *create = peers::find_function<void *()>(peers::bumpalo(), "acre_bumpalo_create");
-    auto *destroy = peers::find_function<void(void *)>(peers::bumpalo(), "acre_bumpalo_destroy");
-    if (round == nullptr || create == nullptr || destroy == nullptr) {
-        state.SkipWithError("bumpalo was not built (./dev bench does)");
+    auto *round =
+        peers::bumpalo<void(void *, const size_t *, size_t, size_t)>(state, "acre_bumpalo_request");
+    if (round == nullptr)
         return;
-    }
-    void *bump = create();
+    peers::Bump bump(state);
     for (auto _ : state)
         round(bump, sizes().data(), BLOCKS, step);
-    destroy(bump);
     state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(BLOCKS));
 }
 BENCHMARK(bumpalo<SIZE_MAX / 2>)->Name("request/bumpalo");

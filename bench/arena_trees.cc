@@ -64,24 +64,20 @@ trees(benchmark::State &state)
 BENCH_FOR_EACH_PEER(ASK)
 #undef ASK
 
+template <int depth>
 void
-bumpalo(benchmark::State &state, int depth)
+bumpalo(benchmark::State &state)
 {
-    auto *tree = peers::find_function<size_t(void *, int)>(peers::bumpalo(), "acre_bumpalo_tree");
-    auto *create = peers::find_function<void *()>(peers::bumpalo(), "acre_bumpalo_create");
-    auto *destroy = peers::find_function<void(void *)>(peers::bumpalo(), "acre_bumpalo_destroy");
-    if (tree == nullptr || create == nullptr || destroy == nullptr) {
-        state.SkipWithError("bumpalo was not built (./dev bench does)");
+    auto *tree = peers::bumpalo<size_t(void *, int)>(state, "acre_bumpalo_tree");
+    if (tree == nullptr)
         return;
-    }
-    void *bump = create();
+    peers::Bump bump(state);
     size_t nodes = 0;
     for (auto _ : state)
         nodes += tree(bump, depth);
-    destroy(bump);
     state.SetItemsProcessed(static_cast<int64_t>(nodes));
 }
-BENCHMARK_CAPTURE(bumpalo, of_16, 16)->Name("trees_16/bumpalo");
-BENCHMARK_CAPTURE(bumpalo, of_18, 18)->Name("trees_18/bumpalo");
+BENCHMARK(bumpalo<16>)->Name("trees_16/bumpalo");
+BENCHMARK(bumpalo<18>)->Name("trees_18/bumpalo");
 
 }  // namespace

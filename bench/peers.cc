@@ -3,8 +3,6 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
-#include <cstring>
-
 namespace peers {
 
 // Libraries that replace malloc keep words of each thread in a room that the loader holds ready,
@@ -56,13 +54,6 @@ Apr::functions()
         return found;
     }();
     return functions;
-}
-
-const char *
-bumpalo()
-{
-    const char *library = std::getenv("ACRE_BUMPALO");
-    return library != nullptr && access(library, R_OK) == 0 ? library : nullptr;
 }
 
 }  // namespace peers

@@ -350,8 +350,41 @@ is_there(benchmark::State &state)
     return why == nullptr;
 }
 
-/// The library of bench/bumpalo.rs, by ACRE_BUMPALO; nullptr when it was not built.
-const char *bumpalo();
+/// A function of bench/bumpalo.rs, whose library ACRE_BUMPALO tells; nullptr, and the benchmark is
+/// skipped with the reason, when it was not built.
+template <class Function>
+Function *
+bumpalo(benchmark::State &state, const char *name)
+{
+    auto *found = find_function<Function>(std::getenv("ACRE_BUMPALO"), name);
+    if (found == nullptr)
+        state.SkipWithError("bumpalo was not built (./dev bench does)");
+    return found;
+}
+
+/// A bump of bumpalo's.
+class Bump {
+  public:
+    explicit Bump(benchmark::State &state)
+        : destroy_(bumpalo<void(void *)>(state, "acre_bumpalo_destroy")),
+          bump_(bumpalo<void *()>(state, "acre_bumpalo_create")())
+    {
+    }
+    ~Bump()
+    {
+        destroy_(bump_);
+    }
+    Bump(const Bump &) = delete;
+    Bump &operator=(const Bump &) = delete;
+    operator void *() const
+    {
+        return bump_;
+    }
+
+  private:
+    void (*destroy_)(void *);
+    void *bump_;
+};
 
 }  // namespace peers
 

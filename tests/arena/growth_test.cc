@@ -183,8 +183,12 @@ TEST(Growth, explicit_huge_pages_or_none)
     EXPECT_GT(page, acre_page_size());
     EXPECT_EQ(0u, stats_of(&arena).committed % page);
     // Until the pool is used up.
-    while (used(&arena) < 64 * MIB && fill(&arena, MIB) != nullptr)
+    for (void *more = block; more != nullptr && used(&arena) < 64 * MIB;) {
+        more = bytes(&arena, MIB);
+        if (more != nullptr)
+            std::memset(more, 1, MIB);
         EXPECT_EQ(page, smaps_bytes(block, "KernelPageSize"));
+    }
     acre_arena_reset(&arena);
     EXPECT_EQ(ACRE_OK, acre_arena_trim(&arena, 0));
     EXPECT_EQ(page, stats_of(&arena).committed);
