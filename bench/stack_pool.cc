@@ -39,22 +39,21 @@ create(const acre_stack_pool_opts *opts = nullptr)
     return pool;
 }
 
-// ---- peers: take() answers a stack, top() its end, give() ends it --------------------------------
+// ---- peers: take() makes a stack, top() is its end, give() ends it -------------------------------
 
 struct Acre {
     using Stack = acre_stack;
     static acre_stack_pool *
-    pool()
+    shared_pool()
     {
         static acre_stack_pool *pool = create();
         return pool;
     }
-    Stack
-    take()
+    acre_stack_pool *pool = shared_pool();
+    void
+    take(Stack *stack)
     {
-        Stack stack;
-        check(acre_stack_pool_take(pool(), &stack));
-        return stack;
+        check(acre_stack_pool_take(pool, stack));
     }
     char *
     top(const Stack &stack)
@@ -64,25 +63,25 @@ struct Acre {
     void
     give(const Stack &stack)
     {
-        check(acre_stack_pool_give(pool(), &stack));
+        check(acre_stack_pool_give(pool, &stack));
     }
     void
     forget()
     {
-        check(acre_stack_pool_trim(pool(), 0));
+        check(acre_stack_pool_trim(pool, 0));
     }
 };
 
 struct Mapped {
     using Stack = char *;
     size_t guard = acre_page_size();
-    Stack
-    take()
+    void
+    take(Stack *stack)
     {
         void *base = mmap(nullptr, guard + kSize, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
         check(base != MAP_FAILED && mprotect(base, guard, PROT_NONE) == 0);
-        return static_cast<char *>(base);
+        *stack = static_cast<char *>(base);
     }
     char *
     top(Stack stack)
@@ -102,13 +101,13 @@ struct Mapped {
 
 struct Malloc {
     using Stack = char *;
-    Stack
-    take()
+    void
+    take(Stack *stack)
     {
         void *base = std::malloc(kSize);
         check(base != nullptr);
         benchmark::DoNotOptimize(base);
-        return static_cast<char *>(base);
+        *stack = static_cast<char *>(base);
     }
     char *
     top(Stack stack)
@@ -131,10 +130,10 @@ template <class Allocator>
 struct Boost {
     using Stack = boost::context::stack_context;
     std::unique_ptr<Allocator> allocator{new Allocator(kSize)};
-    Stack
-    take()
+    void
+    take(Stack *stack)
     {
-        return allocator->allocate();
+        *stack = allocator->allocate();
     }
     char *
     top(const Stack &stack)
@@ -160,9 +159,10 @@ void
 warm(benchmark::State &state)
 {
     Peer peer;
+    typename Peer::Stack stack;
     for (auto _ : state) {
-        auto stack = peer.take();
-        benchmark::DoNotOptimize(stack);
+        peer.take(&stack);
+        benchmark::ClobberMemory();
         peer.give(stack);
     }
     // Of each thread, what it waits for.
@@ -191,7 +191,7 @@ cold(benchmark::State &state)
     for (auto _ : state) {
         auto start = Clock::now();
         for (auto &stack : stacks) {
-            stack = peer.take();
+            peer.take(&stack);
             *static_cast<volatile char *>(peer.top(stack) - 64) = 1;
         }
         state.SetIterationTime(std::chrono::duration<double>(Clock::now() - start).count());
