@@ -158,6 +158,8 @@ make_with_pages(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_
 {
     size_t granted;
     acre_status status = take_areas(pool, count, &granted);
+    if (status != ACRE_OK)
+        return status;
     for (size_t i = 0; status == ACRE_OK && i < granted; i++) {
         char *start = lowest + (count - 1 - i) * pool->stride;
         size_t usable = pool->stride - pool->guard;
@@ -169,8 +171,7 @@ make_with_pages(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_
         else
             (void)port_decommit(map, start + pool->guard, usable);
     }
-    if (status != ACRE_TOO_MANY_AREAS || *done > 0)
-        pool_guards_removed(pool, status == ACRE_OK ? 0 : granted - *done);
+    pool_guards_removed(pool, granted - *done);
     return status;
 }
 

@@ -56,7 +56,7 @@ TEST_P(PoolMemory, DeepStacksKeepTheirTop)
     Pool pool(&size_);
     std::vector<acre_stack> stacks = pool.take(1000);
     for (const acre_stack &stack : stacks)
-        use(stack, 32 * page());
+        use(stack, 12 * page());
     pool.give(stacks);
     size_t returned = 0;
     for (const acre_stack &stack : stacks) {
@@ -70,7 +70,7 @@ TEST_P(PoolMemory, DeepStacksKeepTheirTop)
     // They are as good as before, and deep again.
     stacks = pool.take(1000);
     for (const acre_stack &stack : stacks)
-        use(stack, stack.size);
+        use(stack, 14 * page());
     pool.give(stacks);
     ASSERT_OK(acre_stack_pool_trim(pool, 0));
     EXPECT_LE(pool.stats().resident, 300 * page());
@@ -94,15 +94,15 @@ TEST_P(PoolMemory, AStackThatWasTakenOutOfTheDeepOnesIsNotEmptied)
     Pool pool(&size_);
     std::vector<acre_stack> stacks = pool.take(2000);
     for (const acre_stack &stack : stacks)
-        use(stack, 32 * page());
+        use(stack, 12 * page());
     // Each is taken again while others fill the list that is returned.
     for (size_t i = 0; i < stacks.size(); i++) {
         pool.give(stacks[i]);
         stacks[i] = pool.take();
-        at_depth(stacks[i], 20 * page()) = 77;
+        at_depth(stacks[i], 10 * page()) = 77;
     }
     for (const acre_stack &stack : stacks)
-        ASSERT_EQ(77, at_depth(stack, 20 * page()));
+        ASSERT_EQ(77, at_depth(stack, 10 * page()));
     pool.give(stacks);
 }
 
@@ -112,7 +112,7 @@ TEST_P(PoolMemory, KeepAllKeepsAll)
     Pool pool(&size_);
     std::vector<acre_stack> stacks = pool.take(600);
     for (const acre_stack &stack : stacks)
-        use(stack, 32 * page());
+        use(stack, 12 * page());
     size_t before = pool.stats().resident;
     pool.give(stacks);
     EXPECT_EQ(before, pool.stats().resident);
