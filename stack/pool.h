@@ -49,6 +49,7 @@
 #define pool_rebuild acre_stack_pool_rebuild_
 #define pool_thread_hook acre_stack_pool_thread_hook_
 #define pool_unlock acre_stack_pool_unlock_
+#define region_check acre_stack_region_check
 #define region_count_ready acre_stack_region_count_ready
 #define region_create acre_stack_region_create
 #define region_destroy acre_stack_region_destroy
@@ -237,6 +238,8 @@ void pool_guards_removed(const acre_stack_pool *pool, size_t count);
 
 // ---- pool_region.c ------------------------------------------------------------------------------
 
+/// Whether a region can be what is demanded: ACRE_OK, or -ENOTSUP.
+acre_status region_check(uint32_t flags);
 /// A region of at least one slot and at most `slots`, which follow the pool's others.
 acre_status region_create(acre_stack_pool *pool, size_t slots, region **out);
 /// Unmaps it.  Its addresses are nobody's before that.  On failure it is as it was.

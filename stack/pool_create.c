@@ -236,6 +236,8 @@ acre_stack_pool_create(const acre_stack_pool_opts *opts, acre_stack_pool **out)
     acre_status status = lay_out(opts, &plan);
     if (status == ACRE_OK)
         status = check_options(opts);
+    if (status == ACRE_OK && opts->flags != 0)
+        status = region_check(opts->flags);
     acre_stack_pool *pool = NULL;
     if (status == ACRE_OK)
         status = take_record(plan.most, &pool);

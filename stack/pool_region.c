@@ -5,6 +5,8 @@
 #include "stack/lasting.h"
 #include "stack/pool.h"
 
+#include "acre/page.h"
+
 enum { CHUNK = 256, CHUNKS = 256 };
 
 static _Atomic(void *) chunks[CHUNKS];  // of region
@@ -94,18 +96,37 @@ find_neighbour(const acre_stack_pool *pool, size_t size)
     return lowest > size ? (void *)(lowest - size) : NULL;
 }
 
+static uint32_t
+map_flags(uint32_t flags)
+{
+    uint32_t result = ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK | ACRE_MAP_NO_HUGE;
+    if (flags & ACRE_STACK_NO_DUMP)
+        result |= ACRE_MAP_NO_DUMP;
+    if (flags & ACRE_STACK_DONT_FORK)
+        result |= ACRE_MAP_DONT_FORK;
+    return result;
+}
+
+acre_status
+region_check(uint32_t flags)
+{
+    acre_mmap map;
+    acre_mmap_opts opts = {.flags = map_flags(flags)};
+    acre_status status = acre_mmap_reserve(acre_page_size(), ACRE_READ_WRITE, &opts, &map);
+    if (status == ACRE_OK)
+        status = acre_mmap_unmap(&map);
+    if (status == ACRE_OK && flags & ACRE_STACK_LOCKED && !acre_can(ACRE_CAN_LOCK))
+        return -ENOTSUP;
+    return status;
+}
+
 static acre_status
 reserve(const acre_stack_pool *pool, size_t slots, acre_mmap *out)
 {
-    uint32_t flags = ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK | ACRE_MAP_NO_HUGE;
-    if (pool->flags & ACRE_STACK_NO_DUMP)
-        flags |= ACRE_MAP_NO_DUMP;
-    if (pool->flags & ACRE_STACK_DONT_FORK)
-        flags |= ACRE_MAP_DONT_FORK;
     if (slots > SIZE_MAX / 2 / pool->stride)
         return -ENOMEM;
     size_t size = slots * pool->stride;
-    acre_mmap_opts opts = {.flags = flags, .address = find_neighbour(pool, size)};
+    acre_mmap_opts opts = {.flags = map_flags(pool->flags), .address = find_neighbour(pool, size)};
     return acre_mmap_reserve(size, ACRE_READ_WRITE, &opts, out);
 }
 

@@ -118,9 +118,9 @@ pool_note_depth(acre_stack_pool *pool, uint32_t id)
         return;
     size_t depth = (size_t)(limit - (const char *)lowest);
     size_t known = atomic_load_explicit(&pool->deepest, memory_order_relaxed);
-    while (depth > known && !atomic_compare_exchange_weak_explicit(
-                                &pool->deepest, &known, depth, memory_order_relaxed,
-                                memory_order_relaxed))
+    while (depth > known &&
+           !atomic_compare_exchange_weak_explicit(&pool->deepest, &known, depth,
+                                                  memory_order_relaxed, memory_order_relaxed))
         continue;
 }
 
