@@ -19,7 +19,9 @@ void __asan_unpoison_memory_region(void const volatile *start, size_t size);
 #elif defined(__has_include)
 #if __has_include(<valgrind/memcheck.h>)
 #include <valgrind/memcheck.h>
+#ifndef NVALGRIND  // as on processors that it does not know
 #define ACRE_WATCH_BY_VALGRIND
+#endif
 #endif
 #endif
 

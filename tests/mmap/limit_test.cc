@@ -9,7 +9,9 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
-SKIP_EMULATED("an emulator needs areas of its own", "AreaLimit.is_told_by_calls_that_need_an_area");
+SKIP_EMULATED("an emulator needs areas of its own",
+              "AreaLimit.is_told_by_calls_that_need_an_area "
+              "AreaLimit.unmapping_in_the_middle_fails_and_can_be_repeated");
 
 // Fills the process with areas up to the limit; how it went is the child's exit status.
 struct Crowd {

@@ -18,6 +18,11 @@ SKIP_WITHOUT_ADVICE(
     "Resize.moved_memory_keeps_its_bytes_demands_and_locks "
     "Resize.moved_transparent_huge_pages_stay_aligned");
 
+[[maybe_unused]] const int skips_growth =
+    skip_without([] { return owns_kernel() || sizeof(void *) == 8; },
+                 "the emulator itself holds all addresses of 32 bits",
+                 "Resize.grows_file_maps_in_place_by_the_files_bytes");
+
 // A place for a map whose neighbour behind is taken or free, as wanted.
 struct Room {
     acre_mmap behind = {};

@@ -47,6 +47,35 @@ std::string area_text(const char *file, const void *address)
     return text;
 }
 
+// False where an emulator shows the areas of its own process, at its own addresses.
+bool shows_own_addresses()
+{
+    static const bool shows = [] {
+        // A page that differs from those around it is an area of its own.
+        auto size = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+        void *base = mmap(nullptr, 3 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        char *page = static_cast<char *>(base) + size;
+        char bounds[64];
+        std::snprintf(bounds, sizeof bounds, "%08" PRIxPTR "-%08" PRIxPTR " r--p ",
+                      reinterpret_cast<uintptr_t>(page), reinterpret_cast<uintptr_t>(page) + size);
+        bool found =
+            mprotect(page, size, PROT_READ) == 0 &&
+            area_text("/proc/self/smaps", page).compare(0, std::strlen(bounds), bounds) == 0;
+        munmap(base, 3 * size);
+        return found;
+    }();
+    return shows;
+}
+
+// What the kernel tells of the area at `address`; ends the test as skipped where that is not to be
+// had.
+std::string account_of(const void *address)
+{
+    if (!shows_own_addresses())
+        skip("this emulator shows its own areas, not those of the program");
+    return area_text("/proc/self/smaps", address);
+}
+
 size_t kilobytes(std::istream &in, const std::string &key)
 {
     std::string line;
@@ -107,7 +136,7 @@ std::string areas_between(const char *low, const char *high)
 
 std::string vm_flags(const void *address)
 {
-    std::string text = area_text("/proc/self/smaps", address);
+    std::string text = account_of(address);
     size_t at = text.find("VmFlags:");
     return at == std::string::npos ? "" : text.substr(at + 8, text.find('\n', at) - at - 8) + " ";
 }
@@ -119,7 +148,7 @@ bool has_vm_flag(const void *address, const char *flag)
 
 size_t smaps_bytes(const void *address, const char *key)
 {
-    std::istringstream in(area_text("/proc/self/smaps", address));
+    std::istringstream in(account_of(address));
     return kilobytes(in, key);
 }
 
@@ -150,6 +179,8 @@ void need_fork()
 {
 }
 
+enum { SKIPPED_IN_CHILD = 123 };
+
 Ended in_child(const std::function<int()> &body)
 {
     std::fflush(nullptr);
@@ -160,11 +191,17 @@ Ended in_child(const std::function<int()> &body)
         // A fault must kill, also where a sanitizer or a test framework would catch it.
         for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT})
             std::signal(signal, SIG_DFL);
-        _exit(body());
+        try {
+            _exit(body());
+        } catch (const testing::AssertionException &) {
+            _exit(SKIPPED_IN_CHILD);  // by skip()
+        }
     }
     int status = 0;
     if (child < 0 || waitpid(child, &status, 0) != child)
         return {false, -1};
+    if (WIFEXITED(status) && WEXITSTATUS(status) == SKIPPED_IN_CHILD)
+        skip("skipped in a child");
     if (WIFEXITED(status))
         return {true, WEXITSTATUS(status)};
     return {false, WTERMSIG(status)};
@@ -259,7 +296,7 @@ bool emulated()
 {
     // VmFlags come from the kernel itself; emulators do not write them, or not all.
     int here = 0;
-    return under_valgrind() || !keeps_advice() || vm_flags(&here).empty();
+    return under_valgrind() || !keeps_advice() || !shows_own_addresses() || vm_flags(&here).empty();
 }
 
 int skip_under_valgrind(const char *reason)
