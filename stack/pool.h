@@ -136,12 +136,20 @@ struct acre_stack_pool {
     size_t table_size;  // bytes of each; 0 = there are none yet
 };
 
+// A free slot, with what its next taker wants to know.
+typedef struct pool_slot {
+    char *start;
+    _Atomic uint32_t *state;
+    uint32_t number;
+    uint32_t generation;  // the state's value
+} pool_slot;
+
 typedef struct magazine {
     acre_stack_pool *pool;
     uint32_t token;
     uint32_t capacity;
     uint32_t count;
-    uint32_t ids[POOL_MAGAZINE];
+    pool_slot slots[POOL_MAGAZINE];
 } magazine;
 
 enum { POOL_MAGAZINES = 16 };

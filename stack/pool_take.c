@@ -44,23 +44,29 @@ pool_flush_own(acre_stack_pool *pool)
 
 // The slot is the caller's: ready, of even generation, in no list.
 static inline void
-hand_out(const acre_stack_pool *pool, uint32_t id, acre_stack *out)
+hand_out(const acre_stack_pool *pool, const pool_slot *slot, acre_stack *out)
 {
-    const region *r = region_of(pool, id);
-    uint32_t slot = slot_of(id);
-    _Atomic uint32_t *state = slot_state(r, slot);
-    uint32_t generation = atomic_load_explicit(state, memory_order_relaxed) + 1;
-    atomic_store_explicit(state, generation, memory_order_relaxed);
+    uint32_t generation = slot->generation + 1;
+    atomic_store_explicit(slot->state, generation, memory_order_relaxed);
 
-    char *start = slot_start(pool, r, slot);
-    char *limit = start + pool->top - slot_colour(slot);
-    out->base = start + pool->guard;
-    out->size = (size_t)(limit - (start + pool->guard));
+    char *limit = slot->start + pool->top - slot_colour(slot_of(slot->number));
+    out->base = slot->start + pool->guard;
+    out->size = (size_t)(limit - (slot->start + pool->guard));
     out->header = pool->header != 0 ? limit : NULL;
     out->guard_kind = pool->guard_kind;
     out->generation = generation;
-    out->private_[0] = id;
+    out->private_[0] = slot->number;
     out->private_[1] = atomic_load_explicit(&pool->id, memory_order_relaxed);
+}
+
+static void
+describe(const acre_stack_pool *pool, uint32_t id, pool_slot *out)
+{
+    const region *r = region_of(pool, id);
+    out->start = slot_start(pool, r, slot_of(id));
+    out->state = slot_state(r, slot_of(id));
+    out->number = id;
+    out->generation = atomic_load_explicit(out->state, memory_order_relaxed);
 }
 
 // A free slot out of the pool's lists, and half a magazine of others.  Under the lock.
@@ -79,7 +85,7 @@ pop(acre_stack_pool *pool, uint32_t *id)
         size_t count = room < pool->free_count ? room : pool->free_count;
         pool->free_count -= count;
         for (size_t i = 0; i < count; i++)
-            m->ids[i] = pool->ids[pool->free_count + i];
+            describe(pool, pool->ids[pool->free_count + i], &m->slots[i]);
         if (m != NULL && m->count == 0)
             m->count = (uint32_t)count;
     }
@@ -99,7 +105,9 @@ take_shared(acre_stack_pool *pool, acre_stack *out)
         int found = pop(pool, &id);
         pool_unlock(pool);
         if (found) {
-            hand_out(pool, id, out);
+            pool_slot slot;
+            describe(pool, id, &slot);
+            hand_out(pool, &slot, out);
             return ACRE_OK;
         }
         status = pool_make(pool, 1);
@@ -114,7 +122,7 @@ acre_stack_pool_take(acre_stack_pool *pool, acre_stack *out)
     magazine *m = own_magazine(pool);
     if (m == NULL || m->count == 0)
         return take_shared(pool, out);
-    hand_out(pool, m->ids[--m->count], out);
+    hand_out(pool, &m->slots[--m->count], out);
     return ACRE_OK;
 }
 
@@ -219,7 +227,7 @@ give_to(acre_stack_pool *pool, magazine *m, const acre_stack *stack, _Atomic uin
         return give_deep(pool, id);
     if (m == NULL)
         return give_shared(pool, id);
-    m->ids[m->count++] = id;
+    m->slots[m->count++] = (pool_slot){start, state, id, next};
     return ACRE_OK;
 }
 
@@ -234,9 +242,9 @@ give_slowly(acre_stack_pool *pool, const acre_stack *stack, _Atomic uint32_t *st
         // Those that were given last are the warmest.
         uint32_t count = m->capacity - m->capacity / 2;
         for (uint32_t i = 0; i < count; i++)
-            pool->ids[pool->free_count++] = m->ids[i];
+            pool->ids[pool->free_count++] = m->slots[i].number;
         for (uint32_t i = count; i < m->count; i++)
-            m->ids[i - count] = m->ids[i];
+            m->slots[i - count] = m->slots[i];
         m->count -= count;
     }
     pool_unlock(pool);

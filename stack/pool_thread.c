@@ -145,6 +145,6 @@ void
 pool_flush(acre_stack_pool *pool, magazine *m)
 {
     for (uint32_t i = 0; i < m->count; i++)
-        pool->ids[pool->free_count++] = m->ids[i];
+        pool->ids[pool->free_count++] = m->slots[i].number;
     m->count = 0;
 }
