@@ -168,7 +168,6 @@ TEST(PoolThreads, OneOfTwoWhoGiveAtOnceHasGiven)
 {
     Pool pool;
     std::atomic<size_t> given{0}, stale{0};
-    std::atomic<const acre_stack *> offered{nullptr};
     std::atomic<size_t> round{0}, arrived{0};
     const size_t kRounds = 2000;
     acre_stack stack = {};
