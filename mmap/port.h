@@ -77,6 +77,8 @@
 #define port_lowest_touched acre_port_lowest_touched
 #define port_lowest_touched_many acre_port_lowest_touched_many
 #define port_continues acre_port_continues
+#define port_stack_bounds acre_port_stack_bounds
+#define port_stack_exchange acre_port_stack_exchange
 #define port_icache_flush acre_port_icache_flush
 #define port_jit_write acre_port_jit_write
 #define port_file_open acre_port_file_open
@@ -194,12 +196,15 @@ acre_status port_unguard(acre_mmap *map, void *start, size_t length, int set_acc
 
 /// 1 where the system commits a stack's pages as it grows, so that the guard moves; else 0.
 int port_stacks_grow(void);
-/// Readable and writable from here on, as port_commit makes it: all of it, or, where stacks grow,
-/// what a thread that starts there needs, and more as the stack comes to it.
-acre_status port_commit_stack(acre_mmap *map, void *start, size_t length);
-/// Contents but for the highest `keep` bytes are gone, and the memory is the system's; as
-/// port_commit_stack left it otherwise.  Nothing runs on it.  Length and `keep` are multiples of
-/// the page size, keep < length.
+/// Readable and writable from here on, as port_commit makes it: all of it.  Where stacks grow, the
+/// highest `first` bytes are so for all threads, with what they held; what lies below is fresh, and
+/// is for the thread that runs there, once port_stack_exchange told of it, and for nobody else.
+/// May be called again in any state, also after an overflow or a failure; nothing runs on it.
+/// Length and `first` are multiples of the page size, first <= length.
+acre_status port_commit_stack(acre_mmap *map, void *start, size_t length, size_t first);
+/// Contents but for the highest `keep` bytes are gone, and the memory is the system's; accessible
+/// as before, where stacks grow as port_commit_stack leaves it with `keep` for `first`.  Nothing
+/// runs on it.  Length and `keep` are multiples of the page size, keep < length.
 acre_status port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep);
 
 /// Back to the first contents; access, guards, locks and accounting stay.  Never of a shared file
@@ -265,6 +270,21 @@ acre_status port_image_begin(size_t size, acre_file *file, acre_mmap *fill);
 acre_status port_image_seal(acre_file file);
 /// Clones live on, and port_discard goes on bringing the image's bytes back.
 acre_status port_image_close(acre_file file);
+
+/// What the system knows of the stack that a thread runs on.  As acre_stack_bounds.
+typedef struct port_bounds {
+    void *top;
+    void *limit;
+    void *lowest;
+    uintptr_t guaranteed;
+    void *handlers;
+} port_bounds;
+
+/// Of a stack whose guard is [lowest, base), that begins at `top`, and that nobody runs on.
+acre_status port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out);
+/// 1: this thread is about to run on the stack with the bounds `to`; `*from` is what was known.
+/// 0: the system does not ask, and `*from` was left alone.
+int port_stack_exchange(const port_bounds *to, port_bounds *from);
 
 /// As acre/icache.h says; these two cannot fail.
 void port_icache_flush(void *start, size_t length);

@@ -25,6 +25,8 @@ port_granularity(void)
 
 // ---- stacks -------------------------------------------------------------------------------------
 
+// Memory is accounted as it is touched, and no system looks at where a stack is.
+
 int
 port_stacks_grow(void)
 {
@@ -32,8 +34,9 @@ port_stacks_grow(void)
 }
 
 acre_status
-port_commit_stack(acre_mmap *map, void *start, size_t length)
+port_commit_stack(acre_mmap *map, void *start, size_t length, size_t first)
 {
+    (void)first;
     return port_commit(map, start, length, ACRE_READ_WRITE);
 }
 
@@ -41,6 +44,21 @@ acre_status
 port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
 {
     return port_discard(map, start, length - keep, ACRE_DISCARD_NOW);
+}
+
+acre_status
+port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
+{
+    *out = (port_bounds){.top = top, .limit = base, .lowest = lowest};
+    return ACRE_OK;
+}
+
+int
+port_stack_exchange(const port_bounds *to, port_bounds *from)
+{
+    (void)to;
+    (void)from;
+    return 0;
 }
 
 // ---- files and processes ------------------------------------------------------------------------

@@ -168,24 +168,6 @@ port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
 
 // ---- guards -------------------------------------------------------------------------------------
 
-int
-port_stacks_grow(void)
-{
-    return 0;
-}
-
-acre_status
-port_commit_stack(acre_mmap *map, void *start, size_t length)
-{
-    return port_commit(map, start, length, ACRE_READ_WRITE);
-}
-
-acre_status
-port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
-{
-    return port_discard(map, start, length - keep, ACRE_DISCARD_NOW);
-}
-
 acre_status
 port_guard_many(const acre_range *ranges, size_t count, size_t *done)
 {

@@ -18,13 +18,13 @@ typedef void *(WINAPI *map_view_3)(HANDLE, HANDLE, void *, ULONG64, SIZE_T, ULON
 typedef BOOL(WINAPI *unmap_view_2)(HANDLE, void *, ULONG);
 
 static acre_status
-alloc_2(void *address, size_t size, DWORD type, void **base)
+alloc_2(void *address, size_t size, DWORD type, DWORD protection, void **base)
 {
     virtual_alloc_2 call = (virtual_alloc_2)windows_newer(NEWER_VIRTUAL_ALLOC_2);
     if (call == NULL)
         return -ENOTSUP;
     DWORD saved = GetLastError();
-    void *result = call(GetCurrentProcess(), address, size, type, PAGE_NOACCESS, NULL, 0);
+    void *result = call(GetCurrentProcess(), address, size, type, protection, NULL, 0);
     if (result == NULL)
         return status_of(0, saved);
     *base = result;
@@ -41,12 +41,21 @@ unmap_view(void *base, DWORD flags)
     return call == NULL ? -ENOTSUP : status_of(call(GetCurrentProcess(), base, flags), saved);
 }
 
-// Reserved memory in place of a placeholder.
+// Reserved memory in free addresses.  The protection is said anew by each commit; but wine gives
+// this one to the pages that it commits itself where stacks grow.
+static acre_status
+reserve_memory(void *base, size_t size)
+{
+    void *reserved;
+    return sys_alloc(base, size, MEM_RESERVE, PAGE_READWRITE, &reserved);
+}
+
+// The same in place of a placeholder.
 static acre_status
 fill_with_memory(void *base, size_t size)
 {
     void *filled;
-    return alloc_2(base, size, MEM_RESERVE | WINDOWS_REPLACE_PLACEHOLDER, &filled);
+    return alloc_2(base, size, MEM_RESERVE | WINDOWS_REPLACE_PLACEHOLDER, PAGE_READWRITE, &filled);
 }
 
 // ---- records ------------------------------------------------------------------------------------
@@ -294,8 +303,9 @@ hold_at(void *address, size_t size, void **base)
 {
     int placeholders = port_can(ACRE_CAN_REPLACE);
     acre_status status =
-        placeholders ? alloc_2(address, size, MEM_RESERVE | WINDOWS_RESERVE_PLACEHOLDER, base)
-                     : sys_alloc(address, size, MEM_RESERVE, PAGE_NOACCESS, base);
+        placeholders
+            ? alloc_2(address, size, MEM_RESERVE | WINDOWS_RESERVE_PLACEHOLDER, PAGE_NOACCESS, base)
+            : sys_alloc(address, size, MEM_RESERVE, PAGE_NOACCESS, base);
     // What is no size to Windows is one to us.
     return status == -EINVAL && address == NULL ? -ENOMEM : status;
 }
@@ -431,15 +441,14 @@ static acre_status
 make_piece(const windows_piece *piece, char *base, int placeholder)
 {
     if (piece->section == NULL) {
-        void *made;
         // Behind a view nobody gets the rest of its granule.
         size_t rest = (size_t) - (intptr_t)base & (WINDOWS_GRANULE - 1);
         if (!placeholder && rest >= piece->size)
             return ACRE_OK;
         if (!placeholder && rest != 0)
-            return sys_alloc(base + rest, piece->size - rest, MEM_RESERVE, PAGE_NOACCESS, &made);
+            return reserve_memory(base + rest, piece->size - rest);
         return placeholder ? fill_with_memory(base, piece->size)
-                           : sys_alloc(base, piece->size, MEM_RESERVE, PAGE_NOACCESS, &made);
+                           : reserve_memory(base, piece->size);
     }
     map_view_3 call = (map_view_3)windows_newer(NEWER_MAP_VIEW_3);
     DWORD saved = GetLastError();

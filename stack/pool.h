@@ -33,6 +33,7 @@
 
 #include "acre/mmap.h"
 #include "acre/stack_pool.h"
+#include "stack/place.h"
 
 #define pool_attach acre_stack_pool_attach_
 #define pool_discard acre_stack_pool_discard_
@@ -42,6 +43,7 @@
 #define pool_flush_own acre_stack_pool_flush_own_
 #define pool_fresh_token acre_stack_pool_fresh_token_
 #define pool_get acre_stack_pool_get_
+#define pool_get_place acre_stack_pool_get_place_
 #define pool_guards_removed acre_stack_pool_guards_removed_
 #define pool_lock acre_stack_pool_lock_
 #define pool_make acre_stack_pool_make_
@@ -103,8 +105,9 @@ struct acre_stack_pool {
     uint16_t returns_deep;
     uint16_t asks_for_process;  // where a fork does not change the token by itself
 
-    size_t kept;  // offset of the first byte that stays when a deep stack is given back
-    size_t page;  // of the system
+    size_t kept;     // offset of the first byte that stays when a deep stack is given back
+    size_t page;     // of the system
+    size_t at_once;  // bytes that are accessible without growth: marks, header, a first frame
     uintptr_t tag;
     size_t max_stacks;
     size_t shared_by_threads;  // most free slots that magazines may hold
@@ -256,6 +259,8 @@ acre_status region_destroy(region *r);
 acre_status pool_find(uintptr_t address, acre_stack_info *out);
 /// A pool's stack that is taken: ACRE_OK; ACRE_STALE; ACRE_NOT_OURS.
 acre_status pool_get(const acre_stack *stack, acre_stack_info *out);
+/// The same, and where it lies.
+acre_status pool_get_place(const acre_stack *stack, stack_place *out);
 
 // ---- pool_stats.c -------------------------------------------------------------------------------
 

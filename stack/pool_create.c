@@ -93,8 +93,16 @@ set_marks(acre_stack_pool *pool, size_t keep)
         pool->kept = (lowest_top - keep) & ~(page - 1);
     if (pool->kept > pool->mark)
         pool->kept = pool->mark;  // the top page
-    pool->returns_deep = pool->kept > pool->guard && (pool->flags & ACRE_STACK_LOCKED) == 0 &&
+    int locked = (pool->flags & ACRE_STACK_LOCKED) != 0;
+    pool->returns_deep = pool->kept > pool->guard && !locked &&
                          !STACK_IS_WATCHED();  // whose stacks must not be looked at
+
+    size_t lowest = pool->returns_deep ? pool->kept : pool->mark;
+    if (locked || lowest_top - pool->guard < STACK_AT_ONCE)
+        lowest = pool->guard;
+    else if (lowest > lowest_top - STACK_AT_ONCE)
+        lowest = (lowest_top - STACK_AT_ONCE) & ~(page - 1);
+    pool->at_once = pool->stride - lowest;
 }
 
 // ---- records ------------------------------------------------------------------------------------

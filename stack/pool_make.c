@@ -163,7 +163,7 @@ make_with_pages(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_
     for (size_t i = 0; status == ACRE_OK && i < granted; i++) {
         char *start = lowest + (count - 1 - i) * pool->stride;
         size_t usable = pool->stride - pool->guard;
-        status = port_commit_stack(map, start + pool->guard, usable);
+        status = port_commit_stack(map, start + pool->guard, usable, pool->at_once);
         if (status == ACRE_OK && pool->flags & ACRE_STACK_LOCKED)
             status = lock_slot(pool, map, start);
         if (status == ACRE_OK)

@@ -260,3 +260,21 @@ pool_get(const acre_stack *stack, acre_stack_info *out)
     *out = info;
     return ACRE_OK;
 }
+
+acre_status
+pool_get_place(const acre_stack *stack, stack_place *out)
+{
+    acre_stack_info info;
+    acre_status status = pool_get(stack, &info);
+    if (status != ACRE_OK)
+        return status;
+    const acre_stack_pool *pool = info.pool;
+    *out = (stack_place){
+        .map = region_of(pool, (uint32_t)stack->private_[0])->map,
+        .lowest = (char *)info.base - pool->guard,
+        .base = info.base,
+        .size = info.size,
+        .length = pool->stride - pool->guard,
+    };
+    return ACRE_OK;
+}

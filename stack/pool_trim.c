@@ -11,17 +11,17 @@
 
 // ---- deep stacks --------------------------------------------------------------------------------
 
-static void
-shrink(const acre_stack_pool *pool, const uint32_t *ids, size_t count)
+// Where stacks grow: all but the highest `keep` bytes goes, and what has to be accessible comes anew.
+static acre_status
+shrink(const acre_stack_pool *pool, const region *r, char *start, size_t keep)
 {
-    for (size_t i = 0; i < count; i++) {
-        const region *r = region_of(pool, ids[i]);
-        char *start = slot_start(pool, r, slot_of(ids[i]));
-        acre_mmap map = r->map;
-        if (port_shrink_stack(&map, start + pool->guard, pool->stride - pool->guard,
-                              pool->stride - pool->kept) == ACRE_OK)
-            pool_clear_marks(pool, start);
-    }
+    acre_mmap map = r->map;
+    char *base = start + pool->guard;
+    size_t length = pool->stride - pool->guard;
+    acre_status status = port_shrink_stack(&map, base, length, keep);
+    if (status == ACRE_OK && keep < pool->at_once)
+        status = port_commit_stack(&map, base, length, pool->at_once);
+    return status;
 }
 
 void
@@ -31,10 +31,14 @@ pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count)
     for (size_t i = 0; i < count; i += POOL_MEASURE)
         pool_note_depth(pool, ids[i]);
     // A call that fails has not returned some memory: the marks stay, and the next time tries again.
-    if (port_stacks_grow()) {
-        shrink(pool, ids, count);
-        return;
+    for (size_t i = 0; port_stacks_grow() && i < count; i++) {
+        const region *r = region_of(pool, ids[i]);
+        char *start = slot_start(pool, r, slot_of(ids[i]));
+        if (shrink(pool, r, start, pool->stride - pool->kept) == ACRE_OK)
+            pool_clear_marks(pool, start);
     }
+    if (port_stacks_grow())
+        return;
     acre_range ranges[BATCH];
     while (count > 0) {
         size_t batch = count < BATCH ? count : BATCH;
@@ -122,13 +126,9 @@ discard_run(const acre_stack_pool *pool, const region *r, uint32_t first, uint32
         char *start = slot_start(pool, r, slot);
         acre_range range = {start + pool->guard, pool->stride - pool->guard};
         size_t done = 0;
-        acre_status status = ACRE_OK;
-        if (port_stacks_grow()) {
-            acre_mmap map = r->map;
-            status = port_shrink_stack(&map, range.base, range.length, acre_page_size());
-        } else {
-            status = port_discard_many(&range, 1, ACRE_DISCARD_NOW, &done);
-        }
+        acre_status status = port_stacks_grow()
+                                 ? shrink(pool, r, start, 0)
+                                 : port_discard_many(&range, 1, ACRE_DISCARD_NOW, &done);
         if (status != ACRE_OK)
             return status;
     }

@@ -270,6 +270,15 @@ registry_end(const registry_key *key)
 }
 
 acre_status
+registry_get_map(const registry_key *key, acre_stack_info *out, acre_mmap *map)
+{
+    acre_status status = registry_get(key, out);
+    if (status == ACRE_OK)
+        *map = record_at((uint32_t)key->index)->map;
+    return status;
+}
+
+acre_status
 registry_remove(const registry_key *key)
 {
     acre_stack_info info;

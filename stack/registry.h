@@ -15,6 +15,7 @@
 #define registry_add acre_stack_registry_add
 #define registry_get acre_stack_registry_get
 #define registry_end acre_stack_registry_end
+#define registry_get_map acre_stack_registry_get_map
 #define registry_remove acre_stack_registry_remove
 #define registry_find acre_stack_registry_find
 
@@ -41,6 +42,10 @@ acre_status registry_get(const registry_key *key, acre_stack_info *out);
 /// Where the stack's mapping ends.  Of a key that registry_get just accepted, for whoever may
 /// destroy the stack.
 char *registry_end(const registry_key *key);
+
+/// The same, and the map that the stack lies in: the caller may commit and discard there, for as
+/// long as it keeps others from removing the stack.
+acre_status registry_get_map(const registry_key *key, acre_stack_info *out, acre_mmap *map);
 
 /// Unmaps the stack, and answers for it no more.
 ///

@@ -9,10 +9,11 @@
 
 enum {
     STACK_KNOWN_FLAGS = ACRE_STACK_NO_DUMP | ACRE_STACK_LOCKED | ACRE_STACK_DONT_FORK,
-    STACK_ALIGNMENT = 64,  // of the usable bytes' end, and of a header and its size
+    STACK_ALIGNMENT = 64,       // of the usable bytes' end, and of a header and its size
+    STACK_AT_ONCE = 16 * 1024,  // accessible without growth, where stacks grow
 // What a function with a large frame is sure to touch on its way down, and more
-// (-fstack-clash-protection).
-#if defined(__aarch64__) || defined(_M_ARM64)
+// (-fstack-clash-protection); on Windows also room for who handles an overflow.
+#if defined(__aarch64__) || defined(_WIN32)
     STACK_DEFAULT_GUARD = 64 * 1024
 #else
     STACK_DEFAULT_GUARD = 16 * 1024

@@ -9,8 +9,10 @@
 
 #include "acre/mmap.h"
 #include "acre/page.h"
+#include "acre/stack_bounds.h"
 #include "mmap/port.h"
 #include "stack/extent.h"
+#include "stack/place.h"
 #include "stack/pool.h"
 #include "stack/registry.h"
 #include "stack/sizes.h"
@@ -61,6 +63,19 @@ unmap_after(acre_status status, acre_mmap *map)
     return undone == ACRE_OK ? status : undone;
 }
 
+// Where stacks grow: what is accessible at once, and the header.
+static acre_status
+open_top(acre_mmap *map, const layout *plan, uint32_t flags)
+{
+    stack_place place = {
+        .map = *map,
+        .base = (char *)map->base + plan->guard,
+        .size = plan->total - plan->guard - plan->header,
+        .length = plan->total - plan->guard,
+    };
+    return stack_open(&place, flags & ACRE_STACK_LOCKED ? place.size : STACK_AT_ONCE);
+}
+
 static acre_status
 map_stack(const layout *plan, uint32_t flags, acre_mmap *out)
 {
@@ -70,11 +85,15 @@ map_stack(const layout *plan, uint32_t flags, acre_mmap *out)
     if (flags & ACRE_STACK_DONT_FORK)
         opts.flags |= ACRE_MAP_DONT_FORK;
     acre_mmap map;
-    acre_status status = acre_mmap_anon(plan->total, ACRE_READ_WRITE, &opts, &map);
+    acre_status status = port_stacks_grow()
+                             ? acre_mmap_reserve(plan->total, ACRE_READ_WRITE, &opts, &map)
+                             : acre_mmap_anon(plan->total, ACRE_READ_WRITE, &opts, &map);
     if (status != ACRE_OK)
         return status;
 
     status = acre_mmap_guard(&map, 0, plan->guard);
+    if (status == ACRE_OK && port_stacks_grow())
+        status = open_top(&map, plan, flags);
     // Locked pages take no markers, and a guard has no pages to lock: so only now, and only what
     // lies above it.
     if (status == ACRE_OK && flags & ACRE_STACK_LOCKED)
@@ -170,6 +189,85 @@ get_info(const acre_stack *stack, acre_stack_info *out)
     registry_key key;
     acre_status status = key_of(stack, &key);
     return status == ACRE_OK ? registry_get(&key, out) : status;
+}
+
+// The memory of a stack, whoever's it is.
+static acre_status
+get_place(const acre_stack *stack, stack_place *out)
+{
+    if (stack->private_[1] != 0)
+        return pool_get_place(stack, out);
+    registry_key key;
+    acre_stack_info info;
+    acre_status status = key_of(stack, &key);
+    if (status == ACRE_OK)
+        status = registry_get_map(&key, &info, &out->map);
+    if (status != ACRE_OK)
+        return status;
+    out->lowest = out->map.base;
+    out->base = info.base;
+    out->size = info.size;
+    out->length = out->map.size - (size_t)((char *)info.base - (char *)out->map.base);
+    return ACRE_OK;
+}
+
+acre_status
+acre_stack_commit(const acre_stack *stack, size_t bytes)
+{
+    stack_place place;
+    acre_status status = get_place(stack, &place);
+    if (status != ACRE_OK)
+        return status;
+    if (bytes > place.size)
+        return ACRE_BAD_SIZE;
+    return port_stacks_grow() ? stack_open(&place, bytes) : ACRE_OK;
+}
+
+static acre_stack_bounds
+for_program(const port_bounds *bounds)
+{
+    return (acre_stack_bounds){
+        .top = bounds->top,
+        .limit = bounds->limit,
+        .lowest = bounds->lowest,
+        .guaranteed = bounds->guaranteed,
+        .handlers = bounds->handlers,
+    };
+}
+
+static port_bounds
+for_system(const acre_stack_bounds *bounds)
+{
+    return (port_bounds){
+        .top = bounds->top,
+        .limit = bounds->limit,
+        .lowest = bounds->lowest,
+        .guaranteed = bounds->guaranteed,
+        .handlers = bounds->handlers,
+    };
+}
+
+acre_status
+acre_stack_bounds_of(const acre_stack *stack, acre_stack_bounds *out)
+{
+    stack_place place;
+    port_bounds bounds;
+    acre_status status = get_place(stack, &place);
+    if (status == ACRE_OK)
+        status =
+            port_stack_bounds(place.lowest, place.base, (char *)place.base + place.size, &bounds);
+    if (status == ACRE_OK)
+        *out = for_program(&bounds);
+    return status;
+}
+
+void
+acre_stack_bounds_exchange(const acre_stack_bounds *to, acre_stack_bounds *from)
+{
+    port_bounds next = for_system(to);
+    port_bounds before;
+    if (port_stack_exchange(&next, &before))
+        *from = for_program(&before);
 }
 
 acre_status

@@ -174,8 +174,9 @@ int port_stacks_grow(void)
     return 0;
 }
 
-acre_status port_commit_stack(acre_mmap *map, void *start, size_t length)
+acre_status port_commit_stack(acre_mmap *map, void *start, size_t length, size_t first)
 {
+    (void)first;
     (void)map;
     return record_range("commit_stack", start, length);
 }
@@ -263,6 +264,19 @@ acre_status port_lowest_touched_many(const acre_range *ranges, size_t count, con
     for (size_t i = 0; i < count; i++)
         lowest[i] = (const char *)ranges[i].base + ranges[i].length;
     return ACRE_OK;
+}
+
+acre_status port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
+{
+    *out = (port_bounds){.top = top, .limit = base, .lowest = lowest};
+    return ACRE_OK;
+}
+
+int port_stack_exchange(const port_bounds *to, port_bounds *from)
+{
+    (void)to;
+    (void)from;
+    return 0;
 }
 
 acre_status port_continues(const acre_mmap *map, const acre_mmap *next)

@@ -508,10 +508,11 @@ TEST(Port, stacks_are_committed_from_their_end_and_shrunk_to_it)
     Mapped map(request_for(guard + size, ACRE_READ_WRITE, ACRE_IS_RESERVATION));
     ASSERT_OK(map.status);
     char *start = map.at(guard);
-    ASSERT_OK(port_commit_stack(&map, start, size));
+    ASSERT_OK(port_commit_stack(&map, start, size, unit()));
     EXPECT_EQ(uint32_t{ACRE_NONE}, access_at(start - 1));
     for (int round = 0; round < 2; round++) {
-        // Downwards, as a stack is used.
+        // Not by who runs there, which is what the system lets a stack grow for.
+        ASSERT_OK(port_commit_stack(&map, start, size, size));
         for (size_t at = size; at > 0; at -= port_page_size())
             start[at - port_page_size()] = 1;
         EXPECT_EQ(uint32_t{ACRE_NONE}, access_at(start - 1));
@@ -522,8 +523,45 @@ TEST(Port, stacks_are_committed_from_their_end_and_shrunk_to_it)
         ASSERT_OK(port_resident(start, size, &resident));
         EXPECT_LE(resident, 4 * unit());
     }
+    ASSERT_OK(port_commit_stack(&map, start, size, size));
+    EXPECT_EQ(1, start[size - 2 * unit()]);
     for (size_t at = size - 2 * unit(); at > 0; at -= port_page_size())
         ASSERT_EQ(0, start[at - port_page_size()]);
+    if (port_stacks_grow()) {
+        ASSERT_OK(port_shrink_stack(&map, start, size, 0));
+        EXPECT_TRUE(port_is_reserved(start, unit()));
+    }
+}
+
+TEST(Port, a_stack_has_bounds_that_the_system_may_want_to_know)
+{
+    const size_t guard = 4 * unit();
+    const size_t size = 4 * unit();
+    Mapped map(request_for(guard + size, ACRE_READ_WRITE, ACRE_IS_RESERVATION));
+    ASSERT_OK(map.status);
+    char *start = map.at(guard);
+    ASSERT_OK(port_commit_stack(&map, start, size, unit()));
+    port_bounds bounds;
+    ASSERT_OK(port_stack_bounds(map.base, start, start + size - 64, &bounds));
+    EXPECT_EQ(start + size - 64, bounds.top);
+    EXPECT_GE(bounds.limit, start);
+    EXPECT_TRUE(acre_test::readable(bounds.limit));
+    EXPECT_FALSE(acre_test::readable(static_cast<char *>(bounds.limit) - 1));
+    EXPECT_GE(bounds.lowest, map.base);
+    EXPECT_LT(bounds.lowest, static_cast<void *>(start));
+
+    // What was known comes back as it was.
+    port_bounds own = {}, other = {}, again = {};
+    if (port_stack_exchange(&bounds, &own) == 0)
+        return;
+    port_stack_exchange(&own, &other);
+    port_stack_exchange(&own, &again);
+    EXPECT_EQ(bounds.top, other.top);
+    EXPECT_EQ(bounds.limit, other.limit);
+    EXPECT_EQ(own.top, again.top);
+    EXPECT_EQ(own.lowest, again.lowest);
+    EXPECT_EQ(own.guaranteed, again.guaranteed);
+    EXPECT_EQ(own.handlers, again.handlers);
 }
 
 TEST(Port, locks_once_and_unlocks_as_often_as_asked)

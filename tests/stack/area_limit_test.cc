@@ -115,7 +115,7 @@ TEST_F(AreaLimit, DestroyInTheMiddleOfAnAreaFailsAndLeavesTheStack)
         STEP(3, acre_stack_destroy(&middle) == ACRE_TOO_MANY_AREAS);
         STEP(4, std::memcmp(&middle, &before, sizeof(middle)) == 0);
         STEP(5, is_ours(middle));
-        static_cast<char *>(middle.base)[0] = 1;
+        static_cast<char *>(middle.base)[middle.size - 1] = 1;
 
         STEP(6, filler.empty());
         STEP(7, acre_stack_destroy(&middle) == ACRE_OK);

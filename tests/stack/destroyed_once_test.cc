@@ -7,6 +7,7 @@
 
 #include "acre/page.h"
 #include "acre/stack.h"
+#include "acre/stack_bounds.h"
 #include "gtest/gtest.h"
 #include "tests/support/support.h"
 
@@ -18,6 +19,7 @@ acre_stack create(size_t size)
 {
     acre_stack stack = {};
     EXPECT_EQ(acre_stack_create(size, nullptr, &stack), ACRE_OK);
+    EXPECT_EQ(acre_stack_commit(&stack, stack.size), ACRE_OK);
     return stack;
 }
 
@@ -28,6 +30,9 @@ void expect_refused(acre_stack stack, acre_status status)
     size_t used = 12345;
     EXPECT_EQ(acre_stack_used(&stack, &used), status);
     EXPECT_EQ(used, 12345u);
+    EXPECT_EQ(acre_stack_commit(&stack, 1), status);
+    acre_stack_bounds bounds;
+    EXPECT_EQ(acre_stack_bounds_of(&stack, &bounds), status);
     EXPECT_EQ(acre_stack_destroy(&stack), status);
     EXPECT_EQ(std::memcmp(&stack, &before, sizeof(stack)), 0);
 }

@@ -50,6 +50,7 @@ TEST(Fork, ChildFindsUsesAndDestroysItsCopies)
 {
     acre_stack stack;
     ASSERT_EQ(acre_stack_create(65536, nullptr, &stack), ACRE_OK);
+    ASSERT_EQ(acre_stack_commit(&stack, stack.size), ACRE_OK);
     bytes(stack)[0] = 5;
 
     expect_success(acre_test::in_child([stack]() mutable {

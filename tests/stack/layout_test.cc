@@ -4,6 +4,7 @@
 
 #include "acre/page.h"
 #include "acre/stack.h"
+#include "acre/stack_bounds.h"
 #include "gtest/gtest.h"
 #include "tests/support/support.h"
 
@@ -43,7 +44,8 @@ TEST(Layout, EverySizeIsMetAndAligned)
             ASSERT_EQ(acre_stack_create(size, &opts, &stack), ACRE_OK);
             expect_promises(stack, size, header_size);
 
-            // All of it is there, zero, and can be written.
+            // All of it can be had, is zero, and can be written.
+            ASSERT_EQ(acre_stack_commit(&stack, stack.size), ACRE_OK);
             for (size_t i = 0; i < stack.size; i += stack.size / 7 + 1)
                 EXPECT_EQ(static_cast<char *>(stack.base)[i], 0);
             if (header_size != 0) {
@@ -81,9 +83,30 @@ TEST(Layout, GuardIsAsWideAsAskedFor)
         const char *base = static_cast<const char *>(stack.base);
         EXPECT_FALSE(acre_test::readable(base - 1));
         EXPECT_FALSE(acre_test::readable(base - guard_size));
+        ASSERT_EQ(acre_stack_commit(&stack, stack.size), ACRE_OK);
+        EXPECT_FALSE(acre_test::readable(base - 1));
         EXPECT_TRUE(acre_test::readable(base));
         EXPECT_EQ(acre_stack_destroy(&stack), ACRE_OK);
     }
+}
+
+TEST(Layout, BoundsReachFromTheTopIntoTheGuard)
+{
+    acre_stack_opts opts = {};
+    opts.header_size = 100;
+    acre_stack stack;
+    ASSERT_EQ(acre_stack_create(65536, &opts, &stack), ACRE_OK);
+    ASSERT_EQ(acre_stack_commit(&stack, stack.size + 1), ACRE_BAD_SIZE);
+    ASSERT_EQ(acre_stack_commit(&stack, stack.size), ACRE_OK);
+    acre_stack_bounds bounds;
+    ASSERT_EQ(acre_stack_bounds_of(&stack, &bounds), ACRE_OK);
+    EXPECT_EQ(number(bounds.top), number(stack.base) + stack.size);
+    EXPECT_EQ(bounds.limit, stack.base);
+    EXPECT_LT(number(bounds.lowest), number(stack.base));
+    acre_stack_info info;
+    ASSERT_EQ(acre_stack_find(bounds.lowest, &info), ACRE_OK);
+    EXPECT_EQ(info.base, stack.base);
+    EXPECT_EQ(acre_stack_destroy(&stack), ACRE_OK);
 }
 
 TEST(Layout, DefaultGuardIsWiderThanAStackProbe)

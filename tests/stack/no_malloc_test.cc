@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "acre/stack.h"
+#include "acre/stack_bounds.h"
 #include "acre/stack_overflow.h"
 #include "acre/stack_pool.h"
 #include "tests/support/support.h"
@@ -61,6 +62,9 @@ int use_pool()
         acre_stack_info info;
         size_t used;
         expect(ACRE_OK, acre_stack_pool_take(pool, &stack));
+        expect(ACRE_OK, acre_stack_commit(&stack, stack.size));
+        acre_stack_bounds bounds;
+        expect(ACRE_OK, acre_stack_bounds_of(&stack, &bounds));
         static_cast<volatile char *>(stack.base)[0] = 1;
         static_cast<volatile char *>(stack.base)[stack.size - 8192] = 1;
         expect(ACRE_OK, acre_stack_find(stack.base, &info));

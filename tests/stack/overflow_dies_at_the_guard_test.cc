@@ -55,7 +55,7 @@ void run_over()
 // Runs `entry` on the stack.
 int run_on(const acre_stack &stack, void (*entry)())
 {
-    return acre_test::run_on(stack.base, stack.base, stack.size, entry) ? 0 : -1;
+    return acre_test::run_on(stack, entry) ? 0 : -1;
 }
 
 acre_stack expected;
@@ -120,12 +120,14 @@ TEST_P(Overflow, EveryPageOfTheGuardFaults)
 
 TEST_P(Overflow, TheByteAboveTheGuardIsUsable)
 {
+    ASSERT_EQ(acre_stack_commit(&stack_, stack_.size), ACRE_OK);
     EXPECT_EQ(acre_test::signal_of_write(stack_.base), 0);
     EXPECT_EQ(acre_test::signal_of_write(static_cast<char *>(stack_.base) + stack_.size - 1), 0);
 }
 
 TEST_P(Overflow, SystemCallsCannotReachTheGuard)
 {
+    ASSERT_EQ(acre_stack_commit(&stack_, stack_.size), ACRE_OK);
     EXPECT_TRUE(acre_test::readable(stack_.base));
     EXPECT_FALSE(acre_test::readable(static_cast<char *>(stack_.base) - 1));
 }

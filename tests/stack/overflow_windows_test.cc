@@ -15,11 +15,7 @@ acre_stack stack;
 
 bool run(void (*entry)())
 {
-    acre_stack_info info;
-    char *lowest = static_cast<char *>(stack.base);
-    while (acre_stack_find(lowest - 1, &info) == ACRE_OK && info.base == stack.base)
-        lowest--;
-    return acre_test::run_on(lowest, stack.base, stack.size, entry);
+    return acre_test::run_on(stack, entry);
 }
 
 // Never returns within the stack: each level keeps its frame.

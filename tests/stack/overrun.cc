@@ -76,7 +76,7 @@ Subject *Subject::running()
 
 bool Subject::run(void (*body)())
 {
-    return run_on(stack.base, stack.base, stack.size, body);
+    return run_on(stack, body);
 }
 
 bool Subject::run_over(Way chosen)

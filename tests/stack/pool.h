@@ -46,10 +46,12 @@ class Pool {
         return pool_;
     }
 
+    /// All of it is accessible to the test, which does not run on it.
     acre_stack take() const
     {
         acre_stack stack = {};
         EXPECT_OK(acre_stack_pool_take(pool_, &stack));
+        EXPECT_OK(acre_stack_commit(&stack, stack.size));
         return stack;
     }
     std::vector<acre_stack> take(size_t count) const

@@ -287,6 +287,9 @@ struct Late {
 
 TEST(PoolThreads, ObjectsOfAThreadMayGiveStacksAtItsEnd)
 {
+#if defined(__MINGW32__)
+    GTEST_SKIP() << "this compiler frees a thread's objects before it calls their destructors";
+#endif
     acre_stack_pool_opts opts = {};
     opts.max_stacks = 1024;
     Pool pool(&opts);

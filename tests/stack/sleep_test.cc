@@ -198,7 +198,7 @@ TEST_P(Sleep, is_refused_to_the_running_stack)
 {
     own = stack_;
     asleep = awake = ACRE_OK;
-    ASSERT_TRUE(run_on(stack_.base, stack_.base, stack_.size, [] {
+    ASSERT_TRUE(run_on(stack_, [] {
         static char buffer[4096];
         size_t length;
         char *near_top = static_cast<char *>(own.base) + own.size - 64;

@@ -188,7 +188,7 @@ TEST(Threads, AStackMayBeDestroyedByAnotherThread)
     for (int i = 0; i < 200; i++) {
         acre_stack stack;
         std::thread([&] { ASSERT_EQ(acre_stack_create(20000, nullptr, &stack), ACRE_OK); }).join();
-        static_cast<char *>(stack.base)[0] = 1;
+        static_cast<char *>(stack.base)[stack.size - 1] = 1;
         std::thread([&] { ASSERT_EQ(acre_stack_destroy(&stack), ACRE_OK); }).join();
         EXPECT_EQ(stack.base, nullptr);
     }

@@ -2,13 +2,12 @@
 #ifndef ACRE_TESTS_SUPPORT_RUN_ON_H_
 #define ACRE_TESTS_SUPPORT_RUN_ON_H_
 
-#include <cstddef>
+#include "acre/stack.h"
 
 namespace acre_test {
 
-/// Calls `entry` on the stack [base, base + size), whose guard begins at `lowest`; returns when it
-/// does.  False when the system could not switch.
-bool run_on(void *lowest, void *base, size_t size, void (*entry)());
+/// Calls `entry` on the stack; returns when it does.  False when the system could not switch.
+bool run_on(const acre_stack &stack, void (*entry)());
 
 }  // namespace acre_test
 

@@ -5,7 +5,7 @@
 
 namespace acre_test {
 
-bool run_on(void *, void *base, size_t size, void (*entry)())
+bool run_on(const acre_stack &stack, void (*entry)())
 {
     pthread_attr_t attributes;
     pthread_t thread;
@@ -15,7 +15,7 @@ bool run_on(void *, void *base, size_t size, void (*entry)())
     };
     if (pthread_attr_init(&attributes) != 0)
         return false;
-    bool ran = pthread_attr_setstack(&attributes, base, size) == 0 &&
+    bool ran = pthread_attr_setstack(&attributes, stack.base, stack.size) == 0 &&
                pthread_create(&thread, &attributes, run, reinterpret_cast<void *>(entry)) == 0 &&
                pthread_join(thread, nullptr) == 0;
     pthread_attr_destroy(&attributes);

@@ -1,0 +1,130 @@
+// Windows: stacks, which grow.
+//
+// 1. A stack is reserved memory, committed from its top down to one page with PAGE_GUARD.  When the
+//    thread that runs on it touches that page, the system gives it the page, moves StackLimit in
+//    the thread information block, and makes a guard of the page below.  Which stack a thread runs
+//    on it knows from the block alone; any other touch is an exception.
+// 2. Near DeallocationStack it does not go on, but commits GuaranteedStackBytes and raises
+//    EXCEPTION_STACK_OVERFLOW; the page at DeallocationStack is never committed.  That part lies
+//    in acre's guard, so that all usable bytes are.  Versions differ by some pages in where
+//    they stop: SLACK.
+// 3. StackLimit is the truth: the compiler's probes touch pages below it only, and exceptions are
+//    not handled in frames below it.
+// 4. wine makes pages accessible as they were reserved to be: with PAGE_READWRITE.
+#include "mmap/port_windows.h"
+
+enum { SLACK = 4 * WINDOWS_PAGE, MOST_GUARANTEED = 64 * 1024 };
+
+// Of the thread information block, behind what headers tell of it.
+#if defined(_WIN64)
+enum { DEALLOCATION_STACK = 0x1478, GUARANTEED_STACK_BYTES = 0x1748 };
+#else
+enum { DEALLOCATION_STACK = 0xe0c, GUARANTEED_STACK_BYTES = 0xf78 };
+#endif
+
+int
+port_stacks_grow(void)
+{
+    return 1;
+}
+
+// What an overflow had committed in the guard below `start`.
+static acre_status
+mend_guard(char *start)
+{
+    windows_region region;
+    char *lowest = start;
+    uintptr_t at;
+    do {
+        lowest -= WINDOWS_PAGE;
+        at = (uintptr_t)lowest;
+    } while (windows_next_region(&at, (uintptr_t)start, &region) && region.state == MEM_COMMIT);
+    lowest += WINDOWS_PAGE;
+    return lowest < start ? windows_retire(lowest, (size_t)(start - lowest)) : ACRE_OK;
+}
+
+// Below the highest `kept` bytes nothing is committed but the page that starts the growth.
+static acre_status
+grow_below(char *start, size_t length, size_t kept)
+{
+    void *page;
+    acre_status status = mend_guard(start);
+    if (status == ACRE_OK && kept < length)
+        status = windows_retire(start, length - kept);
+    if (status == ACRE_OK && kept < length)
+        status = sys_alloc(start + length - kept - WINDOWS_PAGE, WINDOWS_PAGE, MEM_COMMIT,
+                           PAGE_READWRITE | PAGE_GUARD, &page);
+    return status;
+}
+
+acre_status
+port_commit_stack(acre_mmap *map, void *start, size_t length, size_t first)
+{
+    acre_status status = ACRE_OK;
+    if (first != 0)
+        status = port_commit(map, (char *)start + length - first, first, ACRE_READ_WRITE);
+    return status == ACRE_OK ? grow_below(start, length, first) : status;
+}
+
+acre_status
+port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
+{
+    (void)map;
+    return grow_below(start, length, keep);
+}
+
+acre_status
+port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
+{
+    size_t guard = (size_t)((char *)base - (char *)lowest);
+    size_t most = SLACK + MOST_GUARANTEED;
+    size_t reserve = guard < most ? guard : most;
+    *out = (port_bounds){.top = top, .limit = top};
+    out->lowest = (char *)base - reserve;
+    out->guaranteed = reserve > SLACK ? reserve - SLACK : 0;
+#if !defined(_WIN64)
+    out->handlers = (void *)-1;  // the end of the list
+#endif
+    windows_region region;
+    uintptr_t at = (uintptr_t)lowest;
+    uintptr_t end = (uintptr_t)top;
+    while (windows_next_region(&at, end, &region)) {
+        if (region.state == MEM_FREE)
+            return -ENOMEM;
+        if (region.state == MEM_COMMIT && (region.protection & PAGE_GUARD) == 0) {
+            out->limit = region.start;
+            return ACRE_OK;
+        }
+    }
+    return ACRE_OK;
+}
+
+int
+port_stack_exchange(const port_bounds *to, port_bounds *from)
+{
+    // What is called until the thread runs there must not let the old stack grow: it would be no
+    // stack to the system.
+    volatile char room[2048];
+    room[0] = 0;
+    (void)room[0];
+
+    NT_TIB *block = (NT_TIB *)NtCurrentTeb();
+    void **lowest = (void **)(void *)((char *)block + DEALLOCATION_STACK);
+    ULONG *guaranteed = (ULONG *)(void *)((char *)block + GUARANTEED_STACK_BYTES);
+    port_bounds before = {
+        .top = block->StackBase,
+        .limit = block->StackLimit,
+        .lowest = *lowest,
+        .guaranteed = *guaranteed,
+    };
+#if !defined(_WIN64)
+    before.handlers = block->ExceptionList;
+    block->ExceptionList = to->handlers;
+#endif
+    block->StackBase = to->top;
+    block->StackLimit = to->limit;
+    *lowest = to->lowest;
+    *guaranteed = (ULONG)to->guaranteed;
+    *from = before;
+    return 1;
+}
