@@ -171,13 +171,15 @@ port_fault_remove(void)
         if (!is_ours(&now))
             return ACRE_BUSY;
     }
-    for (size_t i = 0; i < SIGNALS; i++) {
-        acre_status status = put_back(i);
-        if (status != ACRE_OK)
-            return status;
-    }
     // `looks` stays: another thread may be on its way there, and the address of a function lives.
-    return ACRE_OK;
+    acre_status status = put_back(0);
+    if (status != ACRE_OK)
+        return status;
+    status = put_back(1);
+    if (status == ACRE_OK)
+        return ACRE_OK;
+    acre_status undone = install(0);
+    return undone == ACRE_OK ? status : undone;
 }
 
 // ---- signal stacks ------------------------------------------------------------------------------

@@ -69,33 +69,69 @@ acre_stack_sleep_size(const acre_stack *stack, const void *stack_pointer, size_t
     return ACRE_OK;
 }
 
-acre_status
-acre_stack_sleep(const acre_stack *stack, const void *stack_pointer, void *buffer, size_t capacity,
-                 size_t *length)
+_Static_assert(sizeof(acre_stack_sleeper) == 5 * sizeof(void *), "programs rely on it");
+
+// Copies the bytes, and tells which pages may go.
+static acre_status
+copy_sleeper(acre_stack_sleeper *sleeper, acre_range *pages)
 {
     stack_extent extent;
     const char *lowest;
-    acre_status status = stack_extent_of(stack, &extent);
+    acre_status status = stack_extent_of(sleeper->stack, &extent);
     if (status == ACRE_OK)
-        status = find_lowest(&extent, stack_pointer, &lowest);
+        status = find_lowest(&extent, sleeper->stack_pointer, &lowest);
     if (status != ACRE_OK)
         return status;
     size_t live = (size_t)(extent.content - lowest);
-    if (live > capacity)
+    if (live > sleeper->capacity)
         return ACRE_BAD_SIZE;
     if (runs_here(&extent))
         return ACRE_BAD_STATE;
     if (port_stacks_grow())
         return -ENOTSUP;
 
-    copy_out(buffer, lowest, live);
-    acre_range all = {.base = extent.base, .length = (size_t)(extent.end - extent.base)};
-    size_t done = 0;
-    status = port_discard_many(&all, 1, ACRE_DISCARD_NOW, &done);
-    if (status != ACRE_OK)
-        return status;
-    *length = live;
+    copy_out(sleeper->buffer, lowest, live);
+    sleeper->length = live;
+    pages->base = extent.base;
+    pages->length = (size_t)(extent.end - extent.base);
     return ACRE_OK;
+}
+
+acre_status
+acre_stack_sleep_many(acre_stack_sleeper *sleepers, size_t count, size_t *done)
+{
+    enum { BATCH = 64 };
+    acre_range pages[BATCH];
+    acre_status refused = ACRE_OK;
+    *done = 0;
+    while (*done < count && refused == ACRE_OK) {
+        size_t filled = 0;
+        while (filled < BATCH && *done + filled < count) {
+            refused = copy_sleeper(&sleepers[*done + filled], &pages[filled]);
+            if (refused != ACRE_OK)
+                break;
+            filled++;
+        }
+        size_t asleep = 0;
+        acre_status status = port_discard_many(pages, filled, ACRE_DISCARD_NOW, &asleep);
+        *done += asleep;
+        if (status != ACRE_OK)
+            return status;
+    }
+    return refused;
+}
+
+acre_status
+acre_stack_sleep(const acre_stack *stack, const void *stack_pointer, void *buffer, size_t capacity,
+                 size_t *length)
+{
+    acre_stack_sleeper sleeper = {
+        .stack = stack, .stack_pointer = stack_pointer, .buffer = buffer, .capacity = capacity};
+    size_t done;
+    acre_status status = acre_stack_sleep_many(&sleeper, 1, &done);
+    if (status == ACRE_OK)
+        *length = sleeper.length;
+    return status;
 }
 
 acre_status

@@ -71,7 +71,7 @@ std::string core_of_overflow()
         static Subject subject;
         std::ofstream("/proc/self/coredump_filter") << "0" << std::flush;
         auto report = [](const acre_stack_info *stack, const void *address, const void *, void *) {
-            if (stack->tag == reinterpret_cast<uintptr_t>(&subject))
+            if (Subject::of(*stack) == &subject)
                 *told = address;
         };
         if (acre_stack_overflow_install(report, nullptr) != ACRE_OK || subject.create() != ACRE_OK)

@@ -49,11 +49,49 @@ void allocate_on_stack()
 
 // ---- stacks -------------------------------------------------------------------------------------
 
+namespace {
+
+// Signal stacks have other headers.
+const uintptr_t SUBJECTS = 0x5b1ec7;
+
+acre_status tell(Subject *subject, acre_status status)
+{
+    if (status == ACRE_OK)
+        *static_cast<Subject **>(subject->stack.header) = subject;
+    return status;
+}
+
+}  // namespace
+
 acre_status Subject::create()
 {
     acre_stack_opts opts = {};
-    opts.tag = reinterpret_cast<uintptr_t>(this);
-    return acre_stack_create(64 * 1024, &opts, &stack);
+    opts.header_size = sizeof(Subject *);
+    opts.tag = SUBJECTS;
+    return tell(this, acre_stack_create(64 * 1024, &opts, &stack));
+}
+
+acre_status Subject::make_pool(acre_stack_pool **pool)
+{
+    acre_stack_pool_opts opts = {};
+    opts.header_size = sizeof(Subject *);
+    opts.tag = SUBJECTS;
+    return acre_stack_pool_create(&opts, pool);
+}
+
+acre_status Subject::take(acre_stack_pool *pool)
+{
+    return tell(this, acre_stack_pool_take(pool, &stack));
+}
+
+acre_status Subject::give(acre_stack_pool *pool) const
+{
+    return acre_stack_pool_give(pool, &stack);
+}
+
+Subject *Subject::of(const acre_stack_info &info)
+{
+    return info.tag == SUBJECTS ? *static_cast<Subject **>(info.header) : nullptr;
 }
 
 acre_status Subject::destroy()
@@ -66,7 +104,7 @@ Subject *Subject::at(const void *address)
     acre_stack_info info;
     if (acre_stack_find(address, &info) != ACRE_OK)
         return nullptr;
-    return reinterpret_cast<Subject *>(info.tag);
+    return of(info);
 }
 
 Subject *Subject::running()
@@ -112,8 +150,7 @@ bool Subject::was_told_of() const
 void note(const acre_stack_info *stack, const void *address, const void *stack_pointer,
           void *context)
 {
-    // A signal stack is nobody's subject.
-    if (Subject *subject = reinterpret_cast<Subject *>(stack->tag))
+    if (Subject *subject = Subject::of(*stack))
         subject->report = {*stack, address, stack_pointer, context, subject->report.count + 1};
 }
 
@@ -121,7 +158,7 @@ void note_and_recover(const acre_stack_info *stack, const void *address, const v
                       void *context)
 {
     note(stack, address, stack_pointer, context);
-    if (Subject *subject = reinterpret_cast<Subject *>(stack->tag))
+    if (Subject *subject = Subject::of(*stack))
         siglongjmp(subject->start, 1);
 }
 

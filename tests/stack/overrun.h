@@ -5,7 +5,7 @@
 #include <csetjmp>
 #include <cstddef>
 
-#include "acre/stack.h"
+#include "acre/stack_pool.h"
 
 namespace acre_test {
 
@@ -24,7 +24,7 @@ struct Report {
     int count;  ///< of all reports
 };
 
-/// A stack of its own, which finds its way back here by its tag.
+/// A stack of its own or of a pool, which finds its way back here by its header.
 struct Subject {
     acre_stack stack = {};
     Report report = {};
@@ -32,6 +32,12 @@ struct Subject {
     /// Statuses are for the caller to check: many of these run where an assertion cannot.
     ACRE_NODISCARD acre_status create();
     ACRE_NODISCARD acre_status destroy();
+    /// From and to a pool of make_pool.
+    ACRE_NODISCARD acre_status take(acre_stack_pool *pool);
+    ACRE_NODISCARD acre_status give(acre_stack_pool *pool) const;
+    ACRE_NODISCARD static acre_status make_pool(acre_stack_pool **pool);
+    /// nullptr for a stack that is no subject's.
+    static Subject *of(const acre_stack_info &info);
     /// The one whose stack or guard the address lies in; nullptr when there is none.
     static Subject *at(const void *address);
     /// The one whose stack the caller runs on.

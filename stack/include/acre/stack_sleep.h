@@ -55,6 +55,23 @@ ACRE_API ACRE_NODISCARD acre_status acre_stack_sleep(const acre_stack *stack,
                                                      const void *stack_pointer, void *buffer,
                                                      size_t capacity, size_t *length);
 
+/// One of many that fall asleep together.
+typedef struct acre_stack_sleeper {
+    const acre_stack *stack;
+    const void *stack_pointer;  ///< As acre_stack_sleep.
+    void *buffer;               ///< As acre_stack_sleep; no two may overlap.
+    size_t capacity;            ///< Bytes of the buffer.
+    size_t length;              ///< Set: how many of them are used.
+} acre_stack_sleeper;
+
+/// The same for `count` stacks, whose pages are returned by one system call for many: two to three
+/// times cheaper than one by one.  No stack may be in it twice; a count of 0 does nothing.
+///
+/// @param done  how many of the first are asleep, also on failure; the others are as they were
+/// @return as acre_stack_sleep, for the first that could not be done
+ACRE_API ACRE_NODISCARD acre_status acre_stack_sleep_many(acre_stack_sleeper *sleepers,
+                                                          size_t count, size_t *done);
+
 /// Copies the bytes back to where they were; the rest of the stack is zero.  The buffer is not
 /// needed any more.
 ///

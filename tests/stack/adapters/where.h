@@ -26,9 +26,11 @@ inline bool runs_in(const acre_stack_pool *pool)
 /// A pool for the scope; all stacks must be back at its end.
 class Pool {
   public:
-    Pool()
+    explicit Pool(size_t stack_size = 0)
     {
-        EXPECT_EQ(ACRE_OK, acre_stack_pool_create(nullptr, &pool_));
+        acre_stack_pool_opts opts = {};
+        opts.stack_size = stack_size;
+        EXPECT_EQ(ACRE_OK, acre_stack_pool_create(&opts, &pool_));
     }
     ~Pool()
     {
