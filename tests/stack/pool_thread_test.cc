@@ -33,7 +33,8 @@ struct Marked {
 
 volatile uint64_t &word(const acre_stack &stack)
 {
-    return *reinterpret_cast<volatile uint64_t *>(static_cast<char *>(stack.base) + stack.size - 8);
+    void *top = static_cast<char *>(stack.base) + stack.size - 8;
+    return *static_cast<volatile uint64_t *>(top);
 }
 
 TEST(PoolThreads, EveryStackHasOneOwner)
