@@ -49,7 +49,7 @@ pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count)
         }
         size_t done = 0;
         acre_status status = port_discard_many(ranges, batch, ACRE_DISCARD_NOW, &done);
-        for (size_t i = 0; i < done; i++)
+        for (size_t i = 0; i < done && i < batch; i++)
             pool_clear_marks(pool, (char *)ranges[i].base - pool->guard);
         if (status != ACRE_OK)
             return;

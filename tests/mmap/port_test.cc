@@ -443,7 +443,7 @@ TEST(Port, the_lowest_touched_page_of_each_of_many_ranges)
 {
     Mapped map(request_for(64 * unit(), ACRE_READ_WRITE, ACRE_MAP_NO_HUGE));
     ASSERT_OK(map.status);
-    for (size_t page : {2, 9, 10, 11, 12, 13, 14, 15, 17, 40})
+    for (size_t page : {2u, 9u, 10u, 11u, 12u, 13u, 14u, 15u, 17u, 40u})
         *map.at(page * unit()) = 1;
     // Untouched; from within; one run over several; up to a run, from a run; nothing behind it.
     const size_t ranges[][3] = {{0, 2, 2},    {2, 8, 2},    {8, 10, 9},
@@ -926,7 +926,7 @@ void *end_thread(void *word)
 
 TEST(Port, threads_have_words_of_their_own_and_their_end_is_told)
 {
-    const port_thread_word which = PORT_THREAD_POOL;
+    constexpr port_thread_word which = PORT_THREAD_POOL;
     acre_status status = port_thread_hook(which, end_thread);
     if (status != ACRE_OK) {
         EXPECT_TRUE(status == -ENOTSUP || status == -EAGAIN) << name_of(status);
@@ -937,7 +937,7 @@ TEST(Port, threads_have_words_of_their_own_and_their_end_is_told)
     static int numbers[3] = {0, 1, 2};
     std::vector<std::thread> threads;
     for (int &number : numbers) {
-        threads.emplace_back([&number, which] {
+        threads.emplace_back([&number] {
             EXPECT_EQ(nullptr, port_thread_get(which));
             if (number == 2)
                 return;  // without a word: nobody is told

@@ -60,7 +60,7 @@ class PoolFlags : public testing::TestWithParam<acre_guard_kind> {
         acre_stack_pool_opts opts = with_flags(flags);
         Pool pool(&opts);
         for (int round = 0; round < 2; round++) {
-            std::vector<acre_stack> stacks = pool.take(100);
+            std::vector<acre_stack> stacks = pool.take(20);
             EXPECT_EQ(expected, everywhere(stacks, flag)) << flag << " " << round;
             pool.give(stacks);
             ASSERT_OK(acre_stack_pool_trim(pool, 0));
@@ -168,10 +168,10 @@ TEST_P(PoolFlags, AProgramThatLocksAllItMapsHasGuardsToo)
             return 77;
         acre_stack_pool_opts opts = with_flags(0);
         opts.stack_size = 4 * acre_page_size();
-        opts.max_stacks = 40;
+        opts.max_stacks = 20;
         acre_stack_pool *pool;
         acre_status status = acre_stack_pool_create(&opts, &pool);
-        std::vector<acre_stack> stacks(40);
+        std::vector<acre_stack> stacks(20);
         for (acre_stack &stack : stacks) {
             status = status == ACRE_OK ? acre_stack_pool_take(pool, &stack) : status;
             if (status == -ENOMEM || status == -EAGAIN)

@@ -92,6 +92,7 @@ TEST(PoolFork, WhatOtherThreadsKeptIsFreeInTheChild)
     std::atomic<size_t> waiting{0};
     std::atomic<bool> done{false};
     std::vector<std::thread> threads;
+    threads.reserve(3);
     for (size_t i = 0; i < 3; i++) {
         threads.emplace_back([&] {
             pool.give(pool.take(20));
@@ -149,6 +150,7 @@ TEST(PoolFork, ThreadsOfTheChildUseItAndEnd)
         std::atomic<int> failed{0};
         for (int round = 0; round < 3; round++) {
             std::vector<std::thread> threads;
+            threads.reserve(3);
             for (int i = 0; i < 3; i++) {
                 threads.emplace_back([&] {
                     acre_stack stacks[100];
@@ -211,6 +213,7 @@ TEST(PoolFork, InTheMiddleOfOtherThreadsWorkLeavesTheChildWorking)
     Pool pool(&opts);
     std::atomic<bool> stop{false};
     std::vector<std::thread> busy;
+    busy.reserve(2);
     for (int i = 0; i < 2; i++) {
         busy.emplace_back([&, i] {
             for (size_t round = 0; !stop; round++) {

@@ -257,6 +257,7 @@ TEST(PoolThreads, ManyPoolsAtOnceAreToldApart)
     on_threads(2, [&](size_t) {
         for (int round = 0; round < 20; round++) {
             std::vector<acre_stack> stacks;
+            stacks.reserve(pools.size());
             for (auto &pool : pools)
                 stacks.push_back(pool->take());
             for (size_t i = 0; i < pools.size(); i++) {
