@@ -280,7 +280,8 @@ typedef struct port_bounds {
     void *handlers;
 } port_bounds;
 
-/// Of a stack whose guard is [lowest, base), that begins at `top`, and that nobody runs on.
+/// Of a stack whose guard is [lowest, base), that begins at `top`, and that nobody runs on or will
+/// return to; an overflow of it is made good.
 acre_status port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out);
 /// 1: this thread is about to run on the stack with the bounds `to`; `*from` is what was known.
 /// 0: the system does not ask, and `*from` was left alone.

@@ -28,6 +28,7 @@
 #define windows_map_object acre_windows_map_object
 #define windows_newer acre_windows_newer
 #define windows_next_region acre_windows_next_region
+#define windows_overflow_at acre_windows_overflow_at
 #define windows_populate acre_windows_populate
 #define windows_protection acre_windows_protection
 #define windows_record_drop acre_windows_record_drop
@@ -117,6 +118,7 @@ enum {
     NEWER_PREFETCH,
     NEWER_WER_EXCLUDE,
     NEWER_WER_INCLUDE,
+    NEWER_SHUTDOWN,
     NEWER_COUNT
 };
 
@@ -240,6 +242,15 @@ acre_status windows_exclude(void *start, size_t length, int excluded);
 acre_status windows_finish(const port_request *request, acre_mmap *out);
 // Whether this system can meet the request's demands at all.
 acre_status windows_accept(const port_request *request);
+
+// ---- stacks -------------------------------------------------------------------------------------
+
+// Bytes above an overflow that whoever handles it may use, under a guard of the default size.
+enum { WINDOWS_GUARANTEED = 48 * 1024 };
+
+// An address in the guard of the stack that this thread runs on and has overflowed; `address` when
+// it lies there.
+const void *windows_overflow_at(const void *address);
 
 // ---- objects ------------------------------------------------------------------------------------
 

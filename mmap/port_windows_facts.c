@@ -17,6 +17,7 @@ windows_newer(int which)
         [NEWER_UNMAP_VIEW_2] = {L"kernelbase.dll", "UnmapViewOfFile2"},
         [NEWER_PREFETCH] = {L"kernel32.dll", "PrefetchVirtualMemory"},
         [NEWER_WER_EXCLUDE] = {L"kernel32.dll", "WerRegisterExcludedMemoryBlock"},
+        [NEWER_SHUTDOWN] = {L"ntdll.dll", "RtlDllShutdownInProgress"},
         [NEWER_WER_INCLUDE] = {L"kernel32.dll", "WerUnregisterExcludedMemoryBlock"},
     };
     static _Atomic uintptr_t found[NEWER_COUNT];
@@ -319,35 +320,4 @@ void
 port_jit_write(int allowed)
 {
     (void)allowed;  // no such toggle here
-}
-
-// ---- threads ------------------------------------------------------------------------------------
-
-void
-port_yield(void)
-{
-    (void)SwitchToThread();  // 0: no other waits
-}
-
-acre_status
-port_thread_hook(port_thread_word which, port_thread_end end)
-{
-    (void)which;
-    (void)end;
-    return -ENOTSUP;
-}
-
-acre_status
-port_thread_set(port_thread_word which, void *word)
-{
-    (void)which;
-    (void)word;
-    return -ENOTSUP;
-}
-
-void *
-port_thread_get(port_thread_word which)
-{
-    (void)which;
-    return NULL;
 }

@@ -1,31 +1,88 @@
-// Windows: faults and what takes the place of signal stacks are not built yet.
+// Windows: faults.
+//
+// 1. A vectored handler is called before any handler of a frame, on the stack that faulted; what it
+//    leaves alone goes on to the others as if it were not there.
+// 2. That an overflow leaves room to call it is the matter of that stack's bounds
+//    (GuaranteedStackBytes): threads have no signal stack, and need none.
+// 3. The system may see an overflow some pages before the guard begins, or tell no address: then
+//    the guard's lowest byte stands for it.
 #include "mmap/port_windows.h"
+
+static _Atomic(port_fault_fn) looks;
+static _Atomic(void *) handler;
+
+static const void *
+stack_pointer_of(const CONTEXT *context)
+{
+#if defined(_M_ARM64) || defined(__aarch64__)
+    return (const void *)(uintptr_t)context->Sp;
+#elif defined(_WIN64)
+    return (const void *)(uintptr_t)context->Rsp;
+#else
+    return (const void *)(uintptr_t)context->Esp;
+#endif
+}
+
+static LONG CALLBACK
+take(EXCEPTION_POINTERS *raised)
+{
+    const EXCEPTION_RECORD *record = raised->ExceptionRecord;
+    const void *address = NULL;
+    if (record->NumberParameters >= 2)
+        address = (const void *)record->ExceptionInformation[1];
+    switch (record->ExceptionCode) {
+    case EXCEPTION_STACK_OVERFLOW:
+        address = windows_overflow_at(address);
+        break;
+    case EXCEPTION_ACCESS_VIOLATION:
+    case EXCEPTION_IN_PAGE_ERROR:
+        break;
+    default:
+        return EXCEPTION_CONTINUE_SEARCH;
+    }
+    DWORD saved = GetLastError();
+    port_fault_fn look = atomic_load_explicit(&looks, memory_order_acquire);
+    if (look != NULL && address != NULL)
+        look(address, stack_pointer_of(raised->ContextRecord));
+    SetLastError(saved);
+    return EXCEPTION_CONTINUE_SEARCH;
+}
 
 acre_status
 port_fault_install(port_fault_fn look)
 {
-    (void)look;
-    return -ENOTSUP;
+    atomic_store_explicit(&looks, look, memory_order_release);
+    DWORD saved = GetLastError();
+    void *added = AddVectoredExceptionHandler(1, take);
+    SetLastError(saved);
+    if (added == NULL)
+        return -ENOMEM;
+    atomic_store_explicit(&handler, added, memory_order_release);
+    return ACRE_OK;
 }
 
 acre_status
 port_fault_remove(void)
 {
-    return -ENOTSUP;
+    // One that somebody else put before it stays where it is.
+    DWORD saved = GetLastError();
+    (void)RemoveVectoredExceptionHandler(atomic_exchange(&handler, NULL));
+    SetLastError(saved);
+    return ACRE_OK;
 }
 
 size_t
 port_signal_stack_size(void)
 {
-    return (size_t)64 * 1024;
+    return WINDOWS_GUARANTEED;
 }
 
 acre_status
 port_signal_stack_get(void **base, size_t *size)
 {
-    (void)base;
-    (void)size;
-    return -ENOTSUP;
+    *base = NULL;
+    *size = WINDOWS_GUARANTEED;
+    return ACRE_OK;
 }
 
 acre_status

@@ -13,7 +13,7 @@
 // 4. wine makes pages accessible as they were reserved to be: with PAGE_READWRITE.
 #include "mmap/port_windows.h"
 
-enum { SLACK = 4 * WINDOWS_PAGE, MOST_GUARANTEED = 64 * 1024 };
+enum { SLACK = 4 * WINDOWS_PAGE };
 
 // Of the thread information block, behind what headers tell of it.
 #if defined(_WIN64)
@@ -41,6 +41,20 @@ mend_guard(char *start)
     } while (windows_next_region(&at, (uintptr_t)start, &region) && region.state == MEM_COMMIT);
     lowest += WINDOWS_PAGE;
     return lowest < start ? windows_retire(lowest, (size_t)(start - lowest)) : ACRE_OK;
+}
+
+// After an overflow all of a stack is committed, and nothing stops the next one.
+static acre_status
+grow_again(char *base)
+{
+    windows_region region;
+    uintptr_t at = (uintptr_t)base - WINDOWS_PAGE;
+    if (!windows_next_region(&at, (uintptr_t)base, &region) || region.state != MEM_COMMIT ||
+        region.protection & PAGE_GUARD)
+        return ACRE_OK;
+    acre_status status = mend_guard(base);
+    return status == ACRE_OK ? sys_protect(base, WINDOWS_PAGE, PAGE_READWRITE | PAGE_GUARD)
+                             : status;
 }
 
 // Below the highest `kept` bytes nothing is committed but the page that starts the growth.
@@ -73,11 +87,34 @@ port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
     return grow_below(start, length, keep);
 }
 
+// Of the block, what tells of the stack behind what its header names.
+static void **
+deallocation_stack(void)
+{
+    return (void **)(void *)((char *)NtCurrentTeb() + DEALLOCATION_STACK);
+}
+
+static ULONG *
+guaranteed_stack_bytes(void)
+{
+    return (ULONG *)(void *)((char *)NtCurrentTeb() + GUARANTEED_STACK_BYTES);
+}
+
+const void *
+windows_overflow_at(const void *address)
+{
+    const char *lowest = *deallocation_stack();
+    ULONG guaranteed = *guaranteed_stack_bytes();
+    size_t guard = guaranteed != 0 ? guaranteed + (size_t)SLACK : WINDOWS_PAGE;
+    int inside = (const char *)address >= lowest && (const char *)address < lowest + guard;
+    return inside ? address : lowest;
+}
+
 acre_status
 port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
 {
     size_t guard = (size_t)((char *)base - (char *)lowest);
-    size_t most = SLACK + MOST_GUARANTEED;
+    size_t most = SLACK + WINDOWS_GUARANTEED;
     size_t reserve = guard < most ? guard : most;
     *out = (port_bounds){.top = top, .limit = top};
     out->lowest = (char *)base - reserve;
@@ -85,8 +122,11 @@ port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
 #if !defined(_WIN64)
     out->handlers = (void *)-1;  // the end of the list
 #endif
+    acre_status status = grow_again(base);
+    if (status != ACRE_OK)
+        return status;
     windows_region region;
-    uintptr_t at = (uintptr_t)lowest;
+    uintptr_t at = (uintptr_t)base;
     uintptr_t end = (uintptr_t)top;
     while (windows_next_region(&at, end, &region)) {
         if (region.state == MEM_FREE)
@@ -109,8 +149,8 @@ port_stack_exchange(const port_bounds *to, port_bounds *from)
     (void)room[0];
 
     NT_TIB *block = (NT_TIB *)NtCurrentTeb();
-    void **lowest = (void **)(void *)((char *)block + DEALLOCATION_STACK);
-    ULONG *guaranteed = (ULONG *)(void *)((char *)block + GUARANTEED_STACK_BYTES);
+    void **lowest = deallocation_stack();
+    ULONG *guaranteed = guaranteed_stack_bytes();
     port_bounds before = {
         .top = block->StackBase,
         .limit = block->StackLimit,

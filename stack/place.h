@@ -6,7 +6,10 @@
 
 #include "acre/mmap.h"
 #include "acre/page.h"
+#include "acre/stack.h"
 #include "mmap/port.h"
+
+#define stack_place_of acre_stack_place_of_
 
 typedef struct stack_place {
     acre_mmap map;  // where it lies
@@ -15,6 +18,9 @@ typedef struct stack_place {
     size_t size;    // usable bytes
     size_t length;  // those, the header, and what fills up the last page
 } stack_place;
+
+/// @return ACRE_OK; ACRE_STALE; ACRE_NOT_OURS
+acre_status stack_place_of(const acre_stack *stack, stack_place *out);
 
 /// Where stacks grow: the top `bytes` of the usable ones and the header accessible to all.
 static inline acre_status

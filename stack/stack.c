@@ -191,9 +191,8 @@ get_info(const acre_stack *stack, acre_stack_info *out)
     return status == ACRE_OK ? registry_get(&key, out) : status;
 }
 
-// The memory of a stack, whoever's it is.
-static acre_status
-get_place(const acre_stack *stack, stack_place *out)
+acre_status
+stack_place_of(const acre_stack *stack, stack_place *out)
 {
     if (stack->private_[1] != 0)
         return pool_get_place(stack, out);
@@ -215,7 +214,7 @@ acre_status
 acre_stack_commit(const acre_stack *stack, size_t bytes)
 {
     stack_place place;
-    acre_status status = get_place(stack, &place);
+    acre_status status = stack_place_of(stack, &place);
     if (status != ACRE_OK)
         return status;
     if (bytes > place.size)
@@ -252,7 +251,7 @@ acre_stack_bounds_of(const acre_stack *stack, acre_stack_bounds *out)
 {
     stack_place place;
     port_bounds bounds;
-    acre_status status = get_place(stack, &place);
+    acre_status status = stack_place_of(stack, &place);
     if (status == ACRE_OK)
         status =
             port_stack_bounds(place.lowest, place.base, (char *)place.base + place.size, &bounds);

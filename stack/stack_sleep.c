@@ -5,6 +5,8 @@
 
 #include "mmap/port.h"
 #include "stack/extent.h"
+#include "stack/place.h"
+#include "stack/sizes.h"
 
 // Frames lie between bytes that AddressSanitizer forbids to touch.  It keeps its account of them
 // elsewhere, and that stays as it is while the stack sleeps.
@@ -87,13 +89,28 @@ copy_sleeper(acre_stack_sleeper *sleeper, acre_range *pages)
         return ACRE_BAD_SIZE;
     if (runs_here(&extent))
         return ACRE_BAD_STATE;
-    if (port_stacks_grow())
-        return -ENOTSUP;
 
     copy_out(sleeper->buffer, lowest, live);
     sleeper->length = live;
     pages->base = extent.base;
     pages->length = (size_t)(extent.end - extent.base);
+    return ACRE_OK;
+}
+
+static acre_status
+return_pages(const acre_stack_sleeper *sleepers, const acre_range *pages, size_t count,
+             size_t *done)
+{
+    if (!port_stacks_grow())
+        return port_discard_many(pages, count, ACRE_DISCARD_NOW, done);
+    for (; *done < count; ++*done) {
+        stack_place place;
+        acre_status status = stack_place_of(sleepers[*done].stack, &place);
+        if (status == ACRE_OK)
+            status = port_shrink_stack(&place.map, place.base, place.length, 0);
+        if (status != ACRE_OK)
+            return status;
+    }
     return ACRE_OK;
 }
 
@@ -113,7 +130,7 @@ acre_stack_sleep_many(acre_stack_sleeper *sleepers, size_t count, size_t *done)
             filled++;
         }
         size_t asleep = 0;
-        acre_status status = port_discard_many(pages, filled, ACRE_DISCARD_NOW, &asleep);
+        acre_status status = return_pages(&sleepers[*done], pages, filled, &asleep);
         *done += asleep;
         if (status != ACRE_OK)
             return status;
@@ -134,6 +151,19 @@ acre_stack_sleep(const acre_stack *stack, const void *stack_pointer, void *buffe
     return status;
 }
 
+// Where stacks grow: accessible as far as `length` bytes from the top of the content, and what is so
+// at first.
+static acre_status
+open_again(const acre_stack *stack, size_t length)
+{
+    stack_place place;
+    acre_status status = stack_place_of(stack, &place);
+    if (status != ACRE_OK)
+        return status;
+    size_t bytes = length < place.size ? length : place.size;
+    return stack_open(&place, bytes > STACK_AT_ONCE ? bytes : STACK_AT_ONCE);
+}
+
 acre_status
 acre_stack_wake(const acre_stack *stack, const void *buffer, size_t length)
 {
@@ -148,7 +178,9 @@ acre_stack_wake(const acre_stack *stack, const void *buffer, size_t length)
     if (runs_here(&extent))
         return ACRE_BAD_STATE;
     if (port_stacks_grow())
-        return -ENOTSUP;
+        status = open_again(stack, length);
+    if (status != ACRE_OK)
+        return status;
     copy_in(extent.content - length, buffer, length);
     return ACRE_OK;
 }

@@ -28,7 +28,7 @@ typedef struct acre_stack_bounds {
                            ///< only]; NULL elsewhere.
 } acre_stack_bounds;
 
-/// Of a stack that nobody runs on, or is to return to.
+/// Of a stack that nobody runs on, or is to return to; also when it ran over before.
 ///
 /// Asks the system where stacks grow: about a microsecond.
 ///

@@ -20,7 +20,9 @@
 //   page by page as it is touched.
 //   Page tables stay: eight bytes for each page of the stack and its guard.
 //   acre_stack_used counts from the last sleep on.
-//   Not on Windows: -ENOTSUP.
+//   On Windows what was locked is not locked again, and a switcher sets the `limit` of its saved
+//   bounds (acre/stack_bounds.h) to that of acre_stack_bounds_of after waking: the stack is accessible
+//   as far as it was needed.
 //
 //     size_t length;
 //     if (acre_stack_sleep_size(&self->stack, self->stack_pointer, &length) == ACRE_OK)
@@ -78,7 +80,7 @@ ACRE_API ACRE_NODISCARD acre_status acre_stack_sleep_many(acre_stack_sleeper *sl
 /// Must follow acre_stack_sleep of the same stack: what that returned.
 ///
 /// @return ACRE_OK; ACRE_BAD_SIZE when no stack pointer leads to this length; ACRE_BAD_STATE for
-///         the stack that the caller runs on; ACRE_STALE, ACRE_NOT_OURS; -ENOTSUP
+///         the stack that the caller runs on; ACRE_STALE, ACRE_NOT_OURS; -ENOMEM
 ACRE_API ACRE_NODISCARD acre_status acre_stack_wake(const acre_stack *stack, const void *buffer,
                                                     size_t length);
 
