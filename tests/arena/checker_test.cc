@@ -25,10 +25,15 @@ const bool ASAN = true;
 const bool ASAN = false;
 #endif
 
+#ifdef _WIN32
+std::string output_of(const std::string &)
+{
+    skip("there is no popen");
+}
+#else
 std::string output_of(const std::string &command)
 {
     std::string output;
-#ifndef _WIN32
     FILE *pipe = popen((command + " 2>&1").c_str(), "r");
     if (pipe == nullptr)
         return "popen failed";
@@ -36,10 +41,9 @@ std::string output_of(const std::string &command)
     size_t got;
     while ((got = fread(buffer, 1, sizeof buffer, pipe)) != 0)
         output.append(buffer, got);
-    output += "status " + std::to_string(pclose(pipe));
-#endif
-    return output;
+    return output + "status " + std::to_string(pclose(pipe));
 }
+#endif
 
 class Checker : public testing::Test {
   protected:
