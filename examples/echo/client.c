@@ -54,7 +54,7 @@ static int
 check_echo(int socket, const client_plan *plan, size_t connection, size_t round, size_t *right)
 {
     char expected[LONGEST];
-    char bytes[LONGEST];
+    char bytes[LONGEST] = {0};
     write_message(expected, plan->length, connection, round);
     for (size_t got = 0; got < plan->length;) {
         ssize_t count = recv(socket, bytes + got, plan->length - got, 0);

@@ -132,14 +132,14 @@ answer_control(int *control, server_result *out)
 }
 
 static int
-watch(int *descriptor)
+watch(int descriptor, void *name)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = descriptor};
-    return epoll_ctl(poller, EPOLL_CTL_ADD, *descriptor, &event);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = name};
+    return epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event);
 }
 
 static int
-handle(const struct epoll_event *event, int *listener, int *control, server_result *out)
+handle(const struct epoll_event *event, const int *listener, int *control, server_result *out)
 {
     if (event->data.ptr == listener)
         return accept_all(*listener, &out->served);
@@ -154,7 +154,7 @@ serve_all(int listener, int control, server_result *out)
 {
     enum { BATCH = 256 };
     struct epoll_event events[BATCH];
-    if (watch(&listener) != 0 || watch(&control) != 0)
+    if (watch(listener, &listener) != 0 || watch(control, &control) != 0)
         return complain("epoll_ctl", -errno);
     while (control >= 0 || coroutines_alive() > 0) {
         int count = epoll_wait(poller, events, BATCH, -1);

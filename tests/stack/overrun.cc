@@ -41,7 +41,7 @@ void enter_large_frames()
 void allocate_on_stack()
 {
     for (int i = 0; i < 1000; i++) {
-        volatile char *block = static_cast<char *>(alloca(8 * 1024));
+        volatile unsigned char *block = static_cast<unsigned char *>(alloca(8 * 1024));
         block[0] = 1;
         sink = block[0];
     }
@@ -66,7 +66,7 @@ acre_status tell(Subject *subject, acre_status status)
 acre_status Subject::create()
 {
     acre_stack_opts opts = {};
-    opts.header_size = sizeof(Subject *);
+    opts.header_size = sizeof(void *);
     opts.tag = SUBJECTS;
     return tell(this, acre_stack_create(64 * 1024, &opts, &stack));
 }
@@ -74,7 +74,7 @@ acre_status Subject::create()
 acre_status Subject::make_pool(acre_stack_pool **pool)
 {
     acre_stack_pool_opts opts = {};
-    opts.header_size = sizeof(Subject *);
+    opts.header_size = sizeof(void *);
     opts.tag = SUBJECTS;
     return acre_stack_pool_create(&opts, pool);
 }

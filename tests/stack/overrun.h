@@ -47,7 +47,7 @@ struct Subject {
     bool run(void (*body)());
     /// Runs over in a thread that enters for that, and recovers (note_and_recover must be
     /// installed); false when it did not come to that.
-    bool run_over(Way way);
+    bool run_over(Way chosen);
     /// Whether `report` tells of an overflow of this stack.
     bool was_told_of() const;
 

@@ -138,6 +138,7 @@ TEST(Boost, a_thousand_fibers_at_once)
     // In a thread of its own, whose scheduler ends with it.
     std::thread([&] {
         std::vector<boost::fibers::fiber> fibers;
+        fibers.reserve(1000);
         for (int i = 0; i < 1000; i++) {
             fibers.emplace_back(std::allocator_arg, stacks, [&] {
                 bool before = runs_in(pool);

@@ -19,7 +19,7 @@ const size_t COUNT = 50;
 const size_t STACK_SIZE = 2 << 20;
 #else
 const size_t COUNT = 1000;
-const size_t STACK_SIZE = 64 << 10;
+const size_t STACK_SIZE = 256 << 10;  // the least is 128 KiB on arm64
 #endif
 
 // Opened when all threads are there.
