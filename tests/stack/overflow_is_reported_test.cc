@@ -39,7 +39,7 @@ bool is_fault(const Ended &ended)
     return !ended.exited && (ended.code == SIGSEGV || ended.code == SIGBUS);
 }
 
-class Overflow : public testing::TestWithParam<acre_guard_kind> {
+class OverflowReport : public testing::TestWithParam<acre_guard_kind> {
   protected:
     void SetUp() override
     {
@@ -63,22 +63,22 @@ void expect_told_and_recovered(Way way)
     });
 }
 
-TEST_P(Overflow, of_recursion_is_told)
+TEST_P(OverflowReport, of_recursion_is_told)
 {
     expect_told_and_recovered(recurse);
 }
 
-TEST_P(Overflow, of_large_frames_is_told)
+TEST_P(OverflowReport, of_large_frames_is_told)
 {
     expect_told_and_recovered(enter_large_frames);
 }
 
-TEST_P(Overflow, of_alloca_is_told)
+TEST_P(OverflowReport, of_alloca_is_told)
 {
     expect_told_and_recovered(allocate_on_stack);
 }
 
-TEST_P(Overflow, in_a_signal_handler_on_the_stack_is_told)
+TEST_P(OverflowReport, in_a_signal_handler_on_the_stack_is_told)
 {
 #if defined(__SANITIZE_THREAD__)
     GTEST_SKIP() << "ThreadSanitizer blocks every signal in a handler, faults included";
@@ -91,7 +91,7 @@ TEST_P(Overflow, in_a_signal_handler_on_the_stack_is_told)
     });
 }
 
-TEST_P(Overflow, of_the_signal_stack_itself_ends_the_process)
+TEST_P(OverflowReport, of_the_signal_stack_itself_ends_the_process)
 {
     Subject subject;
     ASSERT_EQ(ACRE_OK, subject.create());
@@ -109,7 +109,7 @@ TEST_P(Overflow, of_the_signal_stack_itself_ends_the_process)
 
 // ---- many ---------------------------------------------------------------------------------------
 
-TEST_P(Overflow, of_hundreds_of_stacks_is_told_of_the_right_one)
+TEST_P(OverflowReport, of_hundreds_of_stacks_is_told_of_the_right_one)
 {
     expect_right(note_and_recover, [] {
         static Subject subjects[300];
@@ -131,7 +131,7 @@ TEST_P(Overflow, of_hundreds_of_stacks_is_told_of_the_right_one)
     });
 }
 
-TEST_P(Overflow, of_hundreds_of_a_pools_stacks_is_told_of_the_right_one)
+TEST_P(OverflowReport, of_hundreds_of_a_pools_stacks_is_told_of_the_right_one)
 {
     expect_right(note_and_recover, [] {
         static Subject subjects[300];
@@ -156,7 +156,7 @@ TEST_P(Overflow, of_hundreds_of_a_pools_stacks_is_told_of_the_right_one)
     });
 }
 
-TEST_P(Overflow, of_one_stack_again_and_again_is_told_each_time)
+TEST_P(OverflowReport, of_one_stack_again_and_again_is_told_each_time)
 {
     expect_right(note_and_recover, [] {
         Subject subject;
@@ -170,7 +170,7 @@ TEST_P(Overflow, of_one_stack_again_and_again_is_told_each_time)
     });
 }
 
-TEST_P(Overflow, in_several_threads_at_once_is_told_to_each)
+TEST_P(OverflowReport, in_several_threads_at_once_is_told_to_each)
 {
     expect_right(note_and_recover, [] {
         bool right[4] = {};
@@ -193,7 +193,7 @@ TEST_P(Overflow, in_several_threads_at_once_is_told_to_each)
 
 // ---- what is told -------------------------------------------------------------------------------
 
-TEST_P(Overflow, hands_the_context_over)
+TEST_P(OverflowReport, hands_the_context_over)
 {
     expect_right(note_and_recover, [] {
         int mine;
@@ -216,7 +216,7 @@ void expect_stray(Subject *from, const void *stack_pointer)
     _exit(right ? RIGHT : 43);
 }
 
-TEST_P(Overflow, is_told_from_a_stray_write_by_the_stack_pointer)
+TEST_P(OverflowReport, is_told_from_a_stray_write_by_the_stack_pointer)
 {
     auto report = [](const acre_stack_info *stack, const void *address, const void *pointer,
                      void *context) {
@@ -233,7 +233,7 @@ TEST_P(Overflow, is_told_from_a_stray_write_by_the_stack_pointer)
     });
 }
 
-TEST_P(Overflow, over_the_upper_end_names_the_next_stack_and_the_pointer_names_its_own)
+TEST_P(OverflowReport, over_the_upper_end_names_the_next_stack_and_the_pointer_names_its_own)
 {
     static Subject *writer;
     auto report = [](const acre_stack_info *stack, const void *address, const void *pointer,
@@ -258,7 +258,7 @@ TEST_P(Overflow, over_the_upper_end_names_the_next_stack_and_the_pointer_names_i
     });
 }
 
-TEST_P(Overflow, by_a_system_call_is_an_error_and_raises_nothing)
+TEST_P(OverflowReport, by_a_system_call_is_an_error_and_raises_nothing)
 {
     Subject subject;
     ASSERT_EQ(ACRE_OK, subject.create());
@@ -279,7 +279,7 @@ TEST_P(Overflow, by_a_system_call_is_an_error_and_raises_nothing)
 
 // ---- threads that did not enter -----------------------------------------------------------------
 
-TEST_P(Overflow, in_a_thread_without_a_signal_stack_ends_the_process)
+TEST_P(OverflowReport, in_a_thread_without_a_signal_stack_ends_the_process)
 {
     auto report = [](const acre_stack_info *, const void *, const void *, void *) { _exit(43); };
     Ended ended = in_child([&] {
@@ -300,7 +300,8 @@ TEST_P(Overflow, in_a_thread_without_a_signal_stack_ends_the_process)
     EXPECT_TRUE(is_fault(ended));
 }
 
-INSTANTIATE_TEST_SUITE_P(Guards, Overflow, testing::Values(ACRE_GUARD_MARKER, ACRE_GUARD_PAGES),
+INSTANTIATE_TEST_SUITE_P(Guards, OverflowReport,
+                         testing::Values(ACRE_GUARD_MARKER, ACRE_GUARD_PAGES),
                          [](const testing::TestParamInfo<acre_guard_kind> &kind) {
                              return name_of(kind.param);
                          });

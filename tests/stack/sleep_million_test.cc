@@ -12,7 +12,7 @@ using namespace acre_test;
 
 namespace {
 
-SKIP_EMULATED("memory and page tables are the kernel's to count", "Million.*");
+SKIP_EMULATED("memory and page tables are the kernel's to count", "MillionAsleep.*");
 
 // Sanitizers keep memory of their own about every byte.
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
@@ -52,7 +52,7 @@ char *live_bytes(const acre_stack &stack)
     return static_cast<char *>(stack.base) + stack.size - LIVE;
 }
 
-TEST(Million, asleep_take_less_than_half_a_gigabyte)
+TEST(MillionAsleep, takes_less_than_half_a_gigabyte)
 {
     size_t count = count_for_this_machine();
     acre_stack_pool_opts opts = {};

@@ -11,6 +11,7 @@
 #include "acre/stack_boost.hpp"
 #include "gtest/gtest.h"
 #include "tests/stack/adapters/where.h"
+#include "tests/stack/pool.h"
 #include "tests/support/support.h"
 
 using namespace acre_test;
@@ -44,7 +45,7 @@ TEST(Boost, context_runs_on_a_stack_of_the_pool)
             }
             return std::move(back);
         });
-        EXPECT_EQ(1u, pool.out());
+        EXPECT_EQ(1u, pool.stats().out);
         while (fiber)
             fiber = std::move(fiber).resume();
     }
@@ -147,7 +148,7 @@ TEST(Boost, a_thousand_fibers_at_once)
             });
         }
         boost::this_fiber::yield();
-        most = pool.out();
+        most = pool.stats().out;
         for (boost::fibers::fiber &fiber : fibers)
             fiber.join();
     }).join();

@@ -4,6 +4,7 @@
 #include "acre/stack_pcl.h"
 #include "gtest/gtest.h"
 #include "tests/stack/adapters/where.h"
+#include "tests/stack/pool.h"
 
 using namespace acre_test;
 

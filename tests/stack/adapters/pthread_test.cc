@@ -7,6 +7,7 @@
 #include "acre/stack_pthread.h"
 #include "gtest/gtest.h"
 #include "tests/stack/adapters/where.h"
+#include "tests/stack/pool.h"
 #include "tests/support/support.h"
 
 using namespace acre_test;
@@ -78,7 +79,9 @@ bool start(const acre_stack_pool *pool, Thread *thread)
 
 TEST(Pthread, a_thousand_threads_run_on_stacks_of_the_pool)
 {
-    Pool pool(STACK_SIZE);
+    acre_stack_pool_opts opts = {};
+    opts.stack_size = STACK_SIZE;
+    Pool pool(&opts);
     // Valgrind has room for 500.
     std::vector<Thread> threads(emulated() ? 100 : COUNT);
     size_t started = 0;

@@ -2,6 +2,7 @@
 #include "acre/stack_ucontext.h"
 #include "gtest/gtest.h"
 #include "tests/stack/adapters/where.h"
+#include "tests/stack/pool.h"
 
 using namespace acre_test;
 

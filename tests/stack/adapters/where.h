@@ -3,7 +3,6 @@
 #define ACRE_TESTS_STACK_ADAPTERS_WHERE_H_
 
 #include "acre/stack_pool.h"
-#include "gtest/gtest.h"
 
 namespace acre_test {
 
@@ -22,38 +21,6 @@ inline bool runs_in(const acre_stack_pool *pool)
     acre_stack_info here = stack_here();
     return here.pool == pool && here.where == ACRE_STACK_USABLE && here.generation % 2 == 1;
 }
-
-/// A pool for the scope; all stacks must be back at its end.
-class Pool {
-  public:
-    explicit Pool(size_t stack_size = 0)
-    {
-        acre_stack_pool_opts opts = {};
-        opts.stack_size = stack_size;
-        EXPECT_EQ(ACRE_OK, acre_stack_pool_create(&opts, &pool_));
-    }
-    ~Pool()
-    {
-        EXPECT_EQ(0u, out());
-        EXPECT_EQ(ACRE_OK, acre_stack_pool_destroy(pool_));
-    }
-    Pool(const Pool &) = delete;
-    Pool &operator=(const Pool &) = delete;
-
-    operator acre_stack_pool *() const
-    {
-        return pool_;
-    }
-    size_t out() const
-    {
-        acre_stack_pool_stats stats = {};
-        EXPECT_EQ(ACRE_OK, acre_stack_pool_stats_read(pool_, &stats));
-        return stats.out;
-    }
-
-  private:
-    acre_stack_pool *pool_ = nullptr;
-};
 
 }  // namespace acre_test
 
