@@ -152,7 +152,7 @@ acre_status space_release(acre_mmap *map, size_t committed);
 // Bytes more (less) that are committed.
 void space_count_commit(size_t more, size_t less);
 // Reservations, their bytes of addresses, and what is committed of them.
-void space_totals(size_t *reservations, size_t *reserved, size_t *committed);
+void space_totals(size_t *count, size_t *reserved, size_t *committed);
 // Whether the system may show the name of a reservation.
 int space_shows_names(void);
 

@@ -17,7 +17,7 @@
 void __asan_poison_memory_region(void const volatile *start, size_t size);
 void __asan_unpoison_memory_region(void const volatile *start, size_t size);
 #elif defined(__has_include)
-#if __has_include(<valgrind/memcheck.h>)
+#if __has_include("valgrind/memcheck.h")
 #include <valgrind/memcheck.h>
 #ifndef NVALGRIND  // as on processors that it does not know
 #define ACRE_WATCH_BY_VALGRIND

@@ -335,9 +335,9 @@ using FamilyOfTcmalloc = Family<Loaded<tcmalloc>>;
     ASK("pmr", peers::Pmr)
 
 template <class Region>
-constexpr bool is_family = false;
+inline constexpr bool is_family = false;
 template <class Allocator>
-constexpr bool is_family<Family<Allocator>> = true;
+inline constexpr bool is_family<Family<Allocator>> = true;
 
 /// False, and the benchmark is skipped with the reason, when the peer is not there.
 template <class Region>

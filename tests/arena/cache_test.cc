@@ -203,6 +203,7 @@ TEST_F(Cache, holds_a_bounded_number)
     std::vector<acre_arena> arenas;
     acre_arena_opts opts = options();
     opts.reserve = 8 * MIB;
+    arenas.reserve(40);
     for (int i = 0; i < 40; i++)
         arenas.push_back(create(opts));
     EXPECT_EQ(40u, totals().arenas);
@@ -275,6 +276,7 @@ TEST_F(Cache, threads_share_it)
 {
     const int rounds = emulated() ? 30 : 300;
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int t = 0; t < 4; t++) {
         threads.emplace_back([t, rounds] {
             for (int i = 0; i < rounds; i++) {

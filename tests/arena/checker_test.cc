@@ -12,7 +12,7 @@ namespace {
 std::string program;  // tests/arena/bad
 
 #if defined(__has_include)
-#if __has_include(<valgrind/memcheck.h>)
+#if __has_include("valgrind/memcheck.h")
 const bool KNOWS_VALGRIND = true;
 #else
 const bool KNOWS_VALGRIND = false;
