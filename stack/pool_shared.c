@@ -89,6 +89,9 @@ pool_rebuild(acre_stack_pool *pool)
     pool->pending = 0;
     pool->ready = 0;
     pool->room = pool->shared_by_threads;
+    // One may have been added, but not counted.
+    while (pool->region_count < POOL_REGIONS && region_at(pool, pool->region_count) != NULL)
+        pool->region_count++;
     for (uint32_t i = 0; i < pool->region_count; i++) {
         const region *r = region_at(pool, i);
         pool->slots += r != NULL ? r->slots : 0;

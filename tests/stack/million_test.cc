@@ -23,7 +23,7 @@ constexpr bool kSanitized = false;
 // How many, and why not a million.
 size_t choose_count(std::string *reason)
 {
-    const size_t few = 10000;
+    size_t few = 10000;
     const uint64_t needed = uint64_t{6} << 30;
     acre_system system = {};
     uint64_t available = number_in("/proc/meminfo", "MemAvailable:") * 1024;
@@ -42,6 +42,13 @@ size_t choose_count(std::string *reason)
         *reason = "memory is short";
     else
         return 1000000;
+    // Each takes a page, and where memory is accounted as it is made ready all of its own.
+    const size_t page = acre_page_size();
+    const uint64_t whole = 128 * 1024 + 2 * page;
+    while (few > 500 &&
+           ((system.memory_limit != 0 && few * page > system.memory_limit / 3) ||
+            (system.commit_limit != 0 && system.committed + 2 * few * whole > system.commit_limit)))
+        few /= 2;
     return few;
 }
 

@@ -59,19 +59,6 @@ TEST_P(PoolTake, GivesDistinctStacksOfTheSizeAskedFor)
     pool.give(stacks);
 }
 
-TEST_P(PoolTake, GuardsEveryStack)
-{
-    Pool pool;
-    std::vector<acre_stack> stacks = pool.take(200);
-    for (const acre_stack &stack : stacks) {
-        const char *base = static_cast<const char *>(stack.base);
-        ASSERT_TRUE(readable(base));
-        ASSERT_FALSE(readable(base - 1));
-        ASSERT_FALSE(readable(base - 16384));
-    }
-    pool.give(stacks);
-}
-
 TEST_P(PoolTake, FindNamesTheStack)
 {
     acre_stack_pool_opts opts = {};

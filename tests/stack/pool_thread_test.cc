@@ -15,6 +15,13 @@ namespace {
 
 const size_t kThreads = 4;
 
+// Emulators run one thread at a time, and slowly.
+size_t rounds(size_t count)
+{
+    static const bool slow = emulated();
+    return slow ? count / 10 : count;
+}
+
 template <class Body>
 void on_threads(size_t count, Body body)
 {
@@ -53,7 +60,7 @@ TEST(PoolThreads, EveryStackHasOneOwner)
             word(marked.stack) = 0;
             pool.give(marked.stack);
         };
-        for (uint64_t step = 0; step < 4000 && !testing::Test::HasFailure(); step++) {
+        for (uint64_t step = 0; step < rounds(4000) && !testing::Test::HasFailure(); step++) {
             unsigned choice = random() % 16;
             if (choice < 7 && own.size() < 200) {
                 Marked marked = {pool.take(), step << 8 | (self + 1)};
@@ -154,7 +161,7 @@ TEST(PoolThreads, SmallPoolsAreFullOnlyWhenAllAreOut)
     other.join();
     // Each has the number it needs at any time, whoever returns memory or makes stacks just now.
     on_threads(kThreads, [&](size_t) {
-        for (int round = 0; round < 300 && !testing::Test::HasFailure(); round++) {
+        for (size_t round = 0; round < rounds(300) && !testing::Test::HasFailure(); round++) {
             std::vector<acre_stack> stacks = pool.take(64 / kThreads);
             for (const acre_stack &stack : stacks) {
                 for (size_t at = 64; at < 20000; at += 64)
@@ -170,7 +177,7 @@ TEST(PoolThreads, OneOfTwoWhoGiveAtOnceHasGiven)
     Pool pool;
     std::atomic<size_t> given{0}, stale{0};
     std::atomic<size_t> round{0}, arrived{0};
-    const size_t kRounds = 2000;
+    const size_t kRounds = rounds(2000);
     acre_stack stack = {};
     std::thread other;
     auto give = [&] {
@@ -202,7 +209,7 @@ TEST(PoolThreads, OneOfTwoWhoGiveAtOnceHasGiven)
 TEST(PoolThreads, CreateAndDestroyPoolsOfTheirOwnInLoops)
 {
     on_threads(kThreads, [&](size_t self) {
-        for (size_t round = 0; round < 100 && !testing::Test::HasFailure(); round++) {
+        for (size_t round = 0; round < rounds(100) && !testing::Test::HasFailure(); round++) {
             acre_stack_pool_opts opts = {};
             opts.tag = self * 1000 + round;
             opts.max_stacks = round % 3 == 0 ? 2000 : 100;
@@ -222,7 +229,7 @@ TEST(PoolThreads, CreateAndDestroyPoolsOfTheirOwnInLoops)
 
 TEST(PoolThreads, APoolMayGoWhileThreadsThatUsedItEnd)
 {
-    for (int round = 0; round < 100; round++) {
+    for (size_t round = 0; round < rounds(100); round++) {
         std::vector<std::thread> threads;
         std::atomic<size_t> gave{0};
         {
