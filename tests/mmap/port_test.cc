@@ -3,6 +3,7 @@
 #include "mmap/port.h"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +16,7 @@
 
 #include "acre/page.h"
 #include "tests/mmap/maps.h"
+#include "tests/support/posix.h"
 #include "tests/support/support.h"
 
 namespace {
@@ -952,6 +954,93 @@ TEST(Port, threads_have_words_of_their_own_and_their_end_is_told)
     EXPECT_EQ(1, ended_words[1]);
     EXPECT_EQ(0, ended_words[2]);
     EXPECT_EQ(nullptr, port_thread_get(which));
+}
+
+// ---- faults -------------------------------------------------------------------------------------
+
+const char *touched;
+bool is_asked;
+
+void look(const void *address, const void *)
+{
+    is_asked = address == touched;
+}
+
+void look_and_end(const void *address, const void *)
+{
+    _exit(address == touched ? 42 : 43);
+}
+
+// In a child: with a handler installed, touches what may not be touched.
+acre_test::Ended touch(port_fault_fn handler, void (*before)())
+{
+    Mapped map(request_for(unit(), ACRE_NONE));
+    EXPECT_OK(map.status);
+    touched = map.at();
+    return acre_test::in_child([&] {
+        before();
+        if (port_fault_install(handler) != ACRE_OK)
+            return 1;
+        return *const_cast<const volatile char *>(touched) & 0;
+    });
+}
+
+TEST(Port, a_fault_is_looked_at_with_its_address)
+{
+    acre_test::Ended ended = touch(look_and_end, [] {});
+    EXPECT_TRUE(ended.exited);
+    EXPECT_EQ(42, ended.code);
+}
+
+TEST(Port, a_fault_that_was_looked_at_goes_to_the_earlier_handler)
+{
+    acre_test::Ended ended = touch(look, [] {
+        for (int signal : {SIGSEGV, SIGBUS})
+            std::signal(signal, [](int) { _exit(is_asked ? 42 : 43); });
+    });
+    EXPECT_TRUE(ended.exited);
+    EXPECT_EQ(42, ended.code);
+    EXPECT_FALSE(touch(look, [] {}).exited);
+}
+
+TEST(Port, a_look_that_was_removed_is_not_asked)
+{
+    Mapped map(request_for(unit(), ACRE_NONE));
+    ASSERT_OK(map.status);
+    touched = map.at();
+    acre_test::Ended ended = acre_test::in_child([] {
+        if (port_fault_install(look_and_end) != ACRE_OK || port_fault_remove() != ACRE_OK)
+            return 1;
+        return *const_cast<const volatile char *>(touched) & 0;
+    });
+    EXPECT_FALSE(ended.exited);
+}
+
+TEST(Port, a_thread_has_the_signal_stack_that_it_was_given)
+{
+    // Where stacks grow (Windows) nobody sets one.
+    if (port_stacks_grow())
+        GTEST_SKIP() << "handlers run on the stack that faulted";
+    std::thread([] {
+        void *before;
+        size_t size_before;
+        ASSERT_OK(port_signal_stack_get(&before, &size_before));
+        std::vector<char> own(port_signal_stack_size());
+        EXPECT_LE(size_t{65536}, own.size());
+        ASSERT_OK(port_signal_stack_set(own.data(), own.size()));
+        void *base;
+        size_t size;
+        ASSERT_OK(port_signal_stack_get(&base, &size));
+        EXPECT_EQ(own.data(), base);
+        EXPECT_EQ(own.size(), size);
+        ASSERT_OK(port_signal_stack_set(nullptr, 0));
+        ASSERT_OK(port_signal_stack_get(&base, &size));
+        EXPECT_EQ(0u, size);
+        // A sanitizer takes back what it gave.
+        if (size_before != 0) {
+            ASSERT_OK(port_signal_stack_set(before, size_before));
+        }
+    }).join();
 }
 
 TEST(Port, code_may_be_written_where_it_says_so)
