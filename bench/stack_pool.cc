@@ -212,11 +212,11 @@ ask_cold(const std::string &peer)
 
 // ---- memory returned -----------------------------------------------------------------------------
 
-// As frames do: something in every line of the top page and of one that is not kept.
+// As frames do: something in every line of the top page, and half of the next.
 void
 use(char *top, size_t page)
 {
-    for (size_t depth = 64; depth <= 3 * page; depth += 64)
+    for (size_t depth = 64; depth <= page + page / 2; depth += 64)
         *static_cast<volatile char *>(top - depth) = 1;
 }
 
@@ -226,7 +226,7 @@ returned_in_batches(benchmark::State &state, bool batches)
     using Clock = std::chrono::steady_clock;
     const size_t page = acre_page_size();
     acre_stack_pool_opts opts = {};
-    opts.keep = batches ? page : SIZE_MAX;
+    opts.keep = batches ? 1 : SIZE_MAX;  // the top page
     acre_stack_pool *pool = create(&opts);
     const size_t count = 2 * kHeld;
     std::vector<acre_stack> stacks(count);

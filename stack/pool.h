@@ -60,7 +60,7 @@ enum {
     POOL_MAGAZINE = 64,  // most slots that a thread keeps of a pool
     POOL_MAKE = 32,      // cold slots made ready together
     POOL_DEEP = 256,     // deep slots whose memory is returned together
-    POOL_MEASURE = 64,   // of so many whose memory is returned one is measured
+    POOL_MEASURE = 256,  // of so many whose memory is returned one is measured
     POOL_REGIONS = 1024,
     POOL_COLOURS = 16,
     POOL_LINE = 64,  // bytes: tops differ by lines, and marks are lines
