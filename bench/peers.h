@@ -74,7 +74,8 @@ class Acre {
     acre_arena arena_;
 };
 
-/// A cursor that is never checked: the least that can be done.
+/// A cursor that is never checked, over memory that each thread has once: the least that can be
+/// done.
 class Bare {
   public:
     static const char *
@@ -82,17 +83,11 @@ class Bare {
     {
         return nullptr;
     }
-    Bare() : memory_(static_cast<char *>(std::malloc(SIZE)))
+    Bare()
     {
         take_back(nullptr, 0);
         benchmark::DoNotOptimize(this);
     }
-    ~Bare()
-    {
-        std::free(memory_);
-    }
-    Bare(const Bare &) = delete;
-    Bare &operator=(const Bare &) = delete;
     template <size_t size, size_t alignment>
     void *
     constant()
@@ -107,11 +102,17 @@ class Bare {
     void
     take_back(void **, size_t)
     {
-        cursor_ = reinterpret_cast<uintptr_t>(memory_);
+        cursor_ = reinterpret_cast<uintptr_t>(memory());
     }
 
   private:
-    static constexpr size_t SIZE = size_t(512) << 20;
+    // Never given back.
+    static char *
+    memory()
+    {
+        thread_local char *const bytes = static_cast<char *>(std::malloc(size_t(512) << 20));
+        return bytes;
+    }
 
     void *
     bump(size_t size, size_t alignment)
@@ -121,7 +122,6 @@ class Bare {
         return reinterpret_cast<void *>(block);
     }
 
-    char *memory_;
     uintptr_t cursor_;
 };
 
