@@ -174,9 +174,9 @@ void
 ask_warm(const std::string &peer, int threads)
 {
     std::string question = "take + give, " + std::to_string(threads) + " thread(s)/";
-    benchmark::RegisterBenchmark((question + peer).c_str(), warm<Peer>)
-        ->Threads(threads)
-        ->UseRealTime();
+    auto *asked = benchmark::RegisterBenchmark((question + peer).c_str(), warm<Peer>);
+    if (threads > 1)
+        asked->Threads(threads)->UseRealTime();
 }
 
 // ---- take, cold, with the first touch ------------------------------------------------------------
@@ -238,7 +238,7 @@ returned_in_batches(benchmark::State &state, bool batches)
         auto start = Clock::now();
         for (const acre_stack &stack : stacks) {
             if (!batches)
-                check(madvise(stack.base, (stack.size & ~(page - 1)) - page, MADV_DONTNEED) == 0);
+                check(madvise(stack.base, (stack.size - 1) & ~(page - 1), MADV_DONTNEED) == 0);
             check(acre_stack_pool_give(pool, &stack));
         }
         state.SetIterationTime(std::chrono::duration<double>(Clock::now() - start).count());
