@@ -995,7 +995,8 @@ TEST(Port, a_fault_is_looked_at_with_its_address)
 TEST(Port, a_fault_that_was_looked_at_goes_to_the_earlier_handler)
 {
     acre_test::Ended ended = touch(look, [] {
-        for (int signal : {SIGSEGV, SIGBUS})
+        const int signals[] = {SIGSEGV, SIGBUS};
+        for (int signal : signals)
             std::signal(signal, [](int) { _exit(is_asked ? 42 : 43); });
     });
     EXPECT_TRUE(ended.exited);
