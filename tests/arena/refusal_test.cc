@@ -27,10 +27,12 @@ bool unlimit(int resource)
     return setrlimit(resource, &limit) == 0;
 }
 
-// `body` runs in a child that may have `more` bytes of addresses than it has now.
+// `body` runs in a child that may have `more` bytes of addresses than it has now, and nothing in
+// the cache.
 void with_addresses(size_t more, const std::function<void()> &body)
 {
     in_child_expect([&] {
+        acre_arena_cache_limit(0);
         ASSERT_TRUE(limit_to(RLIMIT_AS, status_bytes("VmSize") + more));
         body();
     });
@@ -40,6 +42,7 @@ void with_addresses(size_t more, const std::function<void()> &body)
 void with_memory(size_t more, const std::function<void()> &body)
 {
     in_child_expect([&] {
+        acre_arena_cache_limit(0);
         ASSERT_TRUE(limit_to(RLIMIT_DATA, status_bytes("VmData") + more));
         body();
     });
@@ -196,6 +199,7 @@ TEST_F(Refusal, creation_without_memory_for_the_first_page_leaves_nothing)
         acre_arena arena = {};
         size_t areas = areas_now();
         // Linux takes 0 for Valgrind's way of saying "unlimited".
+        acre_arena_cache_limit(0);
         ASSERT_TRUE(limit_to(RLIMIT_DATA, 1));
         acre_status statuses[3];
         for (int i = 0; i < 3; i++) {
