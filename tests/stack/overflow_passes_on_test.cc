@@ -1,5 +1,6 @@
 // Faults that are no guard's, and signals that were sent, reach the handler that was there before,
 // as if nothing had been installed; so does an overflow when its report returns.
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -103,6 +104,8 @@ void fault()
 {
     mprotect(page, acre_page_size(), PROT_NONE);
     static_cast<volatile char *>(page)[7] = 1;
+    // The handler has written to `called`.
+    std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 
 bool nothing_is_blocked()
