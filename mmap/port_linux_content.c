@@ -356,20 +356,29 @@ scan_by_entries(int file, uintptr_t start, uintptr_t end, int swapped_too, int f
     return ACRE_OK;
 }
 
-// Of a file's pages this tells what the page cache holds.
+// Of a file's pages this tells what the page cache holds.  (Emulators refuse a range for a page
+// without access: it is halved until that one is alone.)
 static acre_status
 scan_by_mincore(uintptr_t start, uintptr_t end, int first_only, found *result)
 {
     unsigned char present[512];
     size_t page = port_page_size();
+    size_t most = sizeof present;
     while (start < end) {
         size_t count = (end - start) / page;
-        if (count > sizeof present)
-            count = sizeof present;
+        if (count > most)
+            count = most;
         int saved = errno;
         acre_status status = status_of(mincore((void *)start, count * page, present), saved);
-        if (status != ACRE_OK)
+        if (status == -ENOMEM && count > 1) {
+            most = count / 2;
+            continue;
+        }
+        if (status == -ENOMEM)
+            present[0] = 0;
+        else if (status != ACRE_OK)
             return status;
+        most = most < sizeof present / 2 ? 2 * most : sizeof present;
         for (size_t i = 0; i < count; i++, start += page) {
             if ((present[i] & 1) == 0)
                 continue;

@@ -9,14 +9,14 @@ Coroutine::Coroutine(const acre_stack &stack, std::function<void(Coroutine &)> b
     : body_(std::move(body))
 {
     acre_stack_switch_open(&tools_, &stack);
-    if (getcontext(&own_) != 0)
+    if (getcontext(own_.get()) != 0)
         std::abort();
-    own_.uc_stack.ss_sp = stack.base;
-    own_.uc_stack.ss_size = stack.size;
-    own_.uc_link = nullptr;
+    own_->uc_stack.ss_sp = stack.base;
+    own_->uc_stack.ss_size = stack.size;
+    own_->uc_link = nullptr;
     // makecontext passes integers only.
     uint64_t self = reinterpret_cast<uintptr_t>(this);
-    makecontext(&own_, reinterpret_cast<void (*)()>(enter), 2, static_cast<unsigned>(self),
+    makecontext(own_.get(), reinterpret_cast<void (*)()>(enter), 2, static_cast<unsigned>(self),
                 static_cast<unsigned>(self >> 32));
 }
 
@@ -33,7 +33,7 @@ void Coroutine::enter(unsigned low, unsigned high)
     self->body_(*self);
     self->ended_ = true;
     acre_stack_switch_leave_forever(&self->tools_, &self->caller_tools_);
-    setcontext(&self->caller_);
+    setcontext(self->caller_.get());
     std::abort();
 }
 
@@ -43,7 +43,7 @@ bool Coroutine::resume()
         return false;
     acre_stack_switch_open_thread(&caller_tools_);
     acre_stack_switch_leave(&caller_tools_, &tools_);
-    if (swapcontext(&caller_, &own_) != 0)
+    if (swapcontext(caller_.get(), own_.get()) != 0)
         std::abort();
     acre_stack_switch_arrive(&caller_tools_);
     return !ended_;
@@ -52,7 +52,7 @@ bool Coroutine::resume()
 void Coroutine::yield()
 {
     acre_stack_switch_leave(&tools_, &caller_tools_);
-    if (swapcontext(&own_, &caller_) != 0)
+    if (swapcontext(own_.get(), caller_.get()) != 0)
         std::abort();
     acre_stack_switch_arrive(&tools_);
 }

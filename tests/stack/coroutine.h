@@ -5,6 +5,7 @@
 #include <ucontext.h>
 
 #include <functional>
+#include <memory>
 
 #include "acre/stack.h"
 #include "acre/stack_switch.h"
@@ -30,8 +31,9 @@ class Coroutine {
     static void enter(unsigned low, unsigned high);
 
     std::function<void(Coroutine &)> body_;
-    ucontext_t own_;
-    ucontext_t caller_;
+    // On their own: some systems let them end in an array of no size.
+    std::unique_ptr<ucontext_t> own_ = std::make_unique<ucontext_t>();
+    std::unique_ptr<ucontext_t> caller_ = std::make_unique<ucontext_t>();
     acre_stack_switch tools_;
     acre_stack_switch caller_tools_;
     bool ended_ = false;
