@@ -550,10 +550,13 @@ lock_limit(void)
     return limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
 }
 
-// The kernel puts these bytes at the very top of the user's addresses.
+// The kernel puts these bytes at the very top of the user's addresses; emulators do not, where
+// there are 32 bits.
 uint64_t
 port_address_bits(void)
 {
+    if (sizeof(void *) == 4)
+        return 32;
     uintptr_t top = (uintptr_t)getauxval(AT_RANDOM);
     uint64_t bits = 0;
     for (; top != 0; top >>= 1)
