@@ -122,7 +122,8 @@ enum { GROW_STOPPED = -1 };
 
 // Commits up to `need`, which lies above `committed` and at most at the ceiling, or further.
 acre_status grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need);
-// Decommits whole pages beyond both the cursor and `keep` bytes; they are zero when they come again.
+// Decommits whole pages beyond both the cursor and `keep` bytes; they are zero when they come
+// again.
 acre_status grow_give_back(acre_arena_core *core, uintptr_t cursor, size_t keep);
 // Whether anything could go back.
 static inline int
@@ -158,7 +159,8 @@ int space_shows_names(void);
 
 // ---- cache.c ------------------------------------------------------------------------------------
 
-// A reservation that was made when `wanted` bytes were asked for, at least `least` of them, or NULL.
+// A reservation that was made when `wanted` bytes were asked for, at least `least` of them, or
+// NULL.
 acre_arena_core *cache_take(size_t wanted, size_t least);
 // Whether the cache took it.
 int cache_put(acre_arena_core *core);

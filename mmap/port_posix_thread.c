@@ -4,8 +4,8 @@
 // 2. glibc keeps the first 32 keys of each thread in the thread's own memory and allocates for
 //    others: a later key is given back, and threads have no word.
 // 3. Reading goes by a word in static thread-local memory, which costs one load and no allocation
-//    even in a library that was loaded late.  Where the system has no such memory (macOS and Android
-//    allocate it when it is first touched) it is read by the key.
+//    even in a library that was loaded late.  Where the system has no such memory (macOS and
+//    Android allocate it when it is first touched) it is read by the key.
 // 4. No caller sees the address of a word, so none can keep it while it changes threads.
 #include "mmap/port_posix.h"
 

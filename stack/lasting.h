@@ -31,8 +31,8 @@ acre_status lasting_provide_wiped(_Atomic(void *) *place, size_t size);
 /// asks.
 acre_status process_number(uint32_t *number);
 
-/// Whether `number` is this process's; it was told by process_number, here or in an ancestor.  Loads
-/// only, or port_process_id where no memory is emptied in children.
+/// Whether `number` is this process's; it was told by process_number, here or in an ancestor.
+/// Loads only, or port_process_id where no memory is emptied in children.
 int process_is(uint32_t number);
 
 #endif  // ACRE_STACK_LASTING_H_

@@ -13,8 +13,8 @@
 //    reserved as wanted, each twice as large as the one before.
 // 2. Each slot has a word, its state: READY when its guard is known to be there, and a generation,
 //    odd while the stack is out.  To give is one compare-and-swap from odd to even, which decides
-//    who gave it; to take is a plain store, since a ready slot of even generation belongs to whoever
-//    has its number.
+//    who gave it; to take is a plain store, since a ready slot of even generation belongs to
+//    whoever has its number.
 // 3. That is a thread's magazine, the pool's list of free ones, its list of deep ones (whose memory
 //    is to be returned), or a thread that is about to change it (counted as pending).  What is not
 //    ready is cold: in the pool's list of cold ones, or beyond its region's frontier.
@@ -74,8 +74,9 @@ enum { SLOT_GENERATION = (1 << 30) - 1, SLOT_TRIMMED = 1 << 30 };
 static const uint32_t SLOT_READY = (uint32_t)1 << 31;
 
 typedef struct region {
-    // For whoever asks about an address.  Fields are stored with release before the use becomes odd,
-    // and loaded with acquire, so whoever saw a field of the next use also sees that it moved on.
+    // For whoever asks about an address.  Fields are stored with release before the use becomes
+    // odd, and loaded with acquire, so whoever saw a field of the next use also sees that it moved
+    // on.
     _Atomic uint32_t use;    // odd while it is a pool's
     _Atomic uint32_t taken;  // 1 from before `use` is odd until after it is even
     _Atomic uintptr_t start, end;

@@ -107,8 +107,8 @@ set_marks(acre_stack_pool *pool, size_t keep)
 
 // ---- records ------------------------------------------------------------------------------------
 
-// An index beyond those in use; the lowest, so that threads' magazines do not get into one another's
-// way.
+// An index beyond those in use; the lowest, so that threads' magazines do not get into one
+// another's way.
 static acre_status
 provide_record(uint32_t index)
 {

@@ -13,8 +13,8 @@
 
 // ---- areas --------------------------------------------------------------------------------------
 
-// Slots of this process that are guarded by protection, and how many may be before areas are counted
-// again.
+// Slots of this process that are guarded by protection, and how many may be before areas are
+// counted again.
 static _Atomic size_t page_guards;
 static _Atomic size_t page_guards_allowed;
 

@@ -1,8 +1,8 @@
 // Taking and giving.
 //
-// The fast path: a thread's own word leads to its magazine; to take is to count down and to store an
-// odd generation, to give one compare-and-swap, a look at the line that tells of a second page, and
-// to count up.
+// The fast path: a thread's own word leads to its magazine; to take is to count down and to store
+// an odd generation, to give one compare-and-swap, a look at the line that tells of a second page,
+// and to count up.
 #include "stack/lasting.h"
 #include "stack/pool.h"
 

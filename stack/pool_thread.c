@@ -3,8 +3,8 @@
 // 1. A thread has one magazine for each pool, at a place that the pool's index chooses; while that
 //    is another living pool's, it has none and goes to the pool's lists each time.
 // 2. A magazine is its thread's alone.  It is valid while its token is the pool's: a pool that was
-//    destroyed, or made anew in its record, has another, and so has the pool in a fork's child, where
-//    the slots of all magazines go back to the lists.
+//    destroyed, or made anew in its record, has another, and so has the pool in a fork's child,
+//    where the slots of all magazines go back to the lists.
 // 3. A thread that ends gives back what its magazines hold.  What runs on it after that has no
 //    magazine.  Where a thread's end is not told, no thread has one.
 // 4. Slots in magazines may keep others from finding any, so each is granted room out of

@@ -2,8 +2,8 @@
 //
 // 1. What lies below the kept bytes of a deep stack goes, by one call for many stacks.
 // 2. Trimming takes free slots out of the lists and marks them, then looks for runs of marked
-//    neighbours.  A run that holds whole page tables is reserved anew, which returns these, too, and
-//    is cold then.  Of shorter ones the bytes go, and they stay ready.
+//    neighbours.  A run that holds whole page tables is reserved anew, which returns these, too,
+//    and is cold then.  Of shorter ones the bytes go, and they stay ready.
 #include "stack/pool.h"
 
 #include "acre/page.h"
@@ -11,7 +11,8 @@
 
 // ---- deep stacks --------------------------------------------------------------------------------
 
-// Where stacks grow: all but the highest `keep` bytes goes, and what has to be accessible comes anew.
+// Where stacks grow: all but the highest `keep` bytes goes, and what has to be accessible comes
+// anew.
 static acre_status
 shrink(const acre_stack_pool *pool, const region *r, char *start, size_t keep)
 {
@@ -30,7 +31,8 @@ pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count)
     enum { BATCH = 64 };
     for (size_t i = 0; i < count; i += POOL_MEASURE)
         pool_note_depth(pool, ids[i]);
-    // A call that fails has not returned some memory: the marks stay, and the next time tries again.
+    // A call that fails has not returned some memory: the marks stay, and the next time tries
+    // again.
     for (size_t i = 0; port_stacks_grow() && i < count; i++) {
         const region *r = region_of(pool, ids[i]);
         char *start = slot_start(pool, r, slot_of(ids[i]));

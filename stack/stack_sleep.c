@@ -151,8 +151,8 @@ acre_stack_sleep(const acre_stack *stack, const void *stack_pointer, void *buffe
     return status;
 }
 
-// Where stacks grow: accessible as far as `length` bytes from the top of the content, and what is so
-// at first.
+// Where stacks grow: accessible as far as `length` bytes from the top of the content, and what is
+// so at first.
 static acre_status
 open_again(const acre_stack *stack, size_t length)
 {

@@ -1,4 +1,4 @@
-// tests/stack/coroutine.h - coroutines by ucontext on stacks of acre's, of which the tools are told.
+// tests/stack/coroutine.h - coroutines by ucontext on acre's stacks, of which the tools are told.
 #ifndef ACRE_TESTS_STACK_COROUTINE_H_
 #define ACRE_TESTS_STACK_COROUTINE_H_
 

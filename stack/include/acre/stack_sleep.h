@@ -21,8 +21,8 @@
 //   Page tables stay: eight bytes for each page of the stack and its guard.
 //   acre_stack_used counts from the last sleep on.
 //   On Windows what was locked is not locked again, and a switcher sets the `limit` of its saved
-//   bounds (acre/stack_bounds.h) to that of acre_stack_bounds_of after waking: the stack is accessible
-//   as far as it was needed.
+//   bounds (acre/stack_bounds.h) to that of acre_stack_bounds_of after waking: the stack is
+//   accessible as far as it was needed.
 //
 //     size_t length;
 //     if (acre_stack_sleep_size(&self->stack, self->stack_pointer, &length) == ACRE_OK)
@@ -51,8 +51,8 @@ ACRE_API ACRE_NODISCARD acre_status acre_stack_sleep_size(const acre_stack *stac
 /// @param buffer    the caller's, of `capacity` bytes, not in the stack; of any alignment
 /// @param length    how many of them are used: acre_stack_wake wants to know
 /// @return ACRE_OK; ACRE_BAD_SIZE when the capacity is too small; ACRE_BAD_STATE for the stack that
-///         the caller runs on; as acre_stack_sleep_size; the system's refusal.  On failure the stack
-///         is as it was, and what is in the buffer is unspecified.
+///         the caller runs on; as acre_stack_sleep_size; the system's refusal.  On failure the
+///         stack is as it was, and what is in the buffer is unspecified.
 ACRE_API ACRE_NODISCARD acre_status acre_stack_sleep(const acre_stack *stack,
                                                      const void *stack_pointer, void *buffer,
                                                      size_t capacity, size_t *length);

@@ -64,7 +64,8 @@
 #include <valgrind/memcheck.h>
 #endif
 
-// A function of its own would begin on one stack and end on the other, in ThreadSanitizer's account.
+// A function of its own would begin on one stack and end on the other, in ThreadSanitizer's
+// account.
 #if defined(__GNUC__)
 #define ACRE_SWITCH_INLINE_ static inline __attribute__((always_inline, unused))
 #else
