@@ -15,8 +15,7 @@
 //    lowers it to where they began.  An arena that wipes (ACRE_ARENA_WIPE) zeroes what it takes
 //    back instead.
 // 5. grow.c decides what is committed when, space.c where arenas lie, cache.c keeps reservations
-// for
-//    the next arena: with `dirty`, the committed pages and the core where it is.
+//    for the next arena: with `dirty`, the committed pages and the core where it is.
 // 6. The cold part (core) and the first byte start at a colour, another multiple of 64 in each
 //    arena: at equal page offsets the hot lines of many arenas evict each other from the same few
 //    cache sets (13 times slower with 16 arenas in turn).

@@ -3,7 +3,7 @@
 // 1. A slot holds one reservation, is empty, or is somebody's for the moment (BUSY).  Who wants to
 //    put something exchanges an empty slot's content for BUSY and stores the reservation; who wants
 //    to take exchanges a reservation for BUSY.  Nobody waits for anybody: what is busy is passed
-//    by. A put and a take cost one exchange each.  What a slot holds is read by its owner only,
+//    by.  A put and a take cost one exchange each.  What a slot holds is read by its owner only,
 //    since another thread may unmap it at any time.
 // 2. Each slot has a budget, which counts against the limit: bytes committed in what it holds, or
 //    held before.  An empty slot keeps its budget, so that a program that creates and destroys
