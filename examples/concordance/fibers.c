@@ -1,7 +1,5 @@
-#define _DEFAULT_SOURCE
 #include "fibers.h"
 
-#include <errno.h>
 #include <stdalign.h>
 #include <stdlib.h>
 
@@ -10,7 +8,7 @@ static const size_t STACK_SIZE = 64 * 1024;
 
 // Lies in the header of its own stack.
 struct fiber {
-    ucontext_t context;
+    context waiting;
     acre_stack stack;
     fibers *all;
     fiber *next;
@@ -19,7 +17,7 @@ struct fiber {
     alignas(max_align_t) char argument[];
 };
 
-// makecontext passes integers only: a new fiber finds itself here.
+// A context's body takes no argument: a new fiber finds itself here.
 static fiber *running;
 
 static void
@@ -27,7 +25,7 @@ run_body(void)
 {
     running->body(running->argument);
     running->ended = 1;
-    // Returning switches to uc_link.
+    fiber_yield();
 }
 
 static void
@@ -54,15 +52,11 @@ fibers_start(fibers *self, void (*body)(void *argument), size_t size, void **arg
     started->stack = stack;
     started->all = self;
     started->body = body;
-    if (getcontext(&started->context) != 0) {
-        status = -errno;
+    status = context_make(&started->waiting, &stack, run_body);
+    if (status != ACRE_OK) {
         acre_status undone = acre_stack_destroy(&stack);
         return undone == ACRE_OK ? status : undone;
     }
-    started->context.uc_stack.ss_sp = stack.base;
-    started->context.uc_stack.ss_size = stack.size;
-    started->context.uc_link = &self->main_thread;
-    makecontext(&started->context, run_body, 0);
 
     append(self, started);
     self->alive++;
@@ -87,14 +81,14 @@ fibers_round(fibers *self)
     for (size_t turns = self->alive; turns > 0; turns--) {
         running = self->first;
         self->first = running->next;
-        if (swapcontext(&self->main_thread, &running->context) != 0)
-            return -errno;
-
+        acre_status status = context_swap(&self->main_thread, &running->waiting);
+        if (status != ACRE_OK)
+            return status;
         if (!running->ended) {
             append(self, running);
             continue;
         }
-        acre_status status = end(self, running);
+        status = end(self, running);
         if (status != ACRE_OK)
             return status;
     }
@@ -105,6 +99,6 @@ void
 fiber_yield(void)
 {
     // There is nowhere else to go on.
-    if (swapcontext(&running->context, &running->all->main_thread) != 0)
+    if (context_swap(&running->waiting, &running->all->main_thread) != ACRE_OK)
         abort();
 }

@@ -3,9 +3,9 @@
 #define CONCORDANCE_FIBERS_H_
 
 #include <stddef.h>
-#include <ucontext.h>
 
 #include "acre/stack.h"
+#include "context.h"
 
 typedef struct fiber fiber;
 
@@ -14,8 +14,8 @@ typedef struct fibers {
     fiber *first;  ///< whose turn is next
     fiber *last;
     size_t alive;
-    size_t peak;             ///< most ever alive
-    ucontext_t main_thread;  ///< where fibers yield to
+    size_t peak;          ///< most ever alive
+    context main_thread;  ///< where fibers yield to
 } fibers;
 
 /// A fiber that will call `body(argument)`.  `*argument` is `size` bytes of zeroed memory, aligned

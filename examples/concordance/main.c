@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "reading.h"
 #include "report.h"
+#include "system.h"
 #include "words.h"
 
 enum { SOME_FAILED = 1, WRONG_USE = 2 };
@@ -140,10 +140,10 @@ static acre_status
 create_arena(acre_arena *out)
 {
     acre_arena_opts opts = {.name = "words"};
-    struct rlimit addresses;
     // Half of the addresses are for stacks and files.  Without a limit there are enough for all.
-    if (getrlimit(RLIMIT_AS, &addresses) == 0 && addresses.rlim_cur / 2 < SIZE_MAX / 4)
-        opts.reserve = (size_t)(addresses.rlim_cur / 2);
+    size_t addresses = system_address_limit();
+    if (addresses / 2 < SIZE_MAX / 4)
+        opts.reserve = addresses / 2;
     return acre_arena_create(&opts, out);
 }
 

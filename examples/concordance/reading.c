@@ -4,17 +4,14 @@
 #include "reading.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "acre/area.h"
 #include "acre/mmap.h"
 #include "acre/page.h"
 #include "fibers.h"
+#include "system.h"
 #include "walk.h"
 #include "watch.h"
 
@@ -126,12 +123,12 @@ start_reader(reading *self, const walk_entry *entry, const acre_mmap *map, size_
 }
 
 static acre_status
-map_and_start(reading *self, const walk_entry *entry, int descriptor, uint64_t size)
+map_and_start(reading *self, const walk_entry *entry, acre_file file, uint64_t size)
 {
     if (size > SIZE_MAX)
         return ACRE_BAD_SIZE;
     acre_mmap map;
-    acre_status status = acre_mmap_file(descriptor, 0, (size_t)size, ACRE_READ, NULL, &map);
+    acre_status status = acre_mmap_file(file, 0, (size_t)size, ACRE_READ, NULL, &map);
     if (status != ACRE_OK)
         return status;
 
@@ -145,19 +142,20 @@ map_and_start(reading *self, const walk_entry *entry, int descriptor, uint64_t s
 static acre_status
 open_and_start(reading *self, const walk_entry *entry)
 {
-    // The map outlives the descriptor: there may be more files than descriptors.
-    int descriptor = openat(entry->at, entry->name, entry->flags);
-    if (descriptor < 0)
-        return -errno;
-    struct stat facts;
-    acre_status status = fstat(descriptor, &facts) == 0 ? ACRE_OK : -errno;
-    if (status == ACRE_OK && S_ISREG(facts.st_mode)) {
-        if (facts.st_size == 0)
+    // The map outlives the open file: there may be more files than can be open.
+    acre_file file;
+    uint64_t size;
+    system_type type;
+    acre_status status = system_open(entry, &file, &size, &type);
+    if (status != ACRE_OK)
+        return status;
+    if (type == SYSTEM_FILE) {
+        if (size == 0)
             self->all->files++;
         else
-            status = map_and_start(self, entry, descriptor, (uint64_t)facts.st_size);
+            status = map_and_start(self, entry, file, size);
     }
-    close(descriptor);
+    system_close(file);
     return status;
 }
 
@@ -202,25 +200,6 @@ find_most_readers(size_t *out)
     if (*out == 0)
         *out = 1;
     return ACRE_OK;
-}
-
-// A line "key:   number kB" of what the kernel tells about this process, in bytes.
-static uint64_t
-kernel_says(const char *key)
-{
-    FILE *file = fopen("/proc/self/status", "r");
-    if (file == NULL)
-        return 0;
-    char line[256];
-    char found[32];
-    unsigned long long kilobytes = 0;
-    while (fgets(line, sizeof(line), file) != NULL) {
-        if (sscanf(line, "%31[^:]: %llu", found, &kilobytes) == 2 && strcmp(found, key) == 0)
-            break;
-        kilobytes = 0;
-    }
-    fclose(file);
-    return (uint64_t)kilobytes * 1024;
 }
 
 static acre_status
@@ -300,8 +279,7 @@ read_all(char **paths, size_t count, int progress_wanted, words *counted, result
     int has_clock = clock_gettime(CLOCK_MONOTONIC, &start) == 0;
     status = read_rounds(&self);
     out->seconds = has_clock ? seconds_since(&start) : 0;
-    out->resident_bytes = kernel_says("VmHWM");
-    out->reserved_bytes = kernel_says("VmPeak");
+    system_peaks(&out->resident_bytes, &out->reserved_bytes);
     walk_close(&self.files);
     return status;
 }

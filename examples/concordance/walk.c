@@ -1,29 +1,20 @@
-#define _DEFAULT_SOURCE
 #include "walk.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "system.h"
 
 struct walk_directory {
     walk_directory *next;
-    int flags;
+    int is_given;
     char path[];
-};
-
-enum {
-    // NONBLOCK: a pipe that took the place of a file is not waited for.
-    GIVEN = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-    FOUND = GIVEN | O_NOFOLLOW
 };
 
 static int
 fail(walk_entry *out, const char *directory, const char *name, int error)
 {
-    *out = (walk_entry){.directory = directory, .name = name, .at = -1, .error = error};
+    *out = (walk_entry){.directory = directory, .name = name, .error = error};
     return 1;
 }
 
@@ -31,7 +22,7 @@ fail(walk_entry *out, const char *directory, const char *name, int error)
 
 // A directory is opened when its turn comes: a descriptor for each one seen could be too many.
 static int
-add_directory(walk *self, const char *parent, const char *name, int flags)
+add_directory(walk *self, const char *parent, const char *name, int is_given)
 {
     size_t length = strlen(parent);
     int slash = length != 0 && parent[length - 1] != '/';
@@ -41,7 +32,7 @@ add_directory(walk *self, const char *parent, const char *name, int flags)
     if (directory == NULL)
         return 0;
 
-    directory->flags = flags | O_DIRECTORY;
+    directory->is_given = is_given;
     memcpy(directory->path, parent, length);
     directory->path[length] = '/';
     strcpy(directory->path + length + (slash ? 1 : 0), name);
@@ -50,83 +41,32 @@ add_directory(walk *self, const char *parent, const char *name, int flags)
     return 1;
 }
 
-// How much of `path` the system takes at once: up to a slash, or all of it.
-static size_t
-step_length(const char *path)
-{
-    size_t length = strnlen(path, PATH_MAX);
-    if (length < PATH_MAX)
-        return length;
-    do
-        length--;
-    while (length > 0 && path[length] != '/');
-    return length;
-}
-
-static int
-open_directory(const char *path, int flags)
-{
-    int at = AT_FDCWD;
-    for (;;) {
-        char step[PATH_MAX];
-        size_t length = step_length(path);
-        const char *rest = path + length + strspn(path + length, "/");
-        memcpy(step, path, length);
-        step[length] = '\0';
-        int opened = openat(at, step, *rest == '\0' ? flags : FOUND | O_DIRECTORY);
-        int error = errno;
-        if (at != AT_FDCWD)
-            close(at);
-        errno = error;
-        if (opened < 0 || *rest == '\0')
-            return opened;
-        at = opened;
-        path = rest;
-    }
-}
-
 static int
 open_pending(walk *self, walk_entry *out)
 {
     walk_directory *directory = self->pending;
     self->pending = directory->next;
-    int opened = open_directory(directory->path, directory->flags);
-    if (opened < 0)
+    self->stream = system_open_directory(directory->path, directory->is_given);
+    if (self->stream == NULL)
         return fail(out, directory->path, "", errno);
-
-    self->stream = fdopendir(opened);
-    if (self->stream == NULL) {
-        int error = errno;
-        close(opened);
-        return fail(out, directory->path, "", error);
-    }
     self->directory = directory->path;
     return 0;
 }
 
 // ---- files --------------------------------------------------------------------------------------
 
-// S_IFREG, S_IFDIR, another type, or 0 with errno set.
-static mode_t
-type_of(int at, const char *name, unsigned char hint, int how)
-{
-    if (hint != DT_UNKNOWN)
-        return (mode_t)DTTOIF(hint);
-    struct stat facts;
-    return fstatat(at, name, &facts, how) == 0 ? facts.st_mode & S_IFMT : 0;
-}
-
 // 1 when there is something to tell of.
 static int
-look_at(walk *self, const walk_entry *entry, mode_t type, walk_entry *out)
+look_at(walk *self, const walk_entry *entry, system_type type, walk_entry *out)
 {
-    if (type == 0)
+    if (type == SYSTEM_UNKNOWN)
         return fail(out, entry->directory, entry->name, errno);
-    if (type == S_IFREG) {
+    if (type == SYSTEM_FILE) {
         *out = *entry;
         return 1;
     }
-    if (type == S_IFDIR && !add_directory(self, entry->directory, entry->name, entry->flags))
+    if (type == SYSTEM_DIRECTORY &&
+        !add_directory(self, entry->directory, entry->name, entry->is_given))
         return fail(out, entry->directory, entry->name, ENOMEM);
     return 0;
 }
@@ -148,11 +88,9 @@ next_in_directory(walk *self, walk_entry *out)
     walk_entry entry = {
         .directory = self->directory,
         .name = found->d_name,
-        .at = dirfd(self->stream),
-        .flags = FOUND,
+        .in = self->stream,
     };
-    mode_t type = type_of(entry.at, entry.name, found->d_type, AT_SYMLINK_NOFOLLOW);
-    return look_at(self, &entry, type, out);
+    return look_at(self, &entry, system_type_of(&entry, found), out);
 }
 
 static int
@@ -161,12 +99,11 @@ next_given(walk *self, walk_entry *out)
     walk_entry entry = {
         .directory = "",
         .name = *self->given,
-        .at = AT_FDCWD,
-        .flags = GIVEN,
+        .is_given = 1,
     };
     self->given++;
     self->given_count--;
-    return look_at(self, &entry, type_of(entry.at, entry.name, DT_UNKNOWN, 0), out);
+    return look_at(self, &entry, system_type_of(&entry, NULL), out);
 }
 
 // ---- the walk -----------------------------------------------------------------------------------

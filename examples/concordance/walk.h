@@ -17,9 +17,9 @@
 typedef struct walk_entry {
     const char *directory;  ///< "" for a path given
     const char *name;       ///< within it; "" for the directory itself
-    int at;                 ///< for openat(at, name, flags)
-    int flags;
-    int error;  ///< 0, or the errno that says why it was not read
+    DIR *in;                ///< the directory, open; NULL for a path given
+    int is_given;           ///< by the user, or a directory that was
+    int error;              ///< 0, or the errno that says why it was not read
 } walk_entry;
 
 typedef struct walk_directory walk_directory;
