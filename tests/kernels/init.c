@@ -56,7 +56,7 @@ static const struct scenario scenarios[] = {
     {.name = "free-overcommit,huge-on-advice",
      .own = {{OVERCOMMIT, "1"}, {TRANSPARENT, "madvise"}}},
     {.name = "huge-page-pools", .pools = true},
-    {.name = "few-areas,never-huge", .own = {{AREAS, "8000"}, {TRANSPARENT, "never"}}},
+    {.name = "few-areas,never-huge", .own = {{AREAS, "20000"}, {TRANSPARENT, "never"}}},
     {.name = "small-group", .memory = "134217728"},
     {.name = "nobody", .nobody = true},
 };

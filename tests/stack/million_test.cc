@@ -42,11 +42,14 @@ size_t choose_count(std::string *reason)
         *reason = "memory is short";
     else
         return 1000000;
-    // Each takes a page, and where memory is accounted as it is made ready all of its own.
+    // Each takes a page, and where memory is accounted as it is made ready all of its own.  Guards
+    // of pages cost two areas, and a pool uses half of those that are left.
     const size_t page = acre_page_size();
     const uint64_t whole = 128 * 1024 + 2 * page;
+    const bool areas = !acre_can(ACRE_CAN_GUARD_WITH_MARKERS) && system.area_limit != 0;
     while (few > 500 &&
-           ((system.memory_limit != 0 && few * page > system.memory_limit / 3) ||
+           ((areas && 5 * few > system.area_limit) ||
+            (system.memory_limit != 0 && few * page > system.memory_limit / 3) ||
             (system.commit_limit != 0 && system.committed + 2 * few * whole > system.commit_limit)))
         few /= 2;
     return few;
