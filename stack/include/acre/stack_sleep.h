@@ -2,8 +2,8 @@
 //
 // A coroutine that waits keeps a page or more for a few hundred bytes that it needs.  Asleep it
 // keeps only these, in a buffer of the caller's: its pages are the system's.  Woken up it finds
-// them at the same addresses.  A million coroutines of 256 live bytes each take less than 0.5 GB asleep,
-// page tables included (docs/scale.md), against 4.4 GB awake.
+// them at the same addresses.  A million coroutines of 256 live bytes each take less than 0.5 GB
+// asleep, page tables included, against 4.4 GB awake.
 //
 // Conventions
 //   As in stack.h.  Single stacks and pools' stacks may sleep; they stay taken, and their addresses
