@@ -284,6 +284,13 @@ map_apart(const port_request *request, void **base)
     return status;
 }
 
+// 0 where there are no explicit huge pages.
+static size_t
+huge_page_of(size_t page_size, uint32_t flags)
+{
+    return flags & ACRE_MAP_HUGE && (flags & ACRE_IS_RESERVATION) == 0 ? page_size : 0;
+}
+
 static acre_status
 map_somewhere(const port_request *request, void **base)
 {
@@ -294,9 +301,8 @@ map_somewhere(const port_request *request, void **base)
     if (request->reach != 0)
         return map_near(request, base);
     // Explicit huge pages lie at their multiples by themselves.
-    size_t natural = request->flags & ACRE_MAP_HUGE && (request->flags & ACRE_IS_RESERVATION) == 0
-                         ? request->page_size
-                         : port_page_size();
+    size_t huge = huge_page_of(request->page_size, request->flags);
+    size_t natural = huge != 0 ? huge : port_page_size();
     if (request->alignment > natural)
         return map_aligned(request, base);
     return map_at(request, request->address, 0, base);
@@ -344,8 +350,8 @@ linux_build(const port_request *request, void **base, uint32_t *granted)
 static int
 is_replaced_whole(const port_request *request)
 {
-    int huge = request->flags & ACRE_MAP_HUGE && (request->flags & ACRE_IS_RESERVATION) == 0;
-    return (request->flags & PREPARED) == 0 && !huge && request->node_plus_one == 0 &&
+    return (request->flags & PREPARED) == 0 &&
+           huge_page_of(request->page_size, request->flags) == 0 && request->node_plus_one == 0 &&
            request->name == NULL;
 }
 
@@ -360,6 +366,44 @@ replace(const port_request *request, void **base, uint32_t *granted)
                                                             : status;
 }
 
+// The kernel counts the bytes of huge pages that it moved in an int (mm/hugetlb.c): of 4 GiB it
+// sees none and drops them, and beyond the end of a page table it counts on to that table's end.
+// Pieces of 1 GiB, of which the first page has been touched, are counted right.
+static acre_status
+move_huge_piece(char *base, size_t size, char *target)
+{
+    acre_status status = sys_move(base, size, target);
+    if (status != -ENOMEM)
+        return status;
+    acre_status touched = sys_madvise(base, port_page_size(), LINUX_MADV_POPULATE_READ);
+    return touched == ACRE_OK ? sys_move(base, size, target) : status;
+}
+
+acre_status
+linux_move(void *base, size_t size, void *target, size_t huge)
+{
+    if (huge == 0)
+        return linux_explain(sys_move(base, size, target));
+    const size_t most = huge > (size_t)1 << 30 ? huge : (size_t)1 << 30;
+    acre_status status = ACRE_OK;
+    size_t moved = 0;
+    while (moved < size && status == ACRE_OK) {
+        size_t piece = size - moved < most ? size - moved : most;
+        status = move_huge_piece((char *)base + moved, piece, (char *)target + moved);
+        if (status == ACRE_OK)
+            moved += piece;
+    }
+    if (status == ACRE_OK)
+        return ACRE_OK;
+    status = linux_explain(status);
+    while (moved > 0) {
+        size_t piece = moved % most != 0 ? moved % most : most;
+        moved -= piece;
+        (void)move_huge_piece((char *)target + moved, piece, (char *)base + moved);
+    }
+    return status;
+}
+
 static acre_status
 build_in_place(const port_request *request, void **base, uint32_t *granted)
 {
@@ -368,14 +412,15 @@ build_in_place(const port_request *request, void **base, uint32_t *granted)
     acre_status status = linux_build(request, base, granted);
     if (status != ACRE_OK || (request->flags & ACRE_MAP_REPLACE) == 0)
         return status;
-    status = sys_move(*base, request->size, request->address);
+    size_t huge = huge_page_of(request->page_size, request->flags);
+    status = linux_move(*base, request->size, request->address, huge);
     if (status != ACRE_OK)
         (void)sys_munmap(*base, request->size);
     // Kernels before 5.16 do not move explicit huge pages.
-    if (status == -EINVAL && request->flags & ACRE_MAP_HUGE)
+    if (status == -EINVAL && huge != 0)
         return replace(request, base, granted);
     *base = request->address;
-    return linux_explain(status);
+    return status;
 }
 
 acre_status
@@ -658,7 +703,7 @@ move_memory(acre_mmap *map, size_t size)
         return status;
     status = map_added(map, (char *)room + map->size, size - map->size, ACRE_MAP_REPLACE);
     if (status == ACRE_OK)
-        status = linux_explain(sys_move(map->base, map->size, room));
+        status = linux_move(map->base, map->size, room, huge_page_of(map->page_size, map->flags));
     if (status != ACRE_OK) {
         (void)sys_munmap(room, size);
         return status;

@@ -165,6 +165,9 @@ linux_overlap(const void *one, const void *other, size_t size)
     return high - low < size;
 }
 
+// Moves pages to exactly `target`, in place of what is there: explicit ones of `huge` bytes, or 0.
+// A failure leaves them where they were.
+acre_status linux_move(void *base, size_t size, void *target, size_t huge);
 // Addresses held by an inaccessible map, at a multiple of `alignment`; a wish for where.
 acre_status linux_hold(size_t size, size_t alignment, void *wish, void **base);
 // A map with all that it must have, and the flags that were granted; with REPLACE off its place, to

@@ -91,19 +91,19 @@ hold_room(const port_request *request, void **base)
 
 // From where they were built; nothing of them is left when that is refused.
 static acre_status
-move_views(char *base, size_t lap, char *target)
+move_views(char *base, size_t lap, char *target, size_t huge)
 {
-    acre_status status = sys_move(base, lap, target);
+    acre_status status = linux_move(base, lap, target, huge);
     if (status != ACRE_OK) {
         (void)sys_munmap(base, 2 * lap);
-        return linux_explain(status);
+        return status;
     }
-    status = sys_move(base + lap, lap, target + lap);
+    status = linux_move(base + lap, lap, target + lap, huge);
     if (status != ACRE_OK) {
         (void)sys_munmap(target, lap);
         (void)sys_munmap(base + lap, lap);
     }
-    return linux_explain(status);
+    return status;
 }
 
 // Both views with all that they must have, at `base`; nothing is left of them when that fails.
@@ -129,10 +129,11 @@ build_ring(const port_request *request, int file, void **base, uint32_t *flags)
         status = build_views(request, file, *base, flags);
     if (status != ACRE_OK || (request->flags & ACRE_MAP_REPLACE) == 0)
         return status;
-    status = move_views(*base, request->size, request->address);
+    size_t huge = request->flags & ACRE_MAP_HUGE ? request->page_size : 0;
+    status = move_views(*base, request->size, request->address, huge);
     *base = request->address;
     // Kernels before 5.16 do not move explicit huge pages.
-    if (status == -EINVAL && request->flags & ACRE_MAP_HUGE)
+    if (status == -EINVAL && huge != 0)
         status = build_views(request, file, *base, flags);
     return status;
 }
@@ -200,7 +201,7 @@ port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
     status = map_twin(request, file, ACRE_READ_WRITE, named, write);
     sys_close(file);
     if (status == ACRE_OK && request->flags & ACRE_MAP_REPLACE) {
-        status = linux_explain(sys_move(exec->base, request->size, request->address));
+        status = linux_move(exec->base, request->size, request->address, 0);
         if (status != ACRE_OK)
             (void)sys_munmap(write->base, request->size);
     }
