@@ -2,7 +2,7 @@
 //
 // Each system has one implementation, port_<system>*.c, the only files that include a system header
 // (port_posix.c, port_bsd*.c: what several share).  Everything above calls these functions and is
-// the same everywhere.  docs/porting.md tells how to add a system, tests/mmap/port_test.cc runs
+// the same everywhere.  docs/porting.md tells how to add a system, tests/mmap/port_test runs
 // this contract.
 //
 // What holds of every function

@@ -11,22 +11,11 @@
 
 #include "acre/mmap.h"
 #include "acre/page.h"
+#include "tests/support/expect.h"
 #include "tests/support/posix.h"
 #include "tests/support/support.h"
 
 namespace acre_test {
-
-inline std::string name_of(acre_status status)
-{
-    return acre_status_name(status);
-}
-
-#define EXPECT_STATUS(expected, call) \
-    EXPECT_EQ(acre_test::name_of(expected), acre_test::name_of(call))
-#define ASSERT_STATUS(expected, call) \
-    ASSERT_EQ(acre_test::name_of(expected), acre_test::name_of(call))
-#define ASSERT_OK(call) ASSERT_STATUS(ACRE_OK, call)
-#define EXPECT_OK(call) EXPECT_STATUS(ACRE_OK, call)
 
 inline char *bytes(const acre_mmap &map, size_t offset = 0)
 {

@@ -7,6 +7,7 @@
 #include "acre/stack.h"
 #include "gtest/gtest.h"
 #include "mmap/port.h"
+#include "tests/support/expect.h"
 #include "tests/support/posix.h"
 #include "tests/support/support.h"
 
@@ -15,12 +16,6 @@ namespace {
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
 SKIP_EMULATED("an emulator needs areas of its own",
               "AreaLimit.WithoutAnAreaForTheGuardThereIsNoStack");
-
-#define STEP(number, condition) \
-    do {                        \
-        if (!(condition))       \
-            return number;      \
-    } while (0)
 
 // Cuts one mapping into areas of a page each until the system refuses.
 class Filler {

@@ -8,19 +8,13 @@
 #include "acre/page.h"
 #include "acre/stack.h"
 #include "gtest/gtest.h"
+#include "tests/support/expect.h"
 #include "tests/support/posix.h"
 #include "tests/support/support.h"
 
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
-
-// The number of the first step that failed, for a child's exit status.
-#define STEP(number, condition) \
-    do {                        \
-        if (!(condition))       \
-            return number;      \
-    } while (0)
 
 char *bytes(const acre_stack &stack)
 {
@@ -40,12 +34,6 @@ bool is_nobodys(const void *address)
     return acre_stack_find(address, &info) == ACRE_NOT_OURS;
 }
 
-void expect_success(const acre_test::Ended &ended)
-{
-    EXPECT_TRUE(ended.exited);
-    EXPECT_EQ(ended.code, 0);
-}
-
 TEST(Fork, ChildFindsUsesAndDestroysItsCopies)
 {
     acre_stack stack;
@@ -53,7 +41,7 @@ TEST(Fork, ChildFindsUsesAndDestroysItsCopies)
     ASSERT_EQ(acre_stack_commit(&stack, stack.size), ACRE_OK);
     bytes(stack)[0] = 5;
 
-    expect_success(acre_test::in_child([stack]() mutable {
+    acre_test::expect_success(acre_test::in_child([stack]() mutable {
         acre_stack before = stack;
         STEP(1, is_ours(bytes(stack), stack) && is_ours(bytes(stack) - 1, stack));
         STEP(2, bytes(stack)[0] == 5);
@@ -112,12 +100,12 @@ TEST(Fork, DontForkStacksAreNobodysInTheChild)
     opts.flags = ACRE_STACK_DONT_FORK;
     acre_stack stack;
     ASSERT_EQ(acre_stack_create(65536, &opts, &stack), ACRE_OK);
-    expect_success(acre_test::in_child([&] {
+    acre_test::expect_success(acre_test::in_child([&] {
         int failed = use_absent(stack);
         return failed != 0 ? failed : use_own();
     }));
     // Having stacks of its own does not give the child the parent's.
-    expect_success(acre_test::in_child([&] {
+    acre_test::expect_success(acre_test::in_child([&] {
         int failed = use_own();
         return failed != 0 ? failed : use_absent(stack);
     }));
@@ -142,7 +130,7 @@ TEST(Fork, InTheMiddleOfOtherThreadsWorkLeavesTheChildWorking)
         });
     }
     for (int round = 0; round < 50; round++) {
-        expect_success(acre_test::in_child([] {
+        acre_test::expect_success(acre_test::in_child([] {
             acre_stack stacks[20];
             for (acre_stack &stack : stacks)
                 STEP(1, acre_stack_create(16384, nullptr, &stack) == ACRE_OK);

@@ -10,20 +10,9 @@
 #include "acre/page.h"
 #include "acre/stack_pool.h"
 #include "mmap/port.h"
+#include "tests/support/expect.h"
 
 namespace acre_test {
-
-inline std::string name_of(acre_status status)
-{
-    return acre_status_name(status);
-}
-
-#define EXPECT_STATUS(expected, call) \
-    EXPECT_EQ(acre_test::name_of(expected), acre_test::name_of(call))
-#define ASSERT_STATUS(expected, call) \
-    ASSERT_EQ(acre_test::name_of(expected), acre_test::name_of(call))
-#define ASSERT_OK(call) ASSERT_STATUS(ACRE_OK, call)
-#define EXPECT_OK(call) EXPECT_STATUS(ACRE_OK, call)
 
 /// A pool that ends with its scope, when all its stacks are back.
 class Pool {

@@ -13,19 +13,6 @@ namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
 
-// The number of the first step that failed, for a child's exit status.
-#define STEP(number, condition) \
-    do {                        \
-        if (!(condition))       \
-            return number;      \
-    } while (0)
-
-void expect_success(const Ended &ended)
-{
-    EXPECT_TRUE(ended.exited);
-    EXPECT_EQ(0, ended.code);
-}
-
 acre_stack_pool_opts limited(size_t most, uint32_t flags = 0)
 {
     acre_stack_pool_opts opts = {};

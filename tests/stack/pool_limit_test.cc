@@ -18,18 +18,6 @@ namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
 
-#define STEP(number, condition) \
-    do {                        \
-        if (!(condition))       \
-            return number;      \
-    } while (0)
-
-void expect_success(const Ended &ended)
-{
-    EXPECT_TRUE(ended.exited);
-    EXPECT_EQ(0, ended.code);
-}
-
 // Takes until the pool refuses; the reason.
 acre_status take_all(acre_stack_pool *pool, std::vector<acre_stack> *stacks)
 {
