@@ -42,7 +42,7 @@ unmap_view(void *base, DWORD flags)
 }
 
 // Reserved memory in free addresses.  The protection is said anew by each commit; but wine gives
-// this one to the pages that it commits itself where stacks grow.
+// that of the reservation, wherever it is made, to the pages that it commits where stacks grow.
 static acre_status
 reserve_memory(void *base, size_t size)
 {
@@ -305,7 +305,7 @@ hold_at(void *address, size_t size, void **base)
     acre_status status =
         placeholders
             ? alloc_2(address, size, MEM_RESERVE | WINDOWS_RESERVE_PLACEHOLDER, PAGE_NOACCESS, base)
-            : sys_alloc(address, size, MEM_RESERVE, PAGE_NOACCESS, base);
+            : sys_alloc(address, size, MEM_RESERVE, PAGE_READWRITE, base);
     // What is no size to Windows is one to us.
     return status == -EINVAL && address == NULL ? -ENOMEM : status;
 }

@@ -119,9 +119,9 @@ port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
     *out = (port_bounds){.top = top, .limit = top};
     out->lowest = (char *)base - reserve;
     out->guaranteed = reserve > SLACK ? reserve - SLACK : 0;
-#if !defined(_WIN64)
-    out->handlers = (void *)-1;  // the end of the list
-#endif
+    // The end of the list; of 64 bits only wine up to 8 keeps one, and takes those on another stack
+    // for inner ones.
+    out->handlers = ((NT_TIB *)NtCurrentTeb())->ExceptionList != NULL ? (void *)-1 : NULL;
     acre_status status = grow_again(base);
     if (status != ACRE_OK)
         return status;
@@ -156,11 +156,9 @@ port_stack_exchange(const port_bounds *to, port_bounds *from)
         .limit = block->StackLimit,
         .lowest = *lowest,
         .guaranteed = *guaranteed,
+        .handlers = block->ExceptionList,
     };
-#if !defined(_WIN64)
-    before.handlers = block->ExceptionList;
     block->ExceptionList = to->handlers;
-#endif
     block->StackBase = to->top;
     block->StackLimit = to->limit;
     *lowest = to->lowest;

@@ -25,7 +25,7 @@ typedef struct acre_stack_bounds {
     uintptr_t guaranteed;  ///< Bytes above `lowest` that are kept for whoever handles an overflow
                            ///< [GuaranteedStackBytes].
     void *handlers;        ///< The innermost exception handler on the stack [ExceptionList, i686
-                           ///< only]; NULL elsewhere.
+                           ///< and wine]; NULL elsewhere.
 } acre_stack_bounds;
 
 /// Of a stack that nobody runs on, or is to return to; also when it ran over before.
