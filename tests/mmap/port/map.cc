@@ -10,7 +10,9 @@ using namespace acre_test;
 
 namespace {
 
-SKIP_WITHOUT_HIDDEN_PAGES("Port.a_reservation_is_inaccessible_until_it_is_committed");
+SKIP_WITHOUT_HIDDEN_PAGES(
+    "Port.a_reservation_is_inaccessible_until_it_is_committed "
+    "Port.pages_that_were_hidden_are_not_reserved");
 
 TEST(Port, maps_zeroed_memory_at_its_alignment)
 {
