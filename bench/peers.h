@@ -3,9 +3,9 @@
 //
 // A region hands out blocks and takes all of them back at once; of malloc's family one by one.  All
 // peers live in one process, so that they can be asked in turn: glibc, obstacks and std::pmr are
-// linked, jemalloc, mimalloc, tcmalloc and APR are loaded with symbols of their own, bumpalo too, as
-// a library whose loops are written in Rust (bench/bumpalo.rs, built by ./dev bench).  What is not
-// installed says so and is left out.
+// linked, jemalloc, mimalloc, tcmalloc and APR are loaded with symbols of their own, bumpalo too,
+// as a library whose loops are written in Rust (bench/bumpalo.rs, built by ./dev bench).  What is
+// not installed says so and is left out.
 #ifndef ACRE_BENCH_PEERS_H_
 #define ACRE_BENCH_PEERS_H_
 

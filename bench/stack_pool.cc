@@ -39,7 +39,7 @@ create(const acre_stack_pool_opts *opts = nullptr)
     return pool;
 }
 
-// ---- peers: take() makes a stack, top() is its end, give() ends it -------------------------------
+// ---- peers: take() makes a stack, top() is its end, give() ends it -----------------------------
 
 struct Acre {
     using Stack = acre_stack;
@@ -152,7 +152,7 @@ struct Boost {
 };
 #endif
 
-// ---- take and give, warm ------------------------------------------------------------------------
+// ---- take and give, warm -----------------------------------------------------------------------
 
 template <class Peer>
 void
@@ -179,7 +179,7 @@ ask_warm(const std::string &peer, int threads)
         asked->Threads(threads)->UseRealTime();
 }
 
-// ---- take, cold, with the first touch ------------------------------------------------------------
+// ---- take, cold, with the first touch ----------------------------------------------------------
 
 template <class Peer>
 void
@@ -210,7 +210,7 @@ ask_cold(const std::string &peer)
         ->UseManualTime();
 }
 
-// ---- memory returned -----------------------------------------------------------------------------
+// ---- memory returned ---------------------------------------------------------------------------
 
 // As frames do: something in every line of the top page, and half of the next.
 void
@@ -247,7 +247,7 @@ returned_in_batches(benchmark::State &state, bool batches)
     check(acre_stack_pool_destroy(pool));
 }
 
-// ---- hot tops ------------------------------------------------------------------------------------
+// ---- hot tops ----------------------------------------------------------------------------------
 
 // A walk over the tops in random order, each of which leads to the next.
 void

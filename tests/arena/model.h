@@ -1,5 +1,5 @@
-// tests/arena/model.h - a plain model of an arena, and calls chosen by numbers: what the random test
-// and the fuzzer have in common.
+// tests/arena/model.h - a plain model of an arena, and calls chosen by numbers: what the random
+// test and the fuzzer have in common.
 //
 // After each call the arena must be where the model is: every block's place, alignment and bytes,
 // what is used, which deferred calls have run, which marks are stale.  Under a checker, where
