@@ -9,6 +9,7 @@
 #define linux_heeds_advice acre_linux_heeds_advice
 #define linux_hold acre_linux_hold
 #define linux_memory_object acre_linux_memory_object
+#define linux_move acre_linux_move
 #define linux_out_of_memory acre_linux_out_of_memory
 #define linux_prepare acre_linux_prepare
 #define linux_query_self acre_linux_query_self
