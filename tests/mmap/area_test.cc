@@ -133,23 +133,9 @@ void note_all(acre_areas *view, Notes *notes)
 }
 
 // Each test runs by ioctl and by text.
-class Areas : public testing::TestWithParam<bool> {
-  protected:
-    void SetUp() override
-    {
-        if (!GetParam())
-            port_pretend_without(ACRE_CAN_QUERY_IN_CONSTANT_TIME);
-        else if (!acre_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME))
-            GTEST_SKIP() << "this kernel has no PROCMAP_QUERY (Linux 6.11)";
-    }
-    void TearDown() override
-    {
-        port_pretend_nothing();
-    }
-};
+class Areas : public EachWay {};
 
-INSTANTIATE_TEST_SUITE_P(, Areas, testing::Bool(),
-                         [](const auto &parameter) { return parameter.param ? "ioctl" : "text"; });
+FOR_EACH_WAY(Areas);
 
 // A line of /proc/self/maps.
 struct Line {

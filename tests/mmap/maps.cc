@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "acre/area.h"
 #include "tests/support/posix.h"
 
 namespace acre_test {
@@ -24,6 +25,17 @@ char *free_address(size_t size)
     char *address = bytes(map);
     EXPECT_OK(acre_mmap_unmap(&map));
     return address;
+}
+
+std::string name_at(const void *address)
+{
+    acre_areas view = {};
+    EXPECT_OK(acre_areas_open(0, &view));
+    acre_area area = {};
+    EXPECT_OK(acre_areas_query(&view, reinterpret_cast<uintptr_t>(address), &area));
+    std::string name = area.name != nullptr ? area.name : "";
+    acre_areas_close(&view);
+    return name;
 }
 
 File::File(const std::string &text, const std::string &name)

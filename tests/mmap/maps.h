@@ -11,6 +11,7 @@
 
 #include "acre/mmap.h"
 #include "acre/page.h"
+#include "mmap/port.h"
 #include "tests/support/expect.h"
 #include "tests/support/posix.h"
 #include "tests/support/support.h"
@@ -126,6 +127,30 @@ struct HalfTaken : Map {
         EXPECT_TRUE(status == ACRE_OK || status == -ENOMEM) << status;
     }
 };
+
+/// How the system's tools show the pages.
+std::string name_at(const void *address);
+
+/// Where areas are found by a call of the kernel's, and again by its text.
+class EachWay : public testing::TestWithParam<bool> {
+  protected:
+    void SetUp() override
+    {
+        if (!GetParam())
+            port_pretend_without(ACRE_CAN_QUERY_IN_CONSTANT_TIME);
+        else if (!acre_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME))
+            GTEST_SKIP() << "this kernel has no PROCMAP_QUERY (Linux 6.11)";
+    }
+    void TearDown() override
+    {
+        port_pretend_nothing();
+    }
+};
+
+#define FOR_EACH_WAY(suite)                                                        \
+    INSTANTIATE_TEST_SUITE_P(, suite, testing::Bool(), [](const auto &parameter) { \
+        return parameter.param ? "ioctl" : "text";                                 \
+    })
 
 /// A file in the test's folder, removed with its scope.
 class File {

@@ -27,23 +27,9 @@ bool within(const acre_mmap &map, uintptr_t center, uintptr_t reach)
 }
 
 // Each test finds room by ioctl and by text.
-class Near : public testing::TestWithParam<bool> {
-  protected:
-    void SetUp() override
-    {
-        if (!GetParam())
-            port_pretend_without(ACRE_CAN_QUERY_IN_CONSTANT_TIME);
-        else if (!acre_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME))
-            GTEST_SKIP() << "this kernel has no PROCMAP_QUERY (Linux 6.11)";
-    }
-    void TearDown() override
-    {
-        port_pretend_nothing();
-    }
-};
+class Near : public EachWay {};
 
-INSTANTIATE_TEST_SUITE_P(, Near, testing::Bool(),
-                         [](const auto &parameter) { return parameter.param ? "ioctl" : "text"; });
+FOR_EACH_WAY(Near);
 
 TEST_P(Near, every_byte_is_within_reach)
 {

@@ -34,18 +34,6 @@ uint64_t inode_at(const void *address)
     return area.inode;
 }
 
-// How the system's tools show the pages.
-std::string name_at(const void *address)
-{
-    acre_areas view = {};
-    EXPECT_OK(acre_areas_open(0, &view));
-    acre_area area = {};
-    EXPECT_OK(acre_areas_query(&view, reinterpret_cast<uintptr_t>(address), &area));
-    std::string name = area.name != nullptr ? area.name : "";
-    acre_areas_close(&view);
-    return name;
-}
-
 // ---- ring ---------------------------------------------------------------------------------------
 
 TEST(Ring, shows_each_byte_twice)

@@ -71,17 +71,6 @@ TEST(Droppable, contradicts_locks_files_and_sharing)
 
 // ---- names --------------------------------------------------------------------------------------
 
-std::string name_at(const void *address)
-{
-    acre_areas view = {};
-    EXPECT_OK(acre_areas_open(0, &view));
-    acre_area area = {};
-    EXPECT_OK(acre_areas_query(&view, reinterpret_cast<uintptr_t>(address), &area));
-    std::string name = area.name != nullptr ? area.name : "";
-    acre_areas_close(&view);
-    return name;
-}
-
 TEST(Name, is_shown_by_the_systems_tools)
 {
     if (kOnWindows)

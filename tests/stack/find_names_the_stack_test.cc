@@ -8,6 +8,7 @@
 #include "acre/stack.h"
 #include "gtest/gtest.h"
 #include "mmap/port.h"
+#include "tests/stack/guards.h"
 #include "tests/support/posix.h"
 
 namespace {
@@ -56,20 +57,7 @@ TEST(Find, KnowsNothingBeforeTheFirstStack)
     expect_not_found(reinterpret_cast<void *>(UINTPTR_MAX));
 }
 
-class Edges : public testing::TestWithParam<acre_guard_kind> {
-  protected:
-    void SetUp() override
-    {
-        if (GetParam() == ACRE_GUARD_PAGES)
-            port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
-        else if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
-            GTEST_SKIP() << "this system has no guard markers";
-    }
-    void TearDown() override
-    {
-        port_pretend_nothing();
-    }
-};
+class Edges : public acre_test::EachGuard {};
 
 TEST_P(Edges, AnswersForFirstAndLastByteAndNoFurther)
 {
@@ -124,10 +112,7 @@ TEST_P(Edges, TellsNeighboursApart)
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Guards, Edges, testing::Values(ACRE_GUARD_MARKER, ACRE_GUARD_PAGES),
-                         [](const testing::TestParamInfo<acre_guard_kind> &kind) {
-                             return kind.param == ACRE_GUARD_MARKER ? "Markers" : "Pages";
-                         });
+FOR_EACH_GUARD(Edges);
 
 TEST(Find, SpansManyLeavesOfItsTable)
 {

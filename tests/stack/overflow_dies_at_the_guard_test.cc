@@ -3,6 +3,7 @@
 #include "acre/stack.h"
 #include "gtest/gtest.h"
 #include "mmap/port.h"
+#include "tests/stack/guards.h"
 #include "tests/support/posix.h"
 #include "tests/support/run_on.h"
 #include "tests/support/support.h"
@@ -11,14 +12,13 @@ namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
 
-class Overflow : public testing::TestWithParam<acre_guard_kind> {
+class Overflow : public acre_test::EachGuard {
   protected:
     void SetUp() override
     {
-        if (GetParam() == ACRE_GUARD_PAGES)
-            port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
-        else if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
-            GTEST_SKIP() << "this system has no guard markers";
+        EachGuard::SetUp();
+        if (IsSkipped())
+            return;
         ASSERT_EQ(acre_stack_create(64 * 1024, nullptr, &stack_), ACRE_OK);
         ASSERT_EQ(stack_.guard_kind, static_cast<uint32_t>(GetParam()));
     }
@@ -141,9 +141,6 @@ TEST_P(Overflow, WhatFitsRuns)
     EXPECT_TRUE(ran);
 }
 
-INSTANTIATE_TEST_SUITE_P(Guards, Overflow, testing::Values(ACRE_GUARD_MARKER, ACRE_GUARD_PAGES),
-                         [](const testing::TestParamInfo<acre_guard_kind> &kind) {
-                             return kind.param == ACRE_GUARD_MARKER ? "Markers" : "Pages";
-                         });
+FOR_EACH_GUARD(Overflow);
 
 }  // namespace

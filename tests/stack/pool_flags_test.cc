@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "acre/mmap.h"
+#include "tests/stack/guards.h"
 #include "tests/stack/pool.h"
 #include "tests/support/posix.h"
 #include "tests/support/support.h"
@@ -34,20 +35,15 @@ bool everywhere(const std::vector<acre_stack> &stacks, const char *flag)
     return true;
 }
 
-class PoolFlags : public testing::TestWithParam<acre_guard_kind> {
+class PoolFlags : public EachGuard {
   protected:
     void SetUp() override
     {
         if (emulated())
             GTEST_SKIP() << "the emulator shows no VmFlags";
-        if (GetParam() == ACRE_GUARD_PAGES)
-            port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
-        else if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
-            GTEST_SKIP() << "this system has no guard markers";
-    }
-    void TearDown() override
-    {
-        port_pretend_nothing();
+        EachGuard::SetUp();
+        if (IsSkipped())
+            return;
     }
     // Also of stacks whose memory was returned and came again.
     void expect_flag(uint32_t flags, const char *flag, bool expected)
@@ -197,9 +193,6 @@ TEST_P(PoolFlags, AProgramThatLocksAllItMapsHasGuardsToo)
 }
 #endif
 
-INSTANTIATE_TEST_SUITE_P(Guards, PoolFlags, testing::Values(ACRE_GUARD_MARKER, ACRE_GUARD_PAGES),
-                         [](const testing::TestParamInfo<acre_guard_kind> &kind) {
-                             return kind.param == ACRE_GUARD_MARKER ? "Markers" : "Pages";
-                         });
+FOR_EACH_GUARD(PoolFlags);
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "tests/stack/guards.h"
 #include "tests/stack/pool.h"
 #include "tests/support/support.h"
 
@@ -37,24 +38,19 @@ void use(const acre_stack &stack, size_t depth)
 constexpr size_t kMany = 400;
 constexpr size_t kDeep = 6;
 
-class PoolMemory : public testing::TestWithParam<acre_guard_kind> {
+class PoolMemory : public EachGuard {
   protected:
     void SetUp() override
     {
-        if (GetParam() == ACRE_GUARD_PAGES)
-            port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
-        else if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
-            GTEST_SKIP() << "this system has no guard markers";
+        EachGuard::SetUp();
+        if (IsSkipped())
+            return;
         size_.stack_size = 16 * page();
         size_.keep = 3 * page();
         acre_system system;
         ASSERT_OK(acre_system_read(&system));
         if (system.memory_limit != 0 && system.memory_limit < 2 * kMany * kDeep * page())
             GTEST_SKIP() << "pages are too large for this control group";
-    }
-    void TearDown() override
-    {
-        port_pretend_nothing();
     }
     acre_stack_pool_opts size_ = {};
 };
@@ -230,10 +226,7 @@ TEST_P(PoolMemory, PrewarmBeyondTheLimitIsFull)
     EXPECT_OK(acre_stack_pool_prewarm(pool, 50));
 }
 
-INSTANTIATE_TEST_SUITE_P(Guards, PoolMemory, testing::Values(ACRE_GUARD_MARKER, ACRE_GUARD_PAGES),
-                         [](const testing::TestParamInfo<acre_guard_kind> &kind) {
-                             return kind.param == ACRE_GUARD_MARKER ? "Markers" : "Pages";
-                         });
+FOR_EACH_GUARD(PoolMemory);
 
 TEST(PoolPageTables, GoWithTrim)
 {

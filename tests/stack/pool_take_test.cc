@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <thread>
 
+#include "tests/stack/guards.h"
 #include "tests/stack/pool.h"
 #include "tests/support/support.h"
 
@@ -10,20 +11,7 @@ using namespace acre_test;
 
 namespace {
 
-class PoolTake : public testing::TestWithParam<acre_guard_kind> {
-  protected:
-    void SetUp() override
-    {
-        if (GetParam() == ACRE_GUARD_PAGES)
-            port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
-        else if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
-            GTEST_SKIP() << "this system has no guard markers";
-    }
-    void TearDown() override
-    {
-        port_pretend_nothing();
-    }
-};
+class PoolTake : public EachGuard {};
 
 uintptr_t number(const void *address)
 {
@@ -189,9 +177,6 @@ TEST_P(PoolTake, APoolWithStacksOutIsNotDestroyed)
     pool.give(stack);
 }
 
-INSTANTIATE_TEST_SUITE_P(Guards, PoolTake, testing::Values(ACRE_GUARD_MARKER, ACRE_GUARD_PAGES),
-                         [](const testing::TestParamInfo<acre_guard_kind> &kind) {
-                             return kind.param == ACRE_GUARD_MARKER ? "Markers" : "Pages";
-                         });
+FOR_EACH_GUARD(PoolTake);
 
 }  // namespace
