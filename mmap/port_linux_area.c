@@ -585,6 +585,14 @@ walk_on(walker *walk, acre_area *out)
     return status;
 }
 
+// A page of the kernel's own addresses, of which those before it are part, too (arm, x86-64).
+static int
+is_the_kernels(const acre_area *area)
+{
+    return area->name != NULL &&
+           (strcmp(area->name, "vectors") == 0 || strcmp(area->name, "vsyscall") == 0);
+}
+
 acre_status
 linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t reach, void **base)
 {
@@ -604,6 +612,8 @@ linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t re
     acre_status status;
     while ((status = walk_on(&areas, &area)) == 1) {
         uintptr_t end = area.start;
+        if (is_the_kernels(&area))
+            break;
         if (area.flags & ACRE_AREA_STACK)
             end = end > STACK_ROOM ? end - STACK_ROOM : 0;
         if (end > hole)

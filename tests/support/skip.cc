@@ -1,12 +1,21 @@
-// Skipping tests: from inside a function that they call, or before they begin.
+// Skipping tests: from inside a function that they call, or before they begin; and what some ask
+// for that.
 #include <gtest/gtest.h>
 
 #include <sstream>
 #include <string>
 
+#include "acre/page.h"
 #include "tests/support/support.h"
 
 namespace acre_test {
+
+bool has_huge_pages()
+{
+    acre_system system = {};
+    EXPECT_EQ(ACRE_OK, acre_system_read(&system));
+    return system.transparent_huge_size != 0;
+}
 
 void skip(const char *reason)
 {

@@ -50,6 +50,8 @@ int signal_of_write(void *address);
 /// Whether a system call can read the byte at `address` (write(2) to a pipe); raises no signal.
 bool readable(const void *address);
 
+/// Whether the system has transparent huge pages; where it has none, none are kept away.
+bool has_huge_pages();
 /// False where any advice is answered by 0 and nothing is done: under qemu-user.
 bool keeps_advice();
 /// The file that a descriptor stands for, as acre takes it.
