@@ -271,17 +271,18 @@ TEST(Refusal, unknown_manners)
 
 TEST(Refusal, a_sealed_map_takes_no_change)
 {
-    static char room[2 * 65536];
+    const size_t size = size_t{2} * 65536;
+    static char room[size + 65536];
     char *memory = room + (-reinterpret_cast<uintptr_t>(room) & 65535);
     acre_mmap map = {};
-    ASSERT_OK(acre_mmap_adopt(memory, size_t{65536}, 0, ACRE_READ, ACRE_IS_SEALED, &map));
+    ASSERT_OK(acre_mmap_adopt(memory, size, 0, ACRE_READ, ACRE_IS_SEALED, &map));
     acre_mmap tail = {};
     expect_refused(ACRE_SEALED, map, [&] { return acre_mmap_unmap(&map); });
     expect_refused(ACRE_SEALED, map, [&] { return acre_mmap_split(&map, page(), &tail); });
     expect_refused(ACRE_SEALED, map, [&] { return acre_mmap_resize(&map, page(), 0); });
     for (Range call : page_ranges) {
         if (call != page_ranges[7])
-            expect_refused(ACRE_SEALED, map, [&] { return call(&map, 0, size_t{65536}); });
+            expect_refused(ACRE_SEALED, map, [&] { return call(&map, 0, size); });
     }
     EXPECT_OK(acre_mmap_seal(&map));
 }
