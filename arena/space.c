@@ -7,7 +7,7 @@
 // 3. All arenas together leave a quarter of the address space to the program: what goes beyond is
 //    refused like the system would refuse it.  A system that is asked until it refuses would leave
 //    the program's own mmap nothing.
-// 4. Once arenas hold half of the address space, one without a size of its own takes 1/64 of what
+// 4. Once arenas hold half of the address space, one without a size of its own takes 1/1024 of what
 //    is left to take, so thousands more can be made.
 // 5. Where there are transparent huge pages, a reservation begins BEFORE_HUGE below a multiple of
 //    their size.  Small arenas stay below it, in base pages, whatever the system's mode: no huge
@@ -67,7 +67,7 @@ modest(size_t size, size_t least)
     uint64_t taken = atomic_load_explicit(&held, memory_order_relaxed);
     if (taken <= address_space() / 2)
         return size;
-    uint64_t part = taken < share_of_arenas() ? (share_of_arenas() - taken) / 64 : 0;
+    uint64_t part = taken < share_of_arenas() ? (share_of_arenas() - taken) / 1024 : 0;
     if (part >= size)
         return size;
     return part > least ? (size_t)part : least;

@@ -74,7 +74,7 @@ bool write_faults(char *address)
         *static_cast<volatile char *>(address) = 1;
         return false;
     }
-    return faulted_at == reinterpret_cast<uintptr_t>(address);
+    return faulted_at == reinterpret_cast<uintptr_t>(told_fault(address));
 }
 
 void catch_overruns(const std::vector<acre_stack> &stacks)

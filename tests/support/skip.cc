@@ -17,6 +17,16 @@ bool has_huge_pages()
     return system.transparent_huge_size != 0;
 }
 
+const char *told_fault(const void *address)
+{
+#if defined(__s390__)
+    return reinterpret_cast<const char *>(reinterpret_cast<uintptr_t>(address) &
+                                          ~(acre_page_size() - 1));
+#else
+    return static_cast<const char *>(address);
+#endif
+}
+
 void skip(const char *reason)
 {
     using testing::TestPartResult;

@@ -47,6 +47,9 @@ void need_fork();
 int signal_of_read(const void *address);
 int signal_of_write(void *address);
 
+/// Where a fault at `address` is told to be: on s390x no more than its page is.
+const char *told_fault(const void *address);
+
 /// Whether a system call can read the byte at `address` (write(2) to a pipe); raises no signal.
 bool readable(const void *address);
 
