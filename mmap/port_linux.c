@@ -367,29 +367,30 @@ replace(const port_request *request, void **base, uint32_t *granted)
 }
 
 // The kernel counts the bytes of huge pages that it moved in an int (mm/hugetlb.c): of 4 GiB it
-// sees none and drops them, and beyond the end of a page table it counts on to that table's end.
-// Pieces of 1 GiB, of which the first page has been touched, are counted right.
+// sees none and drops them, and where the table of a page of 1 GiB is absent it counts on to that
+// table's end.  Pieces of 1 GiB whose first page has been touched are counted right; a piece that
+// was refused for that would leave a hole at the target for a moment.
+static const size_t HUGE_PIECE = (size_t)1 << 30;
+
 static acre_status
-move_huge_piece(char *base, size_t size, char *target)
+move_huge_piece(char *base, size_t size, char *target, size_t huge)
 {
-    acre_status status = sys_move(base, size, target);
-    if (status != -ENOMEM)
-        return status;
-    acre_status touched = sys_madvise(base, port_page_size(), LINUX_MADV_POPULATE_READ);
-    return touched == ACRE_OK ? sys_move(base, size, target) : status;
+    if (huge >= HUGE_PIECE)
+        (void)sys_madvise(base, port_page_size(), LINUX_MADV_POPULATE_READ);  // or the move tells
+    return sys_move(base, size, target);
 }
 
-acre_status
-linux_move(void *base, size_t size, void *target, size_t huge)
+static acre_status
+move_huge(char *base, size_t size, char *target, size_t huge)
 {
-    if (huge == 0)
-        return linux_explain(sys_move(base, size, target));
-    const size_t most = huge > (size_t)1 << 30 ? huge : (size_t)1 << 30;
+    if ((uint64_t)huge >> 32 != 0)
+        return -EINVAL;  // none of these pages can be counted: as kernels that do not move them
+    const size_t most = huge > HUGE_PIECE ? huge : HUGE_PIECE;
     acre_status status = ACRE_OK;
     size_t moved = 0;
     while (moved < size && status == ACRE_OK) {
         size_t piece = size - moved < most ? size - moved : most;
-        status = move_huge_piece((char *)base + moved, piece, (char *)target + moved);
+        status = move_huge_piece(base + moved, piece, target + moved, huge);
         if (status == ACRE_OK)
             moved += piece;
     }
@@ -397,11 +398,17 @@ linux_move(void *base, size_t size, void *target, size_t huge)
         return ACRE_OK;
     status = linux_explain(status);
     while (moved > 0) {
-        size_t piece = moved % most != 0 ? moved % most : most;
-        moved -= piece;
-        (void)move_huge_piece((char *)target + moved, piece, (char *)base + moved);
+        moved -= most;  // only the last piece is smaller
+        (void)move_huge_piece(target + moved, most, base + moved, huge);
     }
     return status;
+}
+
+acre_status
+linux_move(void *base, size_t size, void *target, size_t huge)
+{
+    return huge != 0 ? move_huge(base, size, target, huge)
+                     : linux_explain(sys_move(base, size, target));
 }
 
 static acre_status

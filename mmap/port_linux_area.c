@@ -585,7 +585,8 @@ walk_on(walker *walk, acre_area *out)
     return status;
 }
 
-// A page of the kernel's own addresses, of which those before it are part, too (arm, x86-64).
+// A page that the kernel shows above the program's addresses (arm, x86-64); the hole below it is no
+// program's either.
 static int
 is_the_kernels(const acre_area *area)
 {
