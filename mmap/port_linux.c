@@ -366,51 +366,6 @@ replace(const port_request *request, void **base, uint32_t *granted)
                                                             : status;
 }
 
-// The kernel counts the bytes of huge pages that it moved in an int (mm/hugetlb.c): of 4 GiB it
-// sees none and drops them, and where the table of a page of 1 GiB is absent it counts on to that
-// table's end.  Pieces of 1 GiB whose first page has been touched are counted right; a piece that
-// was refused for that would leave a hole at the target for a moment.
-static const size_t HUGE_PIECE = (size_t)1 << 30;
-
-static acre_status
-move_huge_piece(char *base, size_t size, char *target, size_t huge)
-{
-    if (huge >= HUGE_PIECE)
-        (void)sys_madvise(base, port_page_size(), LINUX_MADV_POPULATE_READ);  // or the move tells
-    return sys_move(base, size, target);
-}
-
-static acre_status
-move_huge(char *base, size_t size, char *target, size_t huge)
-{
-    if ((uint64_t)huge >> 32 != 0)
-        return -EINVAL;  // none of these pages can be counted: as kernels that do not move them
-    const size_t most = huge > HUGE_PIECE ? huge : HUGE_PIECE;
-    acre_status status = ACRE_OK;
-    size_t moved = 0;
-    while (moved < size && status == ACRE_OK) {
-        size_t piece = size - moved < most ? size - moved : most;
-        status = move_huge_piece(base + moved, piece, target + moved, huge);
-        if (status == ACRE_OK)
-            moved += piece;
-    }
-    if (status == ACRE_OK)
-        return ACRE_OK;
-    status = linux_explain(status);
-    while (moved > 0) {
-        moved -= most;  // only the last piece is smaller
-        (void)move_huge_piece(target + moved, most, base + moved, huge);
-    }
-    return status;
-}
-
-acre_status
-linux_move(void *base, size_t size, void *target, size_t huge)
-{
-    return huge != 0 ? move_huge(base, size, target, huge)
-                     : linux_explain(sys_move(base, size, target));
-}
-
 static acre_status
 build_in_place(const port_request *request, void **base, uint32_t *granted)
 {
@@ -420,7 +375,7 @@ build_in_place(const port_request *request, void **base, uint32_t *granted)
     if (status != ACRE_OK || (request->flags & ACRE_MAP_REPLACE) == 0)
         return status;
     size_t huge = huge_page_of(request->page_size, request->flags);
-    status = linux_move(*base, request->size, request->address, huge);
+    status = linux_move(*base, request->size, request->address, huge, request->access);
     if (status != ACRE_OK)
         (void)sys_munmap(*base, request->size);
     // Kernels before 5.16 do not move explicit huge pages.
@@ -675,11 +630,14 @@ grow_in_place(acre_mmap *map, size_t size)
 }
 
 static int
-is_one_area(const acre_mmap *map)
+is_one_area(const acre_mmap *map, uint32_t *access)
 {
     acre_area area;
-    return port_area_at((uintptr_t)map->base, &area) == ACRE_OK &&
-           (uintptr_t)map->base + map->size <= area.end;
+    if (port_area_at((uintptr_t)map->base, &area) != ACRE_OK ||
+        (uintptr_t)map->base + map->size > area.end)
+        return 0;
+    *access = area.access;
+    return 1;
 }
 
 static acre_status
@@ -697,20 +655,22 @@ move_file(acre_mmap *map, size_t size)
 // Room for all, the new part at its end, then the old pages to its beginning: each step can be
 // undone but the last.
 static acre_status
-move_memory(acre_mmap *map, size_t size)
+move_memory(acre_mmap *map, size_t size, uint32_t access)
 {
+    size_t huge = huge_page_of(map->page_size, map->flags);
     size_t alignment = map->page_size;
     if (map->flags & ACRE_MAP_HUGE_TRANSPARENT) {
-        size_t huge = port_transparent_huge_size();
-        alignment = huge > alignment && size >= huge ? huge : alignment;
+        size_t wanted = port_transparent_huge_size();
+        alignment = wanted > alignment && size >= wanted ? wanted : alignment;
     }
     void *room = NULL;
-    acre_status status = linux_hold(size, alignment, NULL, &room);
+    acre_status status = huge != 0 ? linux_hold_for_huge(map->base, size, huge, &room)
+                                   : linux_hold(size, alignment, NULL, &room);
     if (status != ACRE_OK)
         return status;
     status = map_added(map, (char *)room + map->size, size - map->size, ACRE_MAP_REPLACE);
     if (status == ACRE_OK)
-        status = linux_move(map->base, map->size, room, huge_page_of(map->page_size, map->flags));
+        status = linux_move(map->base, map->size, room, huge, access);
     if (status != ACRE_OK) {
         (void)sys_munmap(room, size);
         return status;
@@ -728,9 +688,10 @@ port_resize(acre_mmap *map, size_t size, uint32_t how)
     acre_status status = grow_in_place(map, size);
     if (status == ACRE_OK || how != ACRE_RESIZE_MAY_MOVE)
         return status;
-    if (!is_one_area(map) || map->flags & (ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS))
+    uint32_t access = ACRE_NONE;
+    if (!is_one_area(map, &access) || map->flags & (ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS))
         return ACRE_BAD_STATE;
-    return map->flags & ACRE_IS_FILE ? move_file(map, size) : move_memory(map, size);
+    return map->flags & ACRE_IS_FILE ? move_file(map, size) : move_memory(map, size, access);
 }
 
 acre_status

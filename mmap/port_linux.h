@@ -8,6 +8,7 @@
 #define linux_find_near acre_linux_find_near
 #define linux_heeds_advice acre_linux_heeds_advice
 #define linux_hold acre_linux_hold
+#define linux_hold_for_huge acre_linux_hold_for_huge
 #define linux_memory_object acre_linux_memory_object
 #define linux_move acre_linux_move
 #define linux_out_of_memory acre_linux_out_of_memory
@@ -166,9 +167,11 @@ linux_overlap(const void *one, const void *other, size_t size)
     return high - low < size;
 }
 
-// Moves pages to exactly `target`, in place of what is there: explicit ones of `huge` bytes, or 0.
-// A failure leaves them where they were.
-acre_status linux_move(void *base, size_t size, void *target, size_t huge);
+// Moves pages that all have the same access to exactly `target`, in place of what is there: explicit
+// ones of `huge` bytes, or 0.  A failure leaves them where they were.  Of explicit ones some may be
+// present and others not only if linux_hold_for_huge held the target.
+acre_status linux_move(void *base, size_t size, void *target, size_t huge, uint32_t access);
+acre_status linux_hold_for_huge(const void *old, size_t size, size_t huge, void **base);
 // Addresses held by an inaccessible map, at a multiple of `alignment`; a wish for where.
 acre_status linux_hold(size_t size, size_t alignment, void *wish, void **base);
 // A map with all that it must have, and the flags that were granted; with REPLACE off its place, to

@@ -93,12 +93,12 @@ hold_room(const port_request *request, void **base)
 static acre_status
 move_views(char *base, size_t lap, char *target, size_t huge)
 {
-    acre_status status = linux_move(base, lap, target, huge);
+    acre_status status = linux_move(base, lap, target, huge, ACRE_READ_WRITE);
     if (status != ACRE_OK) {
         (void)sys_munmap(base, 2 * lap);
         return status;
     }
-    status = linux_move(base + lap, lap, target + lap, huge);
+    status = linux_move(base + lap, lap, target + lap, huge, ACRE_READ_WRITE);
     if (status != ACRE_OK) {
         (void)sys_munmap(target, lap);
         (void)sys_munmap(base + lap, lap);
@@ -201,7 +201,7 @@ port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
     status = map_twin(request, file, ACRE_READ_WRITE, named, write);
     sys_close(file);
     if (status == ACRE_OK && request->flags & ACRE_MAP_REPLACE) {
-        status = linux_move(exec->base, request->size, request->address, 0);
+        status = linux_move(exec->base, request->size, request->address, 0, ACRE_READ_EXEC);
         if (status != ACRE_OK)
             (void)sys_munmap(write->base, request->size);
     }

@@ -1,6 +1,7 @@
 // Huge pages: transparent ones as a wish, explicit ones from their pool, everything in whole ones.
 #include <atomic>
 #include <fstream>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -403,6 +404,54 @@ TEST(ExplicitHuge, are_discarded_guarded_and_resized_whole)
         EXPECT_EQ(2 * size, resident);
         ASSERT_OK(acre_mmap_resize(&map, 1, ACRE_RESIZE_IN_PLACE));
         EXPECT_EQ(size, map.size);
+    });
+}
+
+// Kernels look at the pages of a map that moves table by table, and pass over absent tables: of 1 GiB
+// where pages have 2 MiB.
+TEST(ExplicitHuge, keep_their_places_when_the_map_moves)
+{
+    with_pages(4, [](size_t size) {
+        const size_t table = size_t{1} << 30;
+        Map room;
+        acre_mmap_opts opts = flags(0);
+        opts.alignment = table;
+        if (size >= table ||
+            acre_mmap_reserve(table + 3 * size, ACRE_READ, &opts, &room) != ACRE_OK)
+            return;  // alone in its table, or too few addresses
+        Map map;
+        opts = of_size(size, ACRE_MAP_REPLACE);
+        opts.address = bytes(room, table - size);
+        ASSERT_OK(acre_mmap_anon(3 * size, ACRE_READ_WRITE, &opts, &map));
+        bytes(map, size)[0] = 1;
+        bytes(map, 2 * size)[0] = 2;
+        ASSERT_OK(acre_mmap_resize(&map, 4 * size, ACRE_RESIZE_MAY_MOVE));
+        EXPECT_NE(opts.address, map.base);
+        EXPECT_EQ(0, bytes(map)[0]);
+        EXPECT_EQ(1, bytes(map, size)[0]);
+        EXPECT_EQ(2, bytes(map, 2 * size)[0]);
+        EXPECT_EQ(0, bytes(map, 3 * size)[0]);
+    });
+}
+
+// A page of 1 GiB in a table of its own is miscounted by kernels in one place of four.
+TEST(ExplicitHuge, are_committed_wherever_they_lie)
+{
+    Map table;  // of 512 GiB, with all that the program has touched
+    const auto span = static_cast<size_t>(uint64_t{1} << 40);
+    const bool apart = acre_mmap_reserve(span, ACRE_READ, nullptr, &table) == ACRE_OK;
+    SCOPED_TRACE(apart ? "in a table of their own" : "anywhere");
+    with_pages(1, [](size_t size) {
+        uint64_t before = free_pages(size);
+        std::vector<std::unique_ptr<Map>> places;
+        acre_mmap_opts opts = of_size(size);
+        for (int i = 0; i < 4; i++) {
+            places.push_back(std::make_unique<Map>());
+            ASSERT_OK(acre_mmap_reserve(size, ACRE_READ, &opts, places.back().get()));
+            ASSERT_OK(acre_mmap_commit(places.back().get(), 0, size));
+            EXPECT_EQ(before - 1, free_pages(size));
+            ASSERT_OK(acre_mmap_decommit(places.back().get(), 0, size));
+        }
     });
 }
 
