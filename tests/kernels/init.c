@@ -44,10 +44,10 @@ static const struct setting defaults[] = {
 struct scenario {
     const char *name;
     struct setting own[2];
-    bool whole;          // also what computes for long and asks the kernel for little
-    bool pools;          // of huge pages, one of each size
-    bool nobody;         // as a user without rights, who may lock 512 KiB
-    const char *memory;  // limit of the control group, bytes
+    bool whole;        // also what computes for long and asks the kernel for little
+    bool pools;        // of huge pages, one of each size
+    bool nobody;       // as a user without rights, who may lock 512 KiB
+    bool small_group;  // a control group with little memory
 };
 
 static const struct scenario scenarios[] = {
@@ -57,7 +57,7 @@ static const struct scenario scenarios[] = {
      .own = {{OVERCOMMIT, "1"}, {TRANSPARENT, "madvise"}}},
     {.name = "huge-page-pools", .pools = true},
     {.name = "few-areas,never-huge", .own = {{AREAS, "20000"}, {TRANSPARENT, "never"}}},
-    {.name = "small-group", .memory = "134217728"},
+    {.name = "small-group", .small_group = true},
     {.name = "nobody", .nobody = true},
 };
 
@@ -96,6 +96,13 @@ static void set(const char *path, const char *value)
            absent ? "this kernel has no such setting" : strerror(errno));
 }
 
+static void set_number(const char *path, long number)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%ld", number);
+    set(path, text);
+}
+
 // ---- huge pages ---------------------------------------------------------------------------------
 
 // Gives the pool of `size` bytes a page `count` pages.
@@ -104,8 +111,7 @@ static void fill_pool(const char *name, long count)
     char path[300];
     char text[32];
     snprintf(path, sizeof path, POOLS "/%s/nr_hugepages", name);
-    snprintf(text, sizeof text, "%ld", count);
-    set(path, text);
+    set_number(path, count);
 
     FILE *file = fopen(path, "re");
     long got = 0;
@@ -146,7 +152,7 @@ static bool become_nobody(void)
 
 static void start(const char *program, const struct scenario *scenario)
 {
-    if (scenario->memory != NULL && !write_file(GROUP "/cgroup.procs", "0"))
+    if (scenario->small_group && !write_file(GROUP "/cgroup.procs", "0"))
         _exit(126);
     if (scenario->nobody && !become_nobody())
         _exit(126);
@@ -205,6 +211,13 @@ static void run_all(const struct scenario *scenario)
         free(entries);
 }
 
+// A test touches some thousand pages at most.
+static long group_bytes(void)
+{
+    long pages = 16384 * sysconf(_SC_PAGESIZE);
+    return pages > 134217728 ? pages : 134217728;
+}
+
 static void play(const struct scenario *scenario)
 {
     say("scenario", scenario->name);
@@ -215,10 +228,10 @@ static void play(const struct scenario *scenario)
             set(scenario->own[i].path, scenario->own[i].value);
     }
     fill_pools(scenario->pools);
-    if (scenario->memory != NULL) {
+    if (scenario->small_group) {
         if (mkdir(GROUP, 0755) != 0)
             report("failed", GROUP, strerror(errno));
-        set(GROUP "/memory.max", scenario->memory);
+        set_number(GROUP "/memory.max", group_bytes());
     }
     run_all(scenario);
 }
