@@ -536,10 +536,10 @@ port_resize(acre_mmap *map, size_t size, uint32_t how)
     if (status == ACRE_OK || how != ACRE_RESIZE_MAY_MOVE)
         return status;
     // Pages that differ from one another would be alike behind it.
-    acre_area area;
+    uint32_t access;
+    size_t areas;
     int alike = (map->private_[1] & BSD_CHANGED) == 0 && (map->flags & ACRE_HAS_PAGE_GUARDS) == 0 &&
-                port_area_at((uintptr_t)map->base, &area) == ACRE_OK &&
-                (uintptr_t)map->base + map->size <= area.end;
+                posix_is_alike(map, &access, &areas);
     return alike ? move(map, size) : ACRE_BAD_STATE;
 }
 

@@ -589,7 +589,7 @@ map_added(const acre_mmap *map, void *address, size_t size, uint32_t placement)
     return status == -EEXIST ? -ENOMEM : status;
 }
 
-// Pages of a file, and more of it behind them.
+// Pages and more of their kind behind them, one area of the kernel's.
 static acre_status
 stretch(void *base, size_t size, size_t stretched, int manner, void **result)
 {
@@ -600,56 +600,94 @@ stretch(void *base, size_t size, size_t stretched, int manner, void **result)
     return status == -EINVAL || status == -EFAULT ? -ENOMEM : status;
 }
 
-// A file's pages are added by stretching its last one.
-static acre_status
-stretch_file(acre_mmap *map, size_t size)
+// What is added to locked memory is brought or refused, and explicit huge pages do not stretch.
+static int
+is_stretchable(const acre_mmap *map)
 {
-    char *last = (char *)map->base + map->size - map->page_size;
-    size_t stretched = map->page_size + size - map->size;
+    return (map->flags & (LOCKS | ACRE_MAP_HUGE)) == 0;
+}
+
+static uint32_t
+access_of_added(const acre_mmap *map)
+{
+    return map->flags & ACRE_IS_RESERVATION ? ACRE_NONE : map->access;
+}
+
+static void
+populate_added(const acre_mmap *map, char *end, size_t more)
+{
+    if (map->flags & ACRE_MAP_POPULATE)
+        (void)populate(end, more, access_of_added(map), map->flags);
+}
+
+// The last `size` bytes of a map, stretched where they are.
+static acre_status
+stretch_end(const acre_mmap *map, size_t size, size_t more)
+{
+    char *end = (char *)map->base + map->size;
     void *result;
-    acre_status status = stretch(last, map->page_size, stretched, 0, &result);
+    acre_status status = stretch(end - size, size, size + more, 0, &result);
     if (status != ACRE_OK)
         return status;
-    status = sys_mprotect(last + map->page_size, stretched - map->page_size,
-                          posix_protection(map->access));
+    status = sys_mprotect(end, more, posix_protection(access_of_added(map)));
     if (status != ACRE_OK)
-        (void)sys_munmap(last + map->page_size, stretched - map->page_size);
+        (void)sys_munmap(end, more);
+    else
+        populate_added(map, end, more);
     return linux_explain(status);
 }
 
+// Memory that stays one area grows and moves without end: what is mapped behind memory that has
+// moved is not merged with it.
 static acre_status
 grow_in_place(acre_mmap *map, size_t size)
 {
-    char *end = (char *)map->base + map->size;
-    acre_status status = map->flags & ACRE_IS_FILE
-                             ? stretch_file(map, size)
-                             : map_added(map, end, size - map->size, ACRE_MAP_FIXED);
+    size_t more = size - map->size;
+    acre_status status;
+    if (map->flags & ACRE_IS_FILE) {
+        status = stretch_end(map, map->page_size, more);
+    } else {
+        status = is_stretchable(map) ? stretch_end(map, map->size, more) : -ENOMEM;
+        if (status != ACRE_OK)
+            status = map_added(map, (char *)map->base + map->size, more, ACRE_MAP_FIXED);
+    }
     if (status == ACRE_OK)
         map->size = size;
     return status;
 }
 
-static int
-is_one_area(const acre_mmap *map, uint32_t *access)
-{
-    acre_area area;
-    if (port_area_at((uintptr_t)map->base, &area) != ACRE_OK ||
-        (uintptr_t)map->base + map->size > area.end)
-        return 0;
-    *access = area.access;
-    return 1;
-}
-
 static acre_status
-move_file(acre_mmap *map, size_t size)
+move_stretched(acre_mmap *map, size_t size)
 {
     void *moved;
     acre_status status = stretch(map->base, map->size, size, MREMAP_MAYMOVE, &moved);
     if (status != ACRE_OK)
         return status;
+    populate_added(map, (char *)moved + map->size, size - map->size);
     map->base = moved;
     map->size = size;
     return ACRE_OK;
+}
+
+// Area by area, all with the same access.  A failure leaves them where they were.
+static acre_status
+move_areas(char *base, size_t size, char *target, size_t huge, uint32_t access)
+{
+    acre_status status = ACRE_OK;
+    size_t moved = 0;
+    while (moved < size && status == ACRE_OK) {
+        uintptr_t at = (uintptr_t)base + moved;
+        acre_area area;
+        status = port_area_at(at, &area);
+        if (status == ACRE_OK) {
+            size_t part = area.end - at < size - moved ? area.end - at : size - moved;
+            status = linux_move(base + moved, part, target + moved, huge, access);
+            moved += status == ACRE_OK ? part : 0;
+        }
+    }
+    if (status != ACRE_OK && moved != 0)
+        (void)move_areas(target, moved, base, huge, access);
+    return status;
 }
 
 // Room for all, the new part at its end, then the old pages to its beginning: each step can be
@@ -670,7 +708,7 @@ move_memory(acre_mmap *map, size_t size, uint32_t access)
         return status;
     status = map_added(map, (char *)room + map->size, size - map->size, ACRE_MAP_REPLACE);
     if (status == ACRE_OK)
-        status = linux_move(map->base, map->size, room, huge, access);
+        status = move_areas(map->base, map->size, room, huge, access);
     if (status != ACRE_OK) {
         (void)sys_munmap(room, size);
         return status;
@@ -689,9 +727,15 @@ port_resize(acre_mmap *map, size_t size, uint32_t how)
     if (status == ACRE_OK || how != ACRE_RESIZE_MAY_MOVE)
         return status;
     uint32_t access = ACRE_NONE;
-    if (!is_one_area(map, &access) || map->flags & (ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS))
+    size_t areas = 0;
+    int file = (map->flags & ACRE_IS_FILE) != 0;
+    if (map->flags & (ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS) ||
+        !posix_is_alike(map, &access, &areas) || (file && areas != 1))
         return ACRE_BAD_STATE;
-    return map->flags & ACRE_IS_FILE ? move_file(map, size) : move_memory(map, size, access);
+    // The kernel chooses places without regard to alignment.
+    int stretches = areas == 1 && is_stretchable(map) && access == access_of_added(map) &&
+                    (map->flags & ACRE_MAP_HUGE_TRANSPARENT) == 0;
+    return file || stretches ? move_stretched(map, size) : move_memory(map, size, access);
 }
 
 acre_status

@@ -101,10 +101,23 @@ static inline ssize_t
 sys_read(int file, void *bytes, size_t count)
 {
     int saved = errno;
+    int before = posix_put_off_cancellation();
     ssize_t got;
     do
         got = read(file, bytes, count);
     while (got == -1 && errno == EINTR);
+    posix_permit_cancellation(before);
+    return got == -1 ? status_of(-1, saved) : got;
+}
+
+// Bytes read from offset `at`, or a failure.
+static inline ssize_t
+sys_pread(int file, void *bytes, size_t count, uint64_t at)
+{
+    int saved = errno;
+    int before = posix_put_off_cancellation();
+    ssize_t got = pread(file, bytes, count, (off_t)at);
+    posix_permit_cancellation(before);
     return got == -1 ? status_of(-1, saved) : got;
 }
 

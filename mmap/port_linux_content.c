@@ -337,11 +337,10 @@ scan_by_entries(int file, uintptr_t start, uintptr_t end, int swapped_too, int f
         size_t count = (end - start) / page;
         if (count > sizeof entries / sizeof entries[0])
             count = sizeof entries / sizeof entries[0];
-        int saved = errno;
-        ssize_t got = pread(file, entries, count * sizeof entries[0],
-                            (off_t)((uint64_t)start / page * sizeof entries[0]));
-        if (got == -1)
-            return status_of(-1, saved);
+        ssize_t got = sys_pread(file, entries, count * sizeof entries[0],
+                                (uint64_t)start / page * sizeof entries[0]);
+        if (got < 0)
+            return (acre_status)got;
         if (got < (ssize_t)sizeof entries[0])
             return -EIO;
         count = (size_t)got / sizeof entries[0];

@@ -189,14 +189,24 @@ port_transparent_huge_size(void)
 
 // ---- capabilities -------------------------------------------------------------------------------
 
-// A page to try things on; NULL when there is none to be had now.
+// Pages to try things on; NULL when there are none to be had now.
+static void *
+scratch_pages(size_t size, int protection)
+{
+    void *pages = NULL;
+    acre_status status =
+        sys_mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &pages);
+    if (status != ACRE_OK)
+        return NULL;
+    // Of a process that locks all that it maps: markers and some advice are not for locked pages.
+    (void)sys_munlock(pages, size);
+    return pages;
+}
+
 static void *
 scratch_page(int protection)
 {
-    void *page = NULL;
-    acre_status status =
-        sys_mmap(NULL, port_page_size(), protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &page);
-    return status == ACRE_OK ? page : NULL;
+    return scratch_pages(port_page_size(), protection);
 }
 
 int
@@ -284,10 +294,8 @@ static int
 pages_are(int file, const void *pages, uint64_t present)
 {
     uint64_t entries[PROBE_PAGES];
-    int saved = errno;
-    ssize_t got = pread(file, entries, sizeof entries,
-                        (off_t)((uintptr_t)pages / port_page_size() * sizeof entries[0]));
-    errno = saved;
+    ssize_t got = sys_pread(file, entries, sizeof entries,
+                            (uintptr_t)pages / port_page_size() * sizeof entries[0]);
     int are = got == (ssize_t)sizeof entries;
     for (int i = 0; are && i < PROBE_PAGES; i++)
         are = entries[i] >> 63 == present;
@@ -303,10 +311,11 @@ probe_count_resident(void)
     if (file < 0)
         return file == -EMFILE || file == -ENFILE ? -1 : 0;
     size_t size = PROBE_PAGES * port_page_size();
-    void *pages = NULL;
-    if (sys_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &pages) !=
-        ACRE_OK) {
+    void *pages = scratch_pages(size, PROT_NONE);  // accessible ones may come locked and present
+    if (pages == NULL || sys_mprotect(pages, size, PROT_READ | PROT_WRITE) != ACRE_OK) {
         sys_close(file);
+        if (pages != NULL)
+            (void)sys_munmap(pages, size);
         return -1;
     }
     int tells = pages_are(file, pages, 0);

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -65,15 +66,38 @@ sys_mprotect(void *base, size_t size, int protection)
     return status_of(mprotect(base, size, protection), saved);
 }
 
+// Around calls at which a thread may be cancelled: what acre holds meanwhile would stay held.
+static inline int
+posix_put_off_cancellation(void)
+{
+    int before = 0;
+#ifndef __ANDROID__  // has no cancellation
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+#endif
+    return before;
+}
+
+static inline void
+posix_permit_cancellation(int before)
+{
+#ifndef __ANDROID__
+    (void)pthread_setcancelstate(before, NULL);
+#else
+    (void)before;
+#endif
+}
+
 // The descriptor, or a failure.
 static inline int
 sys_open(const char *path, int flags)
 {
     int saved = errno;
+    int before = posix_put_off_cancellation();
     int file;
     do
         file = open(path, flags | O_CLOEXEC);
     while (file == -1 && errno == EINTR);
+    posix_permit_cancellation(before);
     if (file == -1)
         return status_of(-1, saved);
     errno = saved;
@@ -85,7 +109,9 @@ sys_close(int file)
 {
     // The descriptor is gone whatever close answers, and nothing was written through it.
     int saved = errno;
+    int before = posix_put_off_cancellation();
     (void)close(file);
+    posix_permit_cancellation(before);
     errno = saved;
 }
 
@@ -105,6 +131,27 @@ posix_is_shared_memory(const acre_mmap *map)
 {
     return (map->flags & (ACRE_IS_RING | ACRE_IS_TWIN)) != 0 ||
            (map->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE)) == ACRE_MAP_SHARED;
+}
+
+// Whether all pages have the same access, or are all reserved, and how many areas they are.
+static inline int
+posix_is_alike(const acre_mmap *map, uint32_t *access, size_t *areas)
+{
+    uintptr_t at = (uintptr_t)map->base;
+    uintptr_t end = at + map->size;
+    acre_area first = {0};
+    for (*areas = 0; at < end; ++*areas) {
+        acre_area area;
+        if (port_area_at(at, &area) != ACRE_OK)
+            return 0;
+        if (*areas == 0)
+            first = area;
+        if (area.access != first.access || (area.flags ^ first.flags) & ACRE_AREA_RESERVED)
+            return 0;
+        at = area.end;
+    }
+    *access = first.access;
+    return 1;
 }
 
 // Private memory without a file or an image.

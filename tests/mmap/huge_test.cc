@@ -434,6 +434,26 @@ TEST(ExplicitHuge, keep_their_places_when_the_map_moves)
     });
 }
 
+TEST(ExplicitHuge, move_again_and_again)
+{
+    with_pages(8, [](size_t size) {
+        Map map;
+        acre_mmap_opts opts = of_size(size);
+        ASSERT_OK(acre_mmap_anon(size, ACRE_READ_WRITE, &opts, &map));
+        for (size_t count = 1; count < 4; count++) {
+            bytes(map, (count - 1) * size)[0] = static_cast<char>(count);
+            Map behind;
+            acre_mmap_opts at = flags(ACRE_MAP_FIXED);
+            at.address = bytes(map, map.size);
+            acre_status taken = acre_mmap_reserve(size, ACRE_NONE, &at, &behind);
+            EXPECT_TRUE(taken == ACRE_OK || taken == -EEXIST) << taken;
+            ASSERT_OK(acre_mmap_resize(&map, map.size + size, ACRE_RESIZE_MAY_MOVE));
+            for (size_t i = 0; i < count; i++)
+                EXPECT_EQ(static_cast<char>(i + 1), bytes(map, i * size)[0]);
+        }
+    });
+}
+
 // A page of 1 GiB in a table of its own is miscounted by kernels in one place of four.
 TEST(ExplicitHuge, are_committed_wherever_they_lie)
 {

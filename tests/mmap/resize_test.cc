@@ -270,6 +270,54 @@ TEST(Resize, moved_memory_keeps_its_bytes_demands_and_locks)
     }
 }
 
+// The kernel does not merge what was added to memory that had moved.
+TEST(Resize, memory_moves_again_and_again)
+{
+    for (uint32_t kind : {0u, uint32_t{ACRE_MAP_NO_DUMP}, uint32_t{ACRE_MAP_LOCKED},
+                          uint32_t{ACRE_MAP_HUGE_TRANSPARENT}, uint32_t{ACRE_MAP_POPULATE}}) {
+        Map map;
+        acre_mmap_opts opts = flags(kind);
+        ASSERT_OK(acre_mmap_anon(granule(), ACRE_READ_WRITE, &opts, &map));
+        for (size_t count = 1; count < 6; count++) {
+            bytes(map, (count - 1) * granule())[0] = static_cast<char>(count);
+            acre_mmap behind = {};
+            acre_mmap_opts at = flags(ACRE_MAP_FIXED);
+            at.address = bytes(map, map.size);
+            acre_status taken = acre_mmap_reserve(granule(), ACRE_NONE, &at, &behind);
+            EXPECT_TRUE(taken == ACRE_OK || taken == -EEXIST) << taken;
+            ASSERT_OK(acre_mmap_resize(&map, (count + 1) * granule(), ACRE_RESIZE_MAY_MOVE))
+                << kind << ", " << count;
+            EXPECT_NE(at.address, bytes(map, count * granule()));
+            EXPECT_OK(acre_mmap_unmap(&behind));
+            for (size_t i = 0; i < count; i++)
+                EXPECT_EQ(static_cast<char>(i + 1), bytes(map, i * granule())[0]);
+            EXPECT_EQ(0, bytes(map, count * granule())[0]);
+        }
+    }
+}
+
+TEST(Resize, memory_that_moves_stays_one_area)
+{
+    Map map;
+    ASSERT_OK(acre_mmap_anon(granule(), ACRE_READ_WRITE, nullptr, &map));
+    size_t areas = 0;
+    for (size_t count = 1; count < 200; count++) {
+        bytes(map, map.size - 1)[0] = 1;
+        // By turns where it is and elsewhere.
+        Map behind;
+        acre_mmap_opts at = flags(ACRE_MAP_FIXED);
+        at.address = bytes(map, map.size);
+        if (count % 2 != 0 && acre_mmap_reserve(granule(), ACRE_NONE, &at, &behind) != ACRE_OK) {
+            EXPECT_EQ(nullptr, behind.base);
+        }
+        ASSERT_OK(acre_mmap_resize(&map, map.size + granule(), ACRE_RESIZE_MAY_MOVE));
+        areas = count == 10 ? area_count() : areas;
+    }
+    if (!kThreadSanitized) {
+        EXPECT_LE(area_count(), areas + 4);
+    }
+}
+
 TEST(Resize, moved_files_go_on_in_the_file)
 {
     if (kOnWindows)
