@@ -16,6 +16,7 @@
 //   6. Explicit huge pages are taken from their pool when they are mapped, so a reservation of them
 //      is addresses only, and a commit maps those parts of the range that are not huge yet.
 #include "mmap/port_linux.h"
+#include "mmap/check.h"
 
 #include <string.h>
 #include <sys/prctl.h>
@@ -596,8 +597,7 @@ stretch(void *base, size_t size, size_t stretched, int manner, void **result)
     int saved = errno;
     *result = mremap(base, size, stretched, manner);
     acre_status status = linux_explain(status_of(*result == MAP_FAILED ? -1 : 0, saved));
-    // Told of a size beyond all addresses.
-    return status == -EINVAL || status == -EFAULT ? -ENOMEM : status;
+    return status == -EINVAL ? -ENOMEM : status;  // told of a size beyond all addresses
 }
 
 // What is added to locked memory is brought or refused, and explicit huge pages do not stretch.
@@ -646,6 +646,7 @@ grow_in_place(acre_mmap *map, size_t size)
     acre_status status;
     if (map->flags & ACRE_IS_FILE) {
         status = stretch_end(map, map->page_size, more);
+        status = status == -EFAULT ? -ENOMEM : status;
     } else {
         status = is_stretchable(map) ? stretch_end(map, map->size, more) : -ENOMEM;
         if (status != ACRE_OK)
@@ -726,16 +727,26 @@ port_resize(acre_mmap *map, size_t size, uint32_t how)
     acre_status status = grow_in_place(map, size);
     if (status == ACRE_OK || how != ACRE_RESIZE_MAY_MOVE)
         return status;
+    if (map->flags & (ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS))
+        return ACRE_BAD_STATE;
+    // The kernel chooses places without regard to alignment, gives the added pages the access of
+    // the last, and moves one area.
+    int file = (map->flags & ACRE_IS_FILE) != 0;
+    int stretches = is_stretchable(map) && (map->flags & ACRE_MAP_HUGE_TRANSPARENT) == 0;
+    int uniform = (map->flags & ACRE_IS_RESERVATION) == 0 && (map->private_[0] & MIXED) == 0;
+    if (stretches && !file && uniform) {
+        status = move_stretched(map, size);
+        if (status != -EFAULT)
+            return status;
+    }
     uint32_t access = ACRE_NONE;
     size_t areas = 0;
-    int file = (map->flags & ACRE_IS_FILE) != 0;
-    if (map->flags & (ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS) ||
-        !posix_is_alike(map, &access, &areas) || (file && areas != 1))
+    if (!posix_is_alike(map, &access, &areas) || (file && areas != 1))
         return ACRE_BAD_STATE;
-    // The kernel chooses places without regard to alignment.
-    int stretches = areas == 1 && is_stretchable(map) && access == access_of_added(map) &&
-                    (map->flags & ACRE_MAP_HUGE_TRANSPARENT) == 0;
-    return file || stretches ? move_stretched(map, size) : move_memory(map, size, access);
+    if (!file && (!stretches || areas != 1 || access != access_of_added(map)))
+        return move_memory(map, size, access);
+    status = move_stretched(map, size);
+    return status == -EFAULT ? -ENOMEM : status;
 }
 
 acre_status
