@@ -180,9 +180,9 @@ linux_overlap(const void *one, const void *other, size_t size)
     return high - low < size;
 }
 
-// Moves pages that all have the same access to exactly `target`, in place of what is there: explicit
-// ones of `huge` bytes, or 0.  A failure leaves them where they were.  Of explicit ones some may be
-// present and others not only if linux_hold_for_huge held the target.
+// Moves pages that all have the same access to exactly `target`, in place of what is there: those
+// of an area, explicit ones of `huge` bytes or 0.  A failure leaves them where they were.  Of
+// explicit ones some may be present and others not only if linux_hold_for_huge held the target.
 acre_status linux_move(void *base, size_t size, void *target, size_t huge, uint32_t access);
 acre_status linux_hold_for_huge(const void *old, size_t size, size_t huge, void **base);
 // Addresses held by an inaccessible map, at a multiple of `alignment`; a wish for where.

@@ -407,8 +407,8 @@ TEST(ExplicitHuge, are_discarded_guarded_and_resized_whole)
     });
 }
 
-// Kernels look at the pages of a map that moves table by table, and pass over absent tables: of 1 GiB
-// where pages have 2 MiB.
+// Kernels look at the pages of a map that moves table by table, and pass over absent tables: of
+// 1 GiB where pages have 2 MiB.
 TEST(ExplicitHuge, keep_their_places_when_the_map_moves)
 {
     with_pages(4, [](size_t size) {
