@@ -102,10 +102,10 @@ TEST(Accounting, refuses_a_commit_beyond_the_limit_and_leaves_what_was_there)
     size_t left = static_cast<size_t>(system.commit_limit - system.committed) / MIB * MIB;
 
     Map map;
-    ASSERT_OK(acre_mmap_reserve(4 * left, ACRE_READ_WRITE, nullptr, &map));
+    ASSERT_OK(acre_mmap_reserve(PART + left, ACRE_READ_WRITE, nullptr, &map));
     ASSERT_OK(acre_mmap_commit(&map, 0, PART));
     bytes(map)[1] = 1;
-    expect_refused(-ENOMEM, map, [&] { return acre_mmap_commit(&map, PART, 2 * left); });
+    expect_refused(-ENOMEM, map, [&] { return acre_mmap_commit(&map, PART, left); });
     EXPECT_EQ("---p", permissions(bytes(map, PART)));
     EXPECT_EQ(1, bytes(map)[1]);
     EXPECT_COMMITTED(PART, system.committed);
