@@ -197,7 +197,8 @@ reserve_exactly(size_t size, const acre_arena_opts *opts, acre_arena_core *core)
     acre_status status = acre_mmap_reserve(room, ACRE_READ_WRITE, &map_opts, &core->map);
     if (status != ACRE_OK) {
         give(room);
-        return status;
+        // Half of all addresses and more is beyond any map of 32 bits: no other kind of refusal.
+        return status == ACRE_BAD_SIZE ? -ENOMEM : status;
     }
     if (opts->name != NULL)
         learn_of_names(&core->map);
