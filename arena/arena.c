@@ -473,7 +473,7 @@ acre_arena_alloc_slow(acre_arena *arena, size_t size, size_t alignment)
     uintptr_t block = 0;
     acre_status status = core_make_room(arena, size, alignment, &block);
     // As inline: nothing of an arena that has nothing is no failure.
-    if (status == ACRE_BAD_STATE && size == 0)
+    if (status == ACRE_BAD_STATE && size == 0 && arena->core == NULL)
         return NULL;
     if (status != ACRE_OK)
         return core_refuse(arena, size, status);

@@ -6,23 +6,36 @@
 //    restore to that mark takes back what lies above it: the end of a block that begins below would
 //    go, too.  For the same reason such a block shrinks without giving bytes back: the cursor must
 //    not fall below the mark.
+// 3. What is written here must be there.  The inline path does not ask in the child of a fork that
+//    did not get the arena, so it is not taken there.
 #include <string.h>
 
 #include "arena/core.h"
 #include "arena/watch.h"
+
+// As acre_arena_alloc_aligned, but refused in a child that did not get the arena.
+static void *
+allocate(acre_arena *arena, size_t size, size_t alignment)
+{
+    if (core_of(arena) == NULL)
+        return acre_arena_alloc_slow(arena, size, alignment);
+    return acre_arena_alloc_aligned(arena, size, alignment);
+}
 
 void *
 acre_arena_calloc(acre_arena *arena, size_t count, size_t size, size_t alignment)
 {
     if (size != 0 && count > SIZE_MAX / size)
         return core_refuse(arena, SIZE_MAX, ACRE_BAD_SIZE);
+    if (core_of(arena) == NULL)
+        return acre_arena_alloc_slow(arena, count * size, alignment);
     return acre_arena_zalloc(arena, count * size, alignment);
 }
 
 void *
 acre_arena_memdup(acre_arena *arena, const void *bytes, size_t size)
 {
-    void *copy = acre_arena_alloc(arena, size);
+    void *copy = allocate(arena, size, ACRE_ARENA_ALIGN);
     if (copy != NULL && size != 0)
         memcpy(copy, bytes, size);
     return copy;
@@ -31,7 +44,7 @@ acre_arena_memdup(acre_arena *arena, const void *bytes, size_t size)
 static char *
 copy_text(acre_arena *arena, const char *text, size_t length)
 {
-    char *copy = (char *)acre_arena_alloc_aligned(arena, length + 1, 1);
+    char *copy = (char *)allocate(arena, length + 1, 1);
     if (copy == NULL)
         return NULL;
     memcpy(copy, text, length);
@@ -102,7 +115,7 @@ static void *
 resize(acre_arena *arena, void *block, size_t old_size, size_t new_size, size_t kept, size_t fresh)
 {
     if (block == NULL)
-        return acre_arena_alloc_aligned(arena, new_size, fresh);
+        return allocate(arena, new_size, fresh);
     acre_arena_core *core = core_of(arena);
     if (core == NULL)
         return core_refuse(arena, new_size, ACRE_BAD_STATE);

@@ -67,13 +67,15 @@ acre_arena_save(acre_arena *arena)
 void
 acre_arena_restore(acre_arena *arena, acre_arena_mark mark)
 {
+    acre_arena_core *core = core_or_note(arena);
+    if (core == NULL && arena->core != NULL)
+        return;
     // Below `base` wraps to far above.
     uintptr_t used = arena->cursor - arena->base;
     if (mark.generation != arena->generation || mark.cursor - arena->base > used) {
         arena->status = ACRE_STALE;
         return;
     }
-    acre_arena_core *core = core_or_note(arena);
     if (core == NULL)
         return;
     if ((uintptr_t)arena->deferred >= mark.cursor)

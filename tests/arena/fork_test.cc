@@ -1,6 +1,7 @@
 // What the child of a fork finds.
 #include <vector>
 
+#include "acre/arena_printf.h"
 #include "tests/arena/arena_test.h"
 
 using namespace acre_test;
@@ -82,6 +83,56 @@ TEST(Fork, a_wiped_arena_forgets_deferred_calls_in_the_child)
     });
     acre_arena_reset(&arena);
     EXPECT_EQ((std::vector<int>{1}), ran);
+}
+
+TEST(Fork, an_absent_arena_makes_no_block_out_of_line_in_the_child)
+{
+    if (!acre_can(ACRE_CAN_WIPE_ON_FORK))
+        GTEST_SKIP() << "this system cannot tell the arena of the fork";
+    Arena arena(with_flags(ACRE_ARENA_DONT_FORK));
+    unsigned char *block = bytes(&arena, 1000);
+    bytes(&arena, 1);
+    // All of them small: the parent would serve them inline.
+    const std::function<void *()> calls[] = {
+        [&] { return acre_arena_alloc_slow(&arena, 0, 1); },
+        [&] { return acre_arena_calloc(&arena, 2, 8, 8); },
+        [&] { return acre_arena_calloc(&arena, 0, 8, 8); },
+        [&] { return acre_arena_memdup(&arena, "x", 1); },
+        [&] { return acre_arena_strdup(&arena, "x"); },
+        [&] { return acre_arena_strndup(&arena, "xy", 1); },
+        [&] { return acre_arena_resize(&arena, nullptr, 0, 8); },
+        [&] { return acre_arena_resize(&arena, block, 1000, 1001); },
+        [&] { return acre_arena_resize(&arena, block, 1000, 999); },
+        [&] { return acre_arena_resize_aligned(&arena, nullptr, 0, 8, 64); },
+        [&] { return acre_arena_resize_aligned(&arena, block, 1000, 1001, 4096); },
+        [&] { return acre_arena_printf(&arena, "%d", 1); },
+        [&] { return acre_arena_printf(&arena, "%300d", 1); },
+    };
+    int number = 0;
+    for (const std::function<void *()> &call : calls) {
+        SCOPED_TRACE(number++);
+        in_child_expect([&] {
+            acre_arena before = but_status(arena, ACRE_BAD_STATE);
+            EXPECT_EQ(nullptr, call());
+            EXPECT_TRUE(unchanged(before, arena));
+            EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+        });
+    }
+}
+
+TEST(Fork, an_absent_arena_has_no_stale_marks_in_the_child)
+{
+    if (!acre_can(ACRE_CAN_WIPE_ON_FORK))
+        GTEST_SKIP() << "this system cannot tell the arena of the fork";
+    Arena arena(with_flags(ACRE_ARENA_DONT_FORK));
+    acre_arena_mark stale = acre_arena_save(&arena);
+    acre_arena_reset(&arena);
+    in_child_expect([&] {
+        acre_arena before = but_status(arena, ACRE_BAD_STATE);
+        acre_arena_restore(&arena, stale);
+        EXPECT_TRUE(unchanged(before, arena));
+        EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+    });
 }
 
 TEST(Fork, an_absent_arena_can_only_be_destroyed_in_the_child)

@@ -52,6 +52,9 @@ TEST(AllZero, the_rest_does_nothing)
     EXPECT_TRUE(all_are(&stats, sizeof stats, 0));
     EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
     EXPECT_TRUE(unchanged(acre_arena{}, arena));
+    Arena other;
+    acre_arena_restore(&arena, acre_arena_save(&other));
+    EXPECT_TRUE(unchanged(but_status(acre_arena{}, ACRE_STALE), arena));
 }
 
 TEST(Moved, an_arena_goes_on_elsewhere)

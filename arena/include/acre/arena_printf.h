@@ -43,9 +43,8 @@ acre_arena_vprintf(acre_arena *arena, const char *format, va_list arguments)
     char *text = ACRE_NULL_;
     if (length < 0)
         arena->status = ACRE_BAD_OPTION;
-    else
-        text =
-            ACRE_CAST_(char *, acre_arena_alloc_aligned(arena, ACRE_CAST_(size_t, length) + 1, 1));
+    else  // out of line, where a child that did not get the arena is refused
+        text = ACRE_CAST_(char *, acre_arena_alloc_slow(arena, ACRE_CAST_(size_t, length) + 1, 1));
     if (text != ACRE_NULL_ && ACRE_CAST_(size_t, length) < sizeof start)
         memcpy(text, start, ACRE_CAST_(size_t, length) + 1);
     else if (text != ACRE_NULL_ &&
