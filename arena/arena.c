@@ -399,19 +399,27 @@ next_generation(uint32_t generation)
     return generation != UINT32_MAX ? generation + 1 : 1;
 }
 
-// Whether the cache took the reservation.
+// Whether the cache took the reservation; else the arena is as it was.
 static int
 leave_to_cache(const acre_arena *arena, acre_arena_core *core)
 {
-    if (core->watched && arena->cursor > core->base)
-        watch_close(core->base, arena->cursor - core->base);
-    // Memory that the system does not take now counts against the cache's limit.
-    if (grow_has_surplus(core, core->keep))
-        (void)grow_give_back(core, core->base, core->keep);
+    // Room first: should the system then refuse to unmap the arena, nothing of it must be missing.
+    uintptr_t end = grow_end_of_kept(core, core->base, core->keep);
+    cache_slot *slot = cache_claim(end - core_start(core));
+    if (slot == NULL)
+        return 0;
+    if (grow_give_back(core, core->base, core->keep) != ACRE_OK) {
+        cache_abandon(slot);
+        return 0;
+    }
+    uintptr_t cursor = arena->cursor < core->committed ? arena->cursor : core->committed;
+    if (core->watched && cursor > core->base)
+        watch_close(core->base, cursor - core->base);
     uintptr_t dirty = arena->cursor > arena->dirty ? arena->cursor : arena->dirty;
     core->dirty = dirty < core->committed ? dirty : core->committed;
     core->generation = next_generation(arena->generation);
-    return cache_put(core);
+    cache_fill(slot, core);
+    return 1;
 }
 
 // Gives back what the core describes, then the core.

@@ -1,8 +1,8 @@
 // The cache: reservations that arenas left, for the next ones.
 //
 // 1. A slot holds one reservation, is empty, or is somebody's for the moment (BUSY).  Who wants to
-//    put something exchanges an empty slot's content for BUSY and stores the reservation; who wants
-//    to take exchanges a reservation for BUSY.  Nobody waits for anybody: what is busy is passed
+//    put something exchanges an empty slot's content for BUSY, cuts the reservation down to what
+//    the slot has room for, and stores it; who wants to take exchanges a reservation for BUSY.  Nobody waits for anybody: what is busy is passed
 //    by.  A put and a take cost one exchange each.  What a slot holds is read by its owner only,
 //    since another thread may unmap it at any time.
 // 2. Each slot has a budget, which counts against the limit: bytes committed in what it holds, or
@@ -18,12 +18,12 @@
 enum { SLOTS = 16 };
 
 // On a cache line of its own.
-typedef struct slot {
+struct cache_slot {
     _Alignas(64) _Atomic(acre_arena_core *) content;
     atomic_size_t budget;  // written by the owner
-} slot;
+};
 
-static slot slots[SLOTS];
+static cache_slot slots[SLOTS];
 static atomic_size_t budgets;
 static atomic_size_t limit = (size_t)64 << 20;
 
@@ -41,7 +41,7 @@ first_slot(void)
 
 // Makes the slot the caller's if it is empty (`occupied` 0) or if it is not.
 static acre_arena_core *
-own(slot *which, int occupied)
+own(cache_slot *which, int occupied)
 {
     acre_arena_core *found = atomic_load_explicit(&which->content, memory_order_relaxed);
     if (found == BUSY || (found != NULL) != occupied ||
@@ -52,13 +52,13 @@ own(slot *which, int occupied)
 }
 
 static void
-disown(slot *which, acre_arena_core *content)
+disown(cache_slot *which, acre_arena_core *content)
 {
     atomic_store_explicit(&which->content, content, memory_order_release);
 }
 
 static void
-take_budget_back(slot *which)
+take_budget_back(cache_slot *which)
 {
     size_t budget = atomic_load_explicit(&which->budget, memory_order_relaxed);
     atomic_fetch_sub_explicit(&budgets, budget, memory_order_relaxed);
@@ -77,7 +77,7 @@ take_budgets_of_empty_slots_back(void)
 }
 
 static int
-add_to_budget(slot *which, size_t budget, size_t more)
+add_to_budget(cache_slot *which, size_t budget, size_t more)
 {
     size_t most = atomic_load_explicit(&limit, memory_order_relaxed);
     size_t sum = atomic_fetch_add_explicit(&budgets, more, memory_order_relaxed) + more;
@@ -91,7 +91,7 @@ add_to_budget(slot *which, size_t budget, size_t more)
 
 // Makes the budget of the caller's slot `size`, if the limit permits that.
 static int
-set_budget(slot *which, size_t size)
+set_budget(cache_slot *which, size_t size)
 {
     size_t budget = atomic_load_explicit(&which->budget, memory_order_relaxed);
     if (size == budget)
@@ -107,23 +107,34 @@ set_budget(slot *which, size_t size)
     return add_to_budget(which, budget, size - budget);
 }
 
-int
-cache_put(acre_arena_core *core)
+cache_slot *
+cache_claim(size_t size)
 {
-    size_t size = core->committed - core_start(core);
     size_t first = first_slot();
     for (size_t i = 0; i < SLOTS; i++) {
-        slot *which = &slots[(first + i) % SLOTS];
+        cache_slot *which = &slots[(first + i) % SLOTS];
         if (own(which, 0) == BUSY)
             continue;
-        int taken = set_budget(which, size);
         // The limit may have been lowered since the slot got its budget.
-        taken = taken && atomic_load_explicit(&budgets, memory_order_relaxed) <=
-                             atomic_load_explicit(&limit, memory_order_relaxed);
-        disown(which, taken ? core : NULL);
-        return taken;
+        if (set_budget(which, size) && atomic_load_explicit(&budgets, memory_order_relaxed) <=
+                                           atomic_load_explicit(&limit, memory_order_relaxed))
+            return which;
+        disown(which, NULL);
+        return NULL;
     }
-    return 0;
+    return NULL;
+}
+
+void
+cache_fill(cache_slot *which, acre_arena_core *core)
+{
+    disown(which, core);
+}
+
+void
+cache_abandon(cache_slot *which)
+{
+    disown(which, NULL);
 }
 
 acre_arena_core *
@@ -131,7 +142,7 @@ cache_take(size_t wanted, size_t least)
 {
     size_t first = first_slot();
     for (size_t i = 0; i < SLOTS; i++) {
-        slot *which = &slots[(first + i) % SLOTS];
+        cache_slot *which = &slots[(first + i) % SLOTS];
         acre_arena_core *core = own(which, 1);
         if (core == BUSY)
             continue;
@@ -145,7 +156,7 @@ cache_take(size_t wanted, size_t least)
 
 // One that the system does not take now stays.
 static void
-empty_slot(slot *which)
+empty_slot(cache_slot *which)
 {
     acre_arena_core *core = own(which, 1);
     if (core == BUSY)

@@ -18,6 +18,7 @@
 #define core_take_back acre_arena_core_take_back
 #define core_run_deferred acre_arena_core_run_deferred
 #define grow_commit acre_arena_grow_commit
+#define grow_end_of_kept acre_arena_grow_end_of_kept
 #define grow_give_back acre_arena_grow_give_back
 #define grow_stop_prefault acre_arena_grow_stop_prefault
 #define space_reserve acre_arena_space_reserve
@@ -27,7 +28,9 @@
 #define space_least acre_arena_space_least
 #define space_totals acre_arena_space_totals
 #define cache_take acre_arena_cache_take
-#define cache_put acre_arena_cache_put
+#define cache_claim acre_arena_cache_claim
+#define cache_fill acre_arena_cache_fill
+#define cache_abandon acre_arena_cache_abandon
 #define cache_count acre_arena_cache_count
 
 enum { CORE_ALIVE = 0x61637265, NAME_SIZE = 32 };
@@ -122,6 +125,8 @@ enum { GROW_STOPPED = -1 };
 
 // Commits up to `need`, which lies above `committed` and at most at the ceiling, or further.
 acre_status grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need);
+// Where grow_give_back ends what is committed, if the system lets it.
+uintptr_t grow_end_of_kept(const acre_arena_core *core, uintptr_t cursor, size_t keep);
 // Decommits whole pages beyond both the cursor and `keep` bytes; they are zero when they come
 // again.
 acre_status grow_give_back(acre_arena_core *core, uintptr_t cursor, size_t keep);
@@ -162,8 +167,13 @@ int space_shows_names(void);
 // A reservation that was made when `wanted` bytes were asked for, at least `least` of them, or
 // NULL.
 acre_arena_core *cache_take(size_t wanted, size_t least);
-// Whether the cache took it.
-int cache_put(acre_arena_core *core);
+// Room for a reservation with `size` bytes committed, the caller's until it is filled or abandoned;
+// NULL: there is none.
+typedef struct cache_slot cache_slot;
+cache_slot *cache_claim(size_t size);
+// From here on the reservation is the cache's.
+void cache_fill(cache_slot *slot, acre_arena_core *core);
+void cache_abandon(cache_slot *slot);
 // What it holds.
 void cache_count(size_t *reservations, size_t *committed);
 

@@ -74,21 +74,24 @@ grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need)
     return ACRE_OK;
 }
 
+uintptr_t
+grow_end_of_kept(const acre_arena_core *core, uintptr_t cursor, size_t keep)
+{
+    if (!grow_has_surplus(core, keep))
+        return core->committed;
+    uintptr_t wanted = core->base + keep;
+    uintptr_t end = round_up(wanted > cursor ? wanted : cursor, core->map.page_size);
+    end += rest_of_huge_page(core, end);
+    return end < core->committed ? end : core->committed;
+}
+
 acre_status
 grow_give_back(acre_arena_core *core, uintptr_t cursor, size_t keep)
 {
-    if (!grow_has_surplus(core, keep))
-        return ACRE_OK;
-    uintptr_t wanted = core->base + keep;
-    uintptr_t end = round_up(wanted > cursor ? wanted : cursor, core->map.page_size);
-    if (end >= core->committed)
-        return ACRE_OK;
+    uintptr_t end = grow_end_of_kept(core, cursor, keep);
     size_t surplus = core->committed - end;
-    size_t rest = rest_of_huge_page(core, end);
-    if (rest >= surplus)
+    if (surplus == 0)
         return ACRE_OK;
-    end += rest;
-    surplus -= rest;
 
     grow_stop_prefault(core);
     acre_status status = acre_mmap_decommit(&core->map, end - core_start(core), surplus);

@@ -305,6 +305,43 @@ TEST_F(Cache, threads_share_it)
     EXPECT_EQ(0u, totals().committed);
 }
 
+TEST_F(Cache, what_it_does_not_take_and_cannot_be_unmapped_is_as_it_was)
+{
+    if (!acre_can(ACRE_CAN_SEAL))
+        GTEST_SKIP() << "this system cannot seal memory, so it unmaps an arena";
+    // No seal is ever undone.
+    in_child_expect([] {
+        acre_arena_cache_limit(0);
+        acre_arena_opts opts = options();
+        opts.keep = MIB;
+        acre_arena arena = create(opts);
+        unsigned char *block = bytes(&arena, 20 * MIB);
+        std::memset(block, 7, 20 * MIB);
+        acre_mmap page = {};
+        void *second =
+            reinterpret_cast<void *>((arena.base / acre_page_size() + 1) * acre_page_size());
+        ASSERT_EQ(ACRE_OK, acre_mmap_adopt(second, acre_page_size(), 0, ACRE_READ_WRITE, 0, &page));
+        ASSERT_EQ(ACRE_OK, acre_mmap_seal(&page));
+
+        acre_arena before = arena;
+        size_t committed = stats_of(&arena).committed;
+        acre_status status = acre_arena_destroy(&arena);
+        EXPECT_NE(ACRE_OK, status);
+        EXPECT_TRUE(unchanged(but_status(before, status), arena));
+        EXPECT_EQ(committed, stats_of(&arena).committed);
+        EXPECT_TRUE(all_are(block, 20 * MIB, 7));
+        EXPECT_TRUE(all_are(acre_arena_zalloc(&arena, 20 * MIB, 1), 20 * MIB, 0));
+        // What is beyond `keep` can go, and the cache takes the rest.
+        acre_arena_cache_limit(64 * MIB);
+        EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+        EXPECT_EQ(1u, totals().cached);
+        EXPECT_LE(totals().cached_committed, 4 * MIB);
+        acre_arena again = create(opts);
+        EXPECT_EQ(before.base, again.base);
+        EXPECT_TRUE(all_are(acre_arena_zalloc(&again, 40 * MIB, 1), 40 * MIB, 0));
+    });
+}
+
 TEST_F(Cache, the_child_of_a_fork_has_its_own)
 {
     acre_arena arena = create(options());
