@@ -2,15 +2,18 @@
 //
 // 1. A slot holds one reservation, is empty, or is somebody's for the moment (BUSY).  Who wants to
 //    put something exchanges an empty slot's content for BUSY, cuts the reservation down to what
-//    the slot has room for, and stores it; who wants to take exchanges a reservation for BUSY.  Nobody waits for anybody: what is busy is passed
-//    by.  A put and a take cost one exchange each.  What a slot holds is read by its owner only,
-//    since another thread may unmap it at any time.
+//    the slot has room for, and stores it; who wants to take exchanges a reservation for BUSY.
+//    Nobody waits for anybody: what is busy is passed by.  A take costs one exchange, a put two.
+//    What a slot holds is read by its owner only, since another thread may unmap it at any time.
 // 2. Each slot has a budget, which counts against the limit: bytes committed in what it holds, or
 //    held before.  An empty slot keeps its budget, so that a program that creates and destroys
 //    alike pays for no further exchange; when the limit is reached, budgets of empty slots are
 //    taken back first.  The sum of the budgets, `budgets`, is thus never less than what is held.
-// 3. A thread begins to look where its stack lies, so that threads seldom meet in a slot.
-// 4. Slots that were busy at a fork stay so in the child, which then has fewer.
+// 3. Who lowers the limit passes by what is busy, too; so who fills a slot looks at the limit after
+//    it, and empties the slot if it must.  Of limit, budgets and contents all threads see the same
+//    order there (seq_cst), so one of the two sees what the other did.
+// 4. A thread begins to look where its stack lies, so that threads seldom meet in a slot.
+// 5. Slots that were busy at a fork stay so in the child, which then has fewer.
 #include <stdatomic.h>
 
 #include "arena/core.h"
@@ -43,7 +46,7 @@ first_slot(void)
 static acre_arena_core *
 own(cache_slot *which, int occupied)
 {
-    acre_arena_core *found = atomic_load_explicit(&which->content, memory_order_relaxed);
+    acre_arena_core *found = atomic_load_explicit(&which->content, memory_order_seq_cst);
     if (found == BUSY || (found != NULL) != occupied ||
         !atomic_compare_exchange_strong_explicit(&which->content, &found, BUSY,
                                                  memory_order_acquire, memory_order_relaxed))
@@ -77,10 +80,17 @@ take_budgets_of_empty_slots_back(void)
 }
 
 static int
+is_over_limit(void)
+{
+    return atomic_load_explicit(&budgets, memory_order_seq_cst) >
+           atomic_load_explicit(&limit, memory_order_seq_cst);
+}
+
+static int
 add_to_budget(cache_slot *which, size_t budget, size_t more)
 {
     size_t most = atomic_load_explicit(&limit, memory_order_relaxed);
-    size_t sum = atomic_fetch_add_explicit(&budgets, more, memory_order_relaxed) + more;
+    size_t sum = atomic_fetch_add_explicit(&budgets, more, memory_order_seq_cst) + more;
     if (sum > most || sum < more) {
         atomic_fetch_sub_explicit(&budgets, more, memory_order_relaxed);
         return 0;
@@ -107,6 +117,20 @@ set_budget(cache_slot *which, size_t size)
     return add_to_budget(which, budget, size - budget);
 }
 
+// One that the system does not take now stays.
+static void
+empty_slot(cache_slot *which)
+{
+    acre_arena_core *core = own(which, 1);
+    if (core == BUSY)
+        return;
+    acre_mmap map = core->map;
+    int released = space_release(&map, core->committed - core_start(core)) == ACRE_OK;
+    if (released)
+        take_budget_back(which);
+    disown(which, released ? NULL : core);
+}
+
 cache_slot *
 cache_claim(size_t size)
 {
@@ -116,8 +140,7 @@ cache_claim(size_t size)
         if (own(which, 0) == BUSY)
             continue;
         // The limit may have been lowered since the slot got its budget.
-        if (set_budget(which, size) && atomic_load_explicit(&budgets, memory_order_relaxed) <=
-                                           atomic_load_explicit(&limit, memory_order_relaxed))
+        if (set_budget(which, size) && !is_over_limit())
             return which;
         disown(which, NULL);
         return NULL;
@@ -128,7 +151,12 @@ cache_claim(size_t size)
 void
 cache_fill(cache_slot *which, acre_arena_core *core)
 {
-    disown(which, core);
+    atomic_store_explicit(&which->content, core, memory_order_seq_cst);
+    if (!is_over_limit())
+        return;
+    take_budgets_of_empty_slots_back();
+    if (is_over_limit())
+        empty_slot(which);
 }
 
 void
@@ -147,25 +175,13 @@ cache_take(size_t wanted, size_t least)
         if (core == BUSY)
             continue;
         int fits = core->wanted == wanted && core->map.size >= least;
-        disown(which, fits ? NULL : core);
-        if (fits)
+        if (fits) {
+            disown(which, NULL);
             return core;
+        }
+        cache_fill(which, core);
     }
     return NULL;
-}
-
-// One that the system does not take now stays.
-static void
-empty_slot(cache_slot *which)
-{
-    acre_arena_core *core = own(which, 1);
-    if (core == BUSY)
-        return;
-    acre_mmap map = core->map;
-    int released = space_release(&map, core->committed - core_start(core)) == ACRE_OK;
-    if (released)
-        take_budget_back(which);
-    disown(which, released ? NULL : core);
 }
 
 void
@@ -179,10 +195,9 @@ acre_arena_cache_trim(void)
 void
 acre_arena_cache_limit(size_t bytes)
 {
-    atomic_store_explicit(&limit, bytes, memory_order_relaxed);
+    atomic_store_explicit(&limit, bytes, memory_order_seq_cst);
     take_budgets_of_empty_slots_back();
-    for (size_t i = 0; i < SLOTS && atomic_load_explicit(&budgets, memory_order_relaxed) > bytes;
-         i++)
+    for (size_t i = 0; i < SLOTS && is_over_limit(); i++)
         empty_slot(&slots[i]);
 }
 

@@ -1,4 +1,5 @@
 // The reservation cache: what it keeps, for whom, how much, and that it gives it back.
+#include <atomic>
 #include <thread>
 #include <vector>
 
@@ -303,6 +304,47 @@ TEST_F(Cache, threads_share_it)
     acre_arena_cache_trim();
     EXPECT_EQ(0u, totals().reserved);
     EXPECT_EQ(0u, totals().committed);
+}
+
+TEST_F(Cache, a_lower_limit_holds_while_another_thread_uses_it)
+{
+    const int rounds = emulated() ? 30 : 200;
+    std::atomic<int> begun{0};
+    std::atomic<int> lowered{0};
+    std::atomic<int> ended{0};
+    std::thread other([&] {
+        acre_arena_opts unlike = options();
+        unlike.reserve += MIB;
+        for (int round = 1; round <= rounds; round++) {
+            while (begun != round)
+                std::this_thread::yield();
+            acre_arena first = create(unlike);
+            acre_arena second = create(options());
+            destroy(&first);
+            destroy(&second);
+            // Past the first to the second, and back.
+            while (lowered != round) {
+                second = create(options());
+                destroy(&second);
+            }
+            ended = round;
+        }
+    });
+    int kept = 0;
+    for (int round = 1; round <= rounds; round++) {
+        acre_arena_cache_limit(64 * MIB);
+        begun = round;
+        while (totals().cached == 0)
+            std::this_thread::yield();
+        acre_arena_cache_limit(0);
+        lowered = round;
+        while (ended != round)
+            std::this_thread::yield();
+        kept += totals().cached != 0;
+        acre_arena_cache_trim();
+    }
+    other.join();
+    EXPECT_EQ(0, kept);
 }
 
 TEST_F(Cache, what_it_does_not_take_and_cannot_be_unmapped_is_as_it_was)
