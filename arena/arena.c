@@ -349,7 +349,7 @@ acre_arena_create(const acre_arena_opts *opts, acre_arena *out)
     // A name that the system shows is given to pages when they are mapped.
     int cacheable = opts->flags == 0 && opts->node_plus_one == 0;
     acre_arena_core *core = NULL;
-    if (cacheable && (opts->name == NULL || !space_shows_names()))
+    if (cacheable && (opts->name == NULL || !acre_can(ACRE_CAN_NAME)))
         core = cache_take(opts->reserve, least);
     if (core == NULL)
         return create_anew(opts, cacheable, out);

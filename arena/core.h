@@ -24,7 +24,6 @@
 #define space_reserve acre_arena_space_reserve
 #define space_release acre_arena_space_release
 #define space_count_commit acre_arena_space_count_commit
-#define space_shows_names acre_arena_space_shows_names
 #define space_least acre_arena_space_least
 #define space_totals acre_arena_space_totals
 #define cache_take acre_arena_cache_take
@@ -159,8 +158,6 @@ acre_status space_release(acre_mmap *map, size_t committed);
 void space_count_commit(size_t more, size_t less);
 // Reservations, their bytes of addresses, and what is committed of them.
 void space_totals(size_t *count, size_t *reserved, size_t *committed);
-// Whether the system may show the name of a reservation.
-int space_shows_names(void);
 
 // ---- cache.c ------------------------------------------------------------------------------------
 

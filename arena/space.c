@@ -107,25 +107,6 @@ space_totals(size_t *count, size_t *reserved, size_t *committed)
     *committed = atomic_load_explicit(&committed_total, memory_order_relaxed);
 }
 
-// ---- names --------------------------------------------------------------------------------------
-
-enum { NAMES_UNKNOWN, NAMES_SHOWN, NAMES_NOT_SHOWN };
-
-static atomic_int names;
-
-int
-space_shows_names(void)
-{
-    return atomic_load_explicit(&names, memory_order_relaxed) != NAMES_NOT_SHOWN;
-}
-
-static void
-learn_of_names(const acre_mmap *map)
-{
-    int seen = (map->flags & ACRE_GOT_NAME) != 0 ? NAMES_SHOWN : NAMES_NOT_SHOWN;
-    atomic_store_explicit(&names, seen, memory_order_relaxed);
-}
-
 // ---- reserve and release ------------------------------------------------------------------------
 
 static uint32_t
@@ -200,8 +181,6 @@ reserve_exactly(size_t size, const acre_arena_opts *opts, acre_arena_core *core)
         // Half of all addresses and more is beyond any map of 32 bits: no other kind of refusal.
         return status == ACRE_BAD_SIZE ? -ENOMEM : status;
     }
-    if (opts->name != NULL)
-        learn_of_names(&core->map);
     core->boundary = UINTPTR_MAX;
     if (huge != 0)
         cut_beginning(core, huge);

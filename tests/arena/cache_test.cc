@@ -263,6 +263,23 @@ TEST_F(Cache, only_the_same_reservation_fits)
     EXPECT_EQ(2u, totals().cached);
 }
 
+TEST_F(Cache, nor_do_names_that_the_system_shows)
+{
+    if (!acre_can(ACRE_CAN_NAME))
+        GTEST_SKIP() << "this system shows no names";
+    acre_arena_opts opts = options();
+    // One that it refuses is nowhere but in the statistics; it says nothing of the others.
+    opts.name = "list[0]";
+    acre_arena arena = create(opts);
+    destroy(&arena);
+    EXPECT_EQ(1u, totals().cached);
+    opts.name = "list";
+    arena = create(opts);
+    EXPECT_EQ(1u, totals().cached);
+    destroy(&arena);
+    EXPECT_EQ(1u, totals().cached);
+}
+
 TEST_F(Cache, over_the_callers_memory_nothing_is_kept)
 {
     alignas(64) static char memory[4096];
