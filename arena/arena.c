@@ -273,7 +273,10 @@ map_core(uint32_t flags, acre_mmap *out)
     acre_mmap_opts opts = {0};
     opts.flags = (flags & ACRE_ARENA_DONT_FORK) != 0 ? ACRE_MAP_WIPE_ON_FORK : 0;
     opts.flags |= (flags & ACRE_ARENA_NO_DUMP) != 0 ? ACRE_MAP_NO_DUMP : 0;
-    return acre_mmap_anon(sizeof(acre_arena_core), ACRE_READ_WRITE, &opts, out);
+    acre_status status = acre_mmap_anon(sizeof(acre_arena_core), ACRE_READ_WRITE, &opts, out);
+    if (status != ACRE_OK && cache_makes_way(status))
+        status = acre_mmap_anon(sizeof(acre_arena_core), ACRE_READ_WRITE, &opts, out);
+    return status;
 }
 
 static acre_status

@@ -117,18 +117,19 @@ set_budget(cache_slot *which, size_t size)
     return add_to_budget(which, budget, size - budget);
 }
 
-// One that the system does not take now stays.
-static void
+// One that the system does not take now stays.  Whether one went.
+static int
 empty_slot(cache_slot *which)
 {
     acre_arena_core *core = own(which, 1);
     if (core == BUSY)
-        return;
+        return 0;
     acre_mmap map = core->map;
     int released = space_release(&map, core->committed - core_start(core)) == ACRE_OK;
     if (released)
         take_budget_back(which);
     disown(which, released ? NULL : core);
+    return released;
 }
 
 cache_slot *
@@ -156,7 +157,7 @@ cache_fill(cache_slot *which, acre_arena_core *core)
         return;
     take_budgets_of_empty_slots_back();
     if (is_over_limit())
-        empty_slot(which);
+        (void)empty_slot(which);
 }
 
 void
@@ -184,11 +185,26 @@ cache_take(size_t wanted, size_t least)
     return NULL;
 }
 
+static int
+empty_slots(void)
+{
+    int emptied = 0;
+    for (size_t i = 0; i < SLOTS; i++)
+        emptied |= empty_slot(&slots[i]);
+    return emptied;
+}
+
+int
+cache_makes_way(acre_status refusal)
+{
+    int scarce = refusal == -ENOMEM || refusal == -EAGAIN || refusal == ACRE_TOO_MANY_AREAS;
+    return scarce && empty_slots();
+}
+
 void
 acre_arena_cache_trim(void)
 {
-    for (size_t i = 0; i < SLOTS; i++)
-        empty_slot(&slots[i]);
+    (void)empty_slots();
     take_budgets_of_empty_slots_back();
 }
 
@@ -198,7 +214,7 @@ acre_arena_cache_limit(size_t bytes)
     atomic_store_explicit(&limit, bytes, memory_order_seq_cst);
     take_budgets_of_empty_slots_back();
     for (size_t i = 0; i < SLOTS && is_over_limit(); i++)
-        empty_slot(&slots[i]);
+        (void)empty_slot(&slots[i]);
 }
 
 void

@@ -30,6 +30,7 @@
 #define cache_claim acre_arena_cache_claim
 #define cache_fill acre_arena_cache_fill
 #define cache_abandon acre_arena_cache_abandon
+#define cache_makes_way acre_arena_cache_makes_way
 #define cache_count acre_arena_cache_count
 
 enum { CORE_ALIVE = 0x61637265, NAME_SIZE = 32 };
@@ -171,6 +172,8 @@ cache_slot *cache_claim(size_t size);
 // From here on the reservation is the cache's.
 void cache_fill(cache_slot *slot, acre_arena_core *core);
 void cache_abandon(cache_slot *slot);
+// Whether what the system refused so is worth another try: the cache gave back what it held.
+int cache_makes_way(acre_status refusal);
 // What it holds.
 void cache_count(size_t *reservations, size_t *committed);
 

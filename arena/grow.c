@@ -2,8 +2,9 @@
 //
 // 1. Growth commits as much as there is already, but at least 64 KiB and at most 8 MiB, so that
 //    commits are few (their number is logarithmic, then one per 8 MiB) and small arenas stay small.
-//    When the system refuses such a step, just the pages needed are asked for.  A commit that fails
-//    changes nothing: the next request may fit, or may succeed.
+//    When the system refuses such a step, just the pages needed are asked for, and when it refuses
+//    these, what the cache holds goes first.  A commit that fails changes nothing: the next request
+//    may fit, or may succeed.
 // 2. From core->boundary on (space.c) steps end at multiples of the huge page's size: where the
 //    accessible range ended inside one, none would form, and the part would be paid for in base
 //    pages (5 times as dear a byte).  Back go whole ones, too, for the same reason.
@@ -65,6 +66,8 @@ grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need)
         step = least;
         status = acre_mmap_commit(&core->map, offset, step);
     }
+    if (status != ACRE_OK && cache_makes_way(status))
+        status = acre_mmap_commit(&core->map, offset, step);
     if (status != ACRE_OK)
         return status;
     core->committed += step;

@@ -221,16 +221,16 @@ space_reserve(const acre_arena_opts *opts, acre_arena_core *core)
     int emptied = 0;
     for (;;) {
         acre_status status = reserve_exactly(size, opts, core);
+        if (status == ACRE_OK)
+            return ACRE_OK;
+        if (!emptied && cache_makes_way(status)) {
+            emptied = 1;
+            continue;
+        }
         // What is refused for another reason is refused at any size.
-        if (status != -ENOMEM && status != -EAGAIN)
+        if ((status != -ENOMEM && status != -EAGAIN) || size == least)
             return status;
-        if (!emptied)
-            acre_arena_cache_trim();
-        else if (size == least)
-            return status;
-        else
-            size = size / 2 > least ? whole_pages(size / 2, opts->flags) : least;
-        emptied = 1;
+        size = size / 2 > least ? whole_pages(size / 2, opts->flags) : least;
     }
 }
 

@@ -70,6 +70,13 @@ inline acre_arena_stats stats_of(const acre_arena *arena)
     return stats;
 }
 
+inline acre_arena_totals totals()
+{
+    acre_arena_totals now;
+    acre_arena_totals_read(&now);
+    return now;
+}
+
 inline size_t used(const acre_arena *arena)
 {
     return stats_of(arena).used;

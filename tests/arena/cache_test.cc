@@ -9,13 +9,6 @@ using namespace acre_test;
 
 namespace {
 
-acre_arena_totals totals()
-{
-    acre_arena_totals now;
-    acre_arena_totals_read(&now);
-    return now;
-}
-
 acre_arena create(const acre_arena_opts &opts)
 {
     acre_arena arena = {};

@@ -48,6 +48,61 @@ void with_memory(size_t more, const std::function<void()> &body)
     });
 }
 
+// `body` runs in a child that may not have another memory area, and nothing in the cache; what it
+// notes is looked at by `after`, which may.
+void without_areas(const std::function<void()> &before, const std::function<void()> &body,
+                   const std::function<void()> &after)
+{
+    acre_system system;
+    ASSERT_EQ(ACRE_OK, acre_system_read(&system));
+    if (system.area_limit == 0 || system.area_limit > 200000)
+        GTEST_SKIP() << "no limit of memory areas to reach";
+    in_child_expect([&] {
+        acre_arena_cache_trim();
+        before();
+        // Neighbours that differ: an area each.
+        std::vector<acre_mmap> areas(static_cast<size_t>(system.area_limit) + 1);
+        size_t count = 0;
+        while (count < areas.size() && acre_mmap_anon(1, count % 2 ? ACRE_READ : ACRE_NONE, nullptr,
+                                                      &areas[count]) == ACRE_OK)
+            count++;
+        body();
+        acre_status cleared = ACRE_OK;
+        while (count > 0 && cleared == ACRE_OK)
+            cleared = acre_mmap_unmap(&areas[--count]);
+        EXPECT_EQ(ACRE_OK, cleared);
+        after();
+    });
+}
+
+bool is_want_of_areas(acre_status status)
+{
+    return status == -ENOMEM || status == ACRE_TOO_MANY_AREAS;
+}
+
+// Leaves three arenas with 15 MiB each in the cache.
+void fill_cache()
+{
+    acre_arena arenas[3];
+    acre_arena_opts opts = options();
+    for (acre_arena &arena : arenas) {
+        ASSERT_EQ(ACRE_OK, acre_arena_create(&opts, &arena));
+        ASSERT_EQ(ACRE_OK, acre_arena_ensure(&arena, 15 * MIB));
+    }
+    for (acre_arena &arena : arenas)
+        ASSERT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+    ASSERT_EQ(3u, totals().cached);
+}
+
+// As large as those in the cache, nearly, and nothing of them.
+acre_arena_opts unlike_cached(uint32_t flags)
+{
+    acre_arena_opts opts = with_flags(flags);
+    opts.reserve -= MIB;
+    opts.reserve_least = opts.reserve;
+    return opts;
+}
+
 class Refusal : public testing::Test {
   protected:
     void SetUp() override
@@ -156,36 +211,125 @@ TEST_F(Refusal, a_refused_step_shrinks_to_what_is_needed)
 
 TEST_F(Refusal, a_trim_without_an_area_to_spare_changes_nothing)
 {
-    acre_system system;
-    ASSERT_EQ(ACRE_OK, acre_system_read(&system));
-    if (system.area_limit == 0 || system.area_limit > 200000)
-        GTEST_SKIP() << "no limit of memory areas to reach";
-    in_child_expect([&] {
-        Arena arena;
-        acre_arena_mark mark = acre_arena_save(&arena);
-        unsigned char *block = bytes(&arena, 20 * MIB);
-        std::memset(block, 7, 20 * MIB);
-        acre_arena_restore(&arena, mark);
+    acre_arena arena = {}, before = {}, refused = {};
+    acre_arena_mark mark = {};
+    acre_status trimmed = ACRE_OK;
+    without_areas(
+        [&] {
+            acre_arena_opts opts = options();
+            ASSERT_EQ(ACRE_OK, acre_arena_create(&opts, &arena));
+            mark = acre_arena_save(&arena);
+            std::memset(bytes(&arena, 20 * MIB), 7, 20 * MIB);
+            acre_arena_restore(&arena, mark);
+        },
+        [&] {
+            before = arena;
+            trimmed = acre_arena_trim(&arena, MIB);
+            refused = arena;
+        },
+        [&] {
+            EXPECT_TRUE(is_want_of_areas(trimmed)) << trimmed;
+            EXPECT_TRUE(unchanged(but_status(before, trimmed), refused));
+            EXPECT_TRUE(all_are(acre_arena_zalloc(&arena, 30 * MIB, 1), 30 * MIB, 0));
+            acre_arena_restore(&arena, mark);
+            EXPECT_EQ(ACRE_OK, acre_arena_trim(&arena, MIB));
+            EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+        });
+}
 
-        // Neighbours that differ: an area each.
-        std::vector<acre_mmap> areas(static_cast<size_t>(system.area_limit) + 1);
-        size_t count = 0;
-        while (count < areas.size() && acre_mmap_anon(1, count % 2 ? ACRE_READ : ACRE_NONE, nullptr,
-                                                      &areas[count]) == ACRE_OK)
-            count++;
+TEST_F(Refusal, a_reset_without_an_area_to_spare_keeps_the_surplus_and_tells)
+{
+    acre_arena arena = {};
+    size_t committed = 0, kept = 0;
+    without_areas(
+        [&] {
+            acre_arena_opts opts = options();
+            opts.keep = MIB;
+            ASSERT_EQ(ACRE_OK, acre_arena_create(&opts, &arena));
+            std::memset(bytes(&arena, 20 * MIB), 7, 20 * MIB);
+            committed = stats_of(&arena).committed;
+        },
+        [&] {
+            acre_arena_reset(&arena);
+            kept = stats_of(&arena).committed;
+        },
+        [&] {
+            EXPECT_TRUE(is_want_of_areas(acre_arena_status(&arena))) << acre_arena_status(&arena);
+            EXPECT_EQ(committed, kept);
+            EXPECT_EQ(0u, used(&arena));
+            EXPECT_TRUE(all_are(acre_arena_zalloc(&arena, 30 * MIB, 1), 30 * MIB, 0));
+            acre_arena_reset(&arena);
+            EXPECT_LE(stats_of(&arena).committed, 4 * MIB);
+            EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+        });
+}
+
+TEST_F(Refusal, without_an_area_to_spare_the_cache_is_emptied)
+{
+    acre_arena arena = {};
+    acre_status created = ACRE_OK;
+    size_t cached = 0;
+    without_areas([] { fill_cache(); },
+                  [&] {
+                      acre_arena_opts opts = unlike_cached(0);
+                      created = acre_arena_create(&opts, &arena);
+                      cached = totals().cached;
+                  },
+                  [&] {
+                      EXPECT_EQ(ACRE_OK, created);
+                      EXPECT_EQ(0u, cached);
+                      EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+                  });
+}
+
+TEST_F(Refusal, without_addresses_the_cache_is_emptied)
+{
+    in_child_expect([] {
+        acre_arena_cache_trim();
+        fill_cache();
+        ASSERT_TRUE(limit_to(RLIMIT_AS, status_bytes("VmSize") + 8 * MIB));
+        Arena arena(unlike_cached(0));
+        EXPECT_EQ(0u, totals().cached);
+    });
+}
+
+TEST_F(Refusal, without_memory_for_the_first_pages_the_cache_is_emptied)
+{
+    // Asked for while there is memory to find out with.
+    int wipes = acre_can(ACRE_CAN_WIPE_ON_FORK);
+    for (uint32_t flags : {0u, unsigned{ACRE_ARENA_WIPE_ON_FORK}}) {
+        if (flags != 0 && !wipes)
+            continue;
+        in_child_expect([=] {
+            acre_arena_cache_trim();
+            fill_cache();
+            acre_arena_opts opts = unlike_cached(flags);
+            acre_arena arena = {};
+            ASSERT_TRUE(limit_to(RLIMIT_DATA, status_bytes("VmData")));
+            acre_status created = acre_arena_create(&opts, &arena);
+            ASSERT_TRUE(unlimit(RLIMIT_DATA));
+            EXPECT_EQ(ACRE_OK, created);
+            EXPECT_EQ(0u, totals().cached);
+            EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+        });
+    }
+}
+
+TEST_F(Refusal, without_memory_to_grow_the_cache_is_emptied)
+{
+    in_child_expect([] {
+        acre_arena_cache_trim();
+        Arena arena(fresh());
+        fill_cache();
+        ASSERT_TRUE(limit_to(RLIMIT_DATA, status_bytes("VmData") + 8 * MIB));
+        EXPECT_NE(nullptr, bytes(&arena, MIB));
+        EXPECT_EQ(3u, totals().cached);
+        EXPECT_NE(nullptr, bytes(&arena, 30 * MIB));
+        EXPECT_EQ(0u, totals().cached);
+        // It helps once.
         acre_arena before = arena;
-        acre_status trimmed = acre_arena_trim(&arena, MIB);
-        acre_arena after = arena;
-        acre_status cleared = ACRE_OK;
-        while (count > 0 && cleared == ACRE_OK)
-            cleared = acre_mmap_unmap(&areas[--count]);
-
-        EXPECT_TRUE(trimmed == -ENOMEM || trimmed == ACRE_TOO_MANY_AREAS) << trimmed;
-        EXPECT_TRUE(unchanged(but_status(before, trimmed), after));
-        EXPECT_EQ(ACRE_OK, cleared);
-        EXPECT_TRUE(all_are(acre_arena_zalloc(&arena, 30 * MIB, 1), 30 * MIB, 0));
-        acre_arena_restore(&arena, mark);
-        EXPECT_EQ(ACRE_OK, acre_arena_trim(&arena, MIB));
+        EXPECT_EQ(nullptr, bytes(&arena, 60 * MIB));
+        EXPECT_TRUE(unchanged(but_status(before, -ENOMEM), arena));
     });
 }
 
