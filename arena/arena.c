@@ -120,6 +120,8 @@ core_hand_out(acre_arena *arena, uintptr_t block, size_t had, size_t size)
     if (core->watched) {
         watch_open(block + had, size - had);
         watch_close(block + size, arena->cursor - (block + size));
+        if (arena->cursor > arena->dirty)
+            arena->dirty = arena->cursor;
         set_limit(arena, core);
     }
     return (void *)block;
@@ -246,7 +248,7 @@ begin(acre_arena_core *core, uint32_t flags, uint32_t generation, uintptr_t dirt
 
     acre_arena arena = {0};
     arena.cursor = core->base;
-    arena.dirty = core->watched ? UINTPTR_MAX : dirty;
+    arena.dirty = dirty;
     arena.base = core->base;
     arena.core = core;
     arena.flags = flags;
@@ -465,6 +467,8 @@ acre_arena_destroy(acre_arena *arena)
         if (!core->cacheable || !leave_to_cache(arena, core))
             status = release(arena, core);
     } else if (arena->core != NULL) {
+        // What a checker noted of blocks that are not here.
+        watch_forget(arena->base, arena->dirty - arena->base);
         status = unmap_core(arena->core);
     }
     if (status != ACRE_OK) {
@@ -505,7 +509,7 @@ give_back(acre_arena *arena, acre_arena_core *core, size_t keep)
     acre_status status = grow_give_back(core, arena->cursor, keep);
     if (status != ACRE_OK)
         return status;
-    if (arena->dirty > core->committed && !core->watched)
+    if (arena->dirty > core->committed)
         arena->dirty = core->committed;
     set_limit(arena, core);
     return ACRE_OK;

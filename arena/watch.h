@@ -6,8 +6,10 @@
 //    are such multiples, and what is aligned inline begins at the cursor.
 // 3. What was taken back may not be touched either.  Memory that was never handed out is left
 //    alone: to close a GiB takes the sanitizer 100 ms.
-// 4. Valgrind does not know which of an arena's bytes are zero, so `dirty` is beyond all of them,
+// 4. Valgrind does not know which of an arena's bytes are zero, so `dirty` goes up with the cursor,
 //    and zeroed blocks are cleared where the program can be seen to do it.
+// 5. Nothing above `dirty` was closed: so the child of a fork that finds the core gone knows what to
+//    forget.
 #ifndef ACRE_ARENA_WATCH_H_
 #define ACRE_ARENA_WATCH_H_
 

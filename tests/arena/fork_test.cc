@@ -135,6 +135,35 @@ TEST(Fork, an_absent_arena_has_no_stale_marks_in_the_child)
     });
 }
 
+TEST(Fork, where_an_absent_arena_was_other_memory_can_lie_in_the_child)
+{
+    if (!acre_can(ACRE_CAN_WIPE_ON_FORK))
+        GTEST_SKIP() << "this system cannot tell the arena of the fork";
+    if (emulated())
+        GTEST_SKIP() << "to an emulator the arena is still there";
+    acre_arena_opts whole = {};
+    whole.flags = ACRE_ARENA_DONT_FORK;
+    for (const acre_arena_opts &opts : {with_flags(ACRE_ARENA_DONT_FORK), whole}) {
+        Arena arena(opts);
+        acre_arena_mark mark = acre_arena_save(&arena);
+        bytes(&arena, MIB);
+        acre_arena_restore(&arena, mark);
+        bytes(&arena, 100);
+        in_child_expect([&] {
+            acre_mmap_opts there = {};
+            there.flags = ACRE_MAP_FIXED;
+            there.address = reinterpret_cast<void *>(arena.base / (64 * KIB) * (64 * KIB));
+            EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+            // AddressSanitizer had noted what was taken back, and what lies between blocks.
+            acre_mmap map;
+            ASSERT_EQ(ACRE_OK, acre_mmap_anon(2 * MIB, ACRE_READ_WRITE, &there, &map));
+            std::memset(map.base, 1, map.size);
+            EXPECT_TRUE(all_are(map.base, map.size, 1));
+            EXPECT_EQ(ACRE_OK, acre_mmap_unmap(&map));
+        });
+    }
+}
+
 TEST(Fork, an_absent_arena_can_only_be_destroyed_in_the_child)
 {
     if (!acre_can(ACRE_CAN_WIPE_ON_FORK))
