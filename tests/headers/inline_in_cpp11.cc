@@ -1,3 +1,7 @@
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic error "-Wuseless-cast"
+#endif
+
 #include "inline.h"
 
 namespace {
