@@ -8,7 +8,8 @@ using namespace acre_test;
 
 SKIP_WHERE_APART(
     "Limit.is_exact_to_64_bytes Limit.one_block_may_take_it_all_and_not_a_byte_more "
-    "Limit.counts_padding Limit.without_one_the_reservation_is_handed_out "
+    "Limit.counts_padding Limit.counts_the_padding_of_nothing "
+    "Limit.without_one_the_reservation_is_handed_out "
     "Limit.a_refused_request_changes_nothing_but_the_status "
     "Limit.ensure_and_defer_are_bound_too "
     "Exhaustion.the_handler_hears_of_every_refusal "
@@ -95,6 +96,15 @@ TEST(Limit, counts_padding)
     ASSERT_NE(nullptr, acre_arena_alloc_aligned(&arena, 1, 64));
     EXPECT_EQ(nullptr, acre_arena_alloc_aligned(&arena, 1, 64));
     EXPECT_EQ(63u, count_bytes(&arena));
+}
+
+TEST(Limit, counts_the_padding_of_nothing)
+{
+    Arena arena(with_limit(4096));
+    ASSERT_NE(nullptr, bytes(&arena, 4096));
+    EXPECT_NE(nullptr, acre_arena_alloc(&arena, 0));
+    EXPECT_EQ(nullptr, acre_arena_alloc_aligned(&arena, 0, MIB));
+    EXPECT_EQ(ACRE_FULL, acre_arena_status(&arena));
 }
 
 TEST(Limit, holds_again_after_reset_and_trim)
@@ -238,6 +248,41 @@ TEST(Exhaustion, the_handler_may_longjmp_and_the_arena_goes_on)
     acre_arena_reset(&arena);
     EXPECT_NE(nullptr, bytes(&arena, 1024));
     EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+}
+
+TEST(Exhaustion, the_handler_may_longjmp_out_of_any_call)
+{
+    Seen seen;
+    std::jmp_buf away;
+    seen.away = &away;
+    Arena arena(noting(&seen, 1024));
+    unsigned char *old = bytes(&arena, 100);
+    unsigned char *newest = bytes(&arena, 100);
+    std::memset(old, 7, 100);
+    std::memset(newest, 8, 100);
+    const acre_arena before = arena;
+    const std::function<void()> calls[] = {
+        [&] { acre_arena_resize(&arena, newest, 100, 2000); },
+        [&] { acre_arena_resize(&arena, old, 100, 2000); },
+        [&] { acre_arena_resize_aligned(&arena, newest, 100, 200, MIB); },
+        [&] { acre_arena_resize(&arena, nullptr, 0, 2000); },
+        [&] { acre_arena_calloc(&arena, 2000, 1, 1); },
+        [&] { acre_arena_calloc(&arena, SIZE_MAX, 2, 1); },
+        [&] { acre_arena_memdup(&arena, newest, 2000); },
+        [&] { acre_arena_alloc_aligned(&arena, 2000, 4096); },
+    };
+    const int count = sizeof calls / sizeof calls[0];
+    for (volatile int i = 0; i < count; i = i + 1) {
+        if (setjmp(away) == 0) {
+            calls[i]();
+            ADD_FAILURE() << i << " came back";
+        }
+        EXPECT_EQ(i + 1, seen.calls);
+        EXPECT_TRUE(unchanged(but_status(before, seen.why), arena)) << i;
+    }
+    EXPECT_TRUE(all_are(old, 100, 7));
+    EXPECT_TRUE(all_are(newest, 100, 8));
+    EXPECT_EQ(newest, acre_arena_resize(&arena, newest, 100, 200));
 }
 
 TEST(Exhaustion, the_handler_gets_the_arena_where_it_is_now)

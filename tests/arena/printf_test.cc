@@ -1,12 +1,29 @@
 // Formatted text in an arena.
 #include "acre/arena_printf.h"
 
+#include <cstdarg>
 #include <cwchar>
 #include <string>
 
 #include "tests/arena/arena_test.h"
 
 using namespace acre_test;
+
+namespace {
+
+// A function of a program that passes its arguments on.
+char *say(acre_arena *arena, const char *format, ...) ACRE_FORMAT_(2, 3);
+
+char *say(acre_arena *arena, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = acre_arena_vprintf(arena, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+}  // namespace
 
 TEST(Printf, makes_text_of_any_length)
 {
@@ -20,6 +37,15 @@ TEST(Printf, makes_text_of_any_length)
         EXPECT_EQ(expected, text);
         EXPECT_TRUE(acre_arena_owns(&arena, text + length));
     }
+}
+
+TEST(Printf, takes_a_list_of_arguments)
+{
+    Arena arena;
+    EXPECT_STREQ("one 2 0x3", say(&arena, "%s %d %#x", "one", 2, 3u));
+    // Formatted twice, of a list that is read once.
+    std::string expected(1000, 'x');
+    EXPECT_EQ("7 " + expected + " 8", say(&arena, "%d %s %d", 7, expected.c_str(), 8));
 }
 
 TEST(Printf, takes_what_it_needs)
