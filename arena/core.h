@@ -170,8 +170,8 @@ acre_arena_core *cache_take(size_t wanted, size_t least);
 typedef struct cache_slot cache_slot;
 cache_slot *cache_claim(size_t size);
 // From here on the reservation is the cache's.
-void cache_fill(cache_slot *slot, acre_arena_core *core);
-void cache_abandon(cache_slot *slot);
+void cache_fill(cache_slot *which, acre_arena_core *core);
+void cache_abandon(cache_slot *which);
 // Whether what the system refused so is worth another try: the cache gave back what it held.
 int cache_makes_way(acre_status refusal);
 // What it holds.

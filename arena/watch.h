@@ -8,8 +8,8 @@
 //    alone: to close a GiB takes the sanitizer 100 ms.
 // 4. Valgrind does not know which of an arena's bytes are zero, so `dirty` goes up with the cursor,
 //    and zeroed blocks are cleared where the program can be seen to do it.
-// 5. Nothing above `dirty` was closed: so the child of a fork that finds the core gone knows what to
-//    forget.
+// 5. Nothing above `dirty` was closed: so the child of a fork that finds the core gone knows what
+//    to forget.
 #ifndef ACRE_ARENA_WATCH_H_
 #define ACRE_ARENA_WATCH_H_
 
