@@ -3,15 +3,15 @@
 // 1. A slot holds one reservation, is empty, or is somebody's for the moment (BUSY).  Who wants to
 //    put something exchanges an empty slot's content for BUSY, cuts the reservation down to what
 //    the slot has room for, and stores it; who wants to take exchanges a reservation for BUSY.
-//    Nobody waits for anybody: what is busy is passed by.  A take costs one exchange, a put two.
-//    What a slot holds is read by its owner only, since another thread may unmap it at any time.
+//    What is busy is passed by.  A put and a take cost one exchange each.  What a slot holds is
+//    read by its owner only, since another thread may unmap it at any time.
 // 2. Each slot has a budget, which counts against the limit: bytes committed in what it holds, or
 //    held before.  An empty slot keeps its budget, so that a program that creates and destroys
 //    alike pays for no further exchange; when the limit is reached, budgets of empty slots are
 //    taken back first.  The sum of the budgets, `budgets`, is thus never less than what is held.
-// 3. Who lowers the limit passes by what is busy, too; so who fills a slot looks at the limit after
-//    it, and empties the slot if it must.  Of limit, budgets and contents all threads see the same
-//    order there (seq_cst), so one of the two sees what the other did.
+// 3. Who fills a slot looks at the limit after it, and empties the slot if it must.  A processor
+//    may look before others see what was stored, so who lowers the limit waits a while for what is
+//    busy: a further exchange would double the price of a put.
 // 4. A thread begins to look where its stack lies, so that threads seldom meet in a slot.
 // 5. Slots that were busy at a fork stay so in the child, which then has fewer.
 #include <stdatomic.h>
@@ -46,7 +46,7 @@ first_slot(void)
 static acre_arena_core *
 own(cache_slot *which, int occupied)
 {
-    acre_arena_core *found = atomic_load_explicit(&which->content, memory_order_seq_cst);
+    acre_arena_core *found = atomic_load_explicit(&which->content, memory_order_relaxed);
     if (found == BUSY || (found != NULL) != occupied ||
         !atomic_compare_exchange_strong_explicit(&which->content, &found, BUSY,
                                                  memory_order_acquire, memory_order_relaxed))
@@ -82,15 +82,15 @@ take_budgets_of_empty_slots_back(void)
 static int
 is_over_limit(void)
 {
-    return atomic_load_explicit(&budgets, memory_order_seq_cst) >
-           atomic_load_explicit(&limit, memory_order_seq_cst);
+    return atomic_load_explicit(&budgets, memory_order_relaxed) >
+           atomic_load_explicit(&limit, memory_order_relaxed);
 }
 
 static int
 add_to_budget(cache_slot *which, size_t budget, size_t more)
 {
     size_t most = atomic_load_explicit(&limit, memory_order_relaxed);
-    size_t sum = atomic_fetch_add_explicit(&budgets, more, memory_order_seq_cst) + more;
+    size_t sum = atomic_fetch_add_explicit(&budgets, more, memory_order_relaxed) + more;
     if (sum > most || sum < more) {
         atomic_fetch_sub_explicit(&budgets, more, memory_order_relaxed);
         return 0;
@@ -152,7 +152,7 @@ cache_claim(size_t size)
 void
 cache_fill(cache_slot *which, acre_arena_core *core)
 {
-    atomic_store_explicit(&which->content, core, memory_order_seq_cst);
+    disown(which, core);
     if (!is_over_limit())
         return;
     take_budgets_of_empty_slots_back();
@@ -208,13 +208,26 @@ acre_arena_cache_trim(void)
     take_budgets_of_empty_slots_back();
 }
 
+// Not for ever: its owner may have been lost in a fork.  One that is in a system call for longer
+// looks at the limit after it.
+static void
+wait_while_busy(cache_slot *which)
+{
+    for (int i = 0; i < 10000; i++) {
+        if (atomic_load_explicit(&which->content, memory_order_acquire) != BUSY)
+            return;
+    }
+}
+
 void
 acre_arena_cache_limit(size_t bytes)
 {
     atomic_store_explicit(&limit, bytes, memory_order_seq_cst);
     take_budgets_of_empty_slots_back();
-    for (size_t i = 0; i < SLOTS && is_over_limit(); i++)
+    for (size_t i = 0; i < SLOTS && is_over_limit(); i++) {
+        wait_while_busy(&slots[i]);
         (void)empty_slot(&slots[i]);
+    }
 }
 
 void

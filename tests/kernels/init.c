@@ -46,7 +46,7 @@ struct scenario {
     struct setting own[2];
     bool whole;        // also what computes for long and asks the kernel for little
     bool pools;        // of huge pages, one of each size
-    bool nobody;       // as a user without rights, who may lock 512 KiB
+    bool nobody;       // as a user without rights, who may lock 512 KiB or 32 pages
     bool small_group;  // a control group with little memory
 };
 
@@ -94,6 +94,12 @@ static void set(const char *path, const char *value)
     bool absent = errno == ENOENT;
     report(absent ? "skipped" : "failed", path,
            absent ? "this kernel has no such setting" : strerror(errno));
+}
+
+// Limits are bytes, and enough pages where pages are large.
+static long at_least(long bytes, long pages)
+{
+    return bytes > pages ? bytes : pages;
 }
 
 static void set_number(const char *path, long number)
@@ -146,7 +152,8 @@ static void fill_pools(bool full)
 // Takes this process's rights away; false = not possible.
 static bool become_nobody(void)
 {
-    struct rlimit lock = {524288, 524288};
+    rlim_t bytes = (rlim_t)at_least(524288, 32 * sysconf(_SC_PAGESIZE));
+    struct rlimit lock = {bytes, bytes};
     return setrlimit(RLIMIT_MEMLOCK, &lock) == 0 && setgid(NOBODY) == 0 && setuid(NOBODY) == 0;
 }
 
@@ -211,13 +218,6 @@ static void run_all(const struct scenario *scenario)
         free(entries);
 }
 
-// A test touches some thousand pages at most.
-static long group_bytes(void)
-{
-    long pages = 16384 * sysconf(_SC_PAGESIZE);
-    return pages > 134217728 ? pages : 134217728;
-}
-
 static void play(const struct scenario *scenario)
 {
     say("scenario", scenario->name);
@@ -231,7 +231,7 @@ static void play(const struct scenario *scenario)
     if (scenario->small_group) {
         if (mkdir(GROUP, 0755) != 0)
             report("failed", GROUP, strerror(errno));
-        set_number(GROUP "/memory.max", group_bytes());
+        set_number(GROUP "/memory.max", at_least(134217728, 16384 * sysconf(_SC_PAGESIZE)));
     }
     run_all(scenario);
 }
