@@ -112,7 +112,7 @@ struct acre_stack_pool {
     uintptr_t tag;
     size_t max_stacks;
     size_t shared_by_threads;  // most free slots that magazines may hold
-    uint64_t area_limit;       // 0 = none
+    uint64_t area_limit;       // of the process; 0 = none is known
     _Atomic size_t deepest;    // of those that were measured before their memory was returned
     uint32_t flags;
     _Atomic uint32_t taken;  // the record is in use

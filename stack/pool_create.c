@@ -204,15 +204,19 @@ clear_tables(acre_stack_pool *pool, size_t slots)
 
 // ---- create -------------------------------------------------------------------------------------
 
+// 0 = there is none, or it cannot be told: no file may be opened, or the system shows none.
+static uint64_t
+read_area_limit(void)
+{
+    acre_system system;
+    return acre_system_read(&system) == ACRE_OK ? system.area_limit : 0;
+}
+
 static acre_status
 set_up(acre_stack_pool *pool, const acre_stack_pool_opts *opts, const layout *plan)
 {
-    acre_system system;
-    acre_status status = acre_system_read(&system);
-    if (status != ACRE_OK)
-        return status;
     uint32_t process;
-    status = process_number(&process);
+    acre_status status = process_number(&process);
     if (status != ACRE_OK)
         return status;
     pool->stride = plan->stride;
@@ -224,7 +228,7 @@ set_up(acre_stack_pool *pool, const acre_stack_pool_opts *opts, const layout *pl
     pool->tag = opts->tag;
     set_marks(pool, opts->keep != 0 ? opts->keep : DEFAULT_KEEP);
     pool->guard_kind = acre_can(ACRE_CAN_GUARD_WITH_MARKERS) ? ACRE_GUARD_MARKER : ACRE_GUARD_PAGES;
-    pool->area_limit = system.area_limit;
+    pool->area_limit = pool->guard_kind == ACRE_GUARD_PAGES ? read_area_limit() : 0;
     pool->asks_for_process = !acre_can(ACRE_CAN_WIPE_ON_FORK);
     pool->shared_by_threads = pool->max_stacks >= 1024 ? pool->max_stacks / 16 : 0;
     pool->ids = (uint32_t *)((uintptr_t)pool->tables.base + pool->table_size);

@@ -4,7 +4,8 @@
 //    slot is ready when its guard was counted; others stay cold, whatever their memory is like.
 // 2. Where there are no markers, memory is committed above the guard only: what stays reserved is
 //    the guard.  That costs two areas a stack.  Such stacks may use half of the areas that
-//    everything else leaves: a program without areas cannot even allocate.
+//    everything else leaves: a program without areas cannot even allocate.  Where the system does
+//    not tell how many there are, or not now (that takes files), its own limit is the only one.
 // 3. Where the system commits strictly, a slot is accounted for from here on, and no sooner.
 #include "stack/pool.h"
 
@@ -20,20 +21,18 @@ static _Atomic size_t page_guards_allowed;
 
 enum { COUNT_EVERY = 1024 };
 
-static acre_status
+static void
 allow_more(const acre_stack_pool *pool, size_t used)
 {
     uint64_t areas;
-    acre_status status = port_area_count(&areas);
-    if (status != ACRE_OK)
-        return status;
-    // Half of what there would be without these guards.
-    uint64_t left = pool->area_limit > areas ? pool->area_limit - areas : 0;
-    uint64_t most = (left + 2 * (uint64_t)used) / 4;
-    uint64_t soon = (uint64_t)used + COUNT_EVERY;
-    atomic_store_explicit(&page_guards_allowed, (size_t)(most < soon ? most : soon),
-                          memory_order_relaxed);
-    return ACRE_OK;
+    uint64_t allowed = (uint64_t)used + COUNT_EVERY;
+    if (port_area_count(&areas) == ACRE_OK) {
+        // Half of what there would be without these guards.
+        uint64_t left = pool->area_limit > areas ? pool->area_limit - areas : 0;
+        uint64_t most = (left + 2 * (uint64_t)used) / 4;
+        allowed = most < allowed ? most : allowed;
+    }
+    atomic_store_explicit(&page_guards_allowed, (size_t)allowed, memory_order_relaxed);
 }
 
 // How many of `count` slots may be guarded by protection; they are counted as guarded.
@@ -47,9 +46,7 @@ take_areas(const acre_stack_pool *pool, size_t count, size_t *granted)
             continue;
         size_t allowed = atomic_load_explicit(&page_guards_allowed, memory_order_relaxed);
         if (used + count > allowed) {
-            acre_status status = allow_more(pool, used);
-            if (status != ACRE_OK)
-                return status;
+            allow_more(pool, used);
             allowed = atomic_load_explicit(&page_guards_allowed, memory_order_relaxed);
         }
         size_t left = allowed > used ? allowed - used : 0;

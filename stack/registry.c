@@ -20,6 +20,7 @@
 #include <stddef.h>
 
 #include "acre/page.h"
+#include "mmap/port.h"
 #include "stack/lasting.h"
 
 enum {
@@ -82,16 +83,14 @@ provide_table(void)
     if (atomic_load_explicit(&table, memory_order_acquire) != NULL)
         return ACRE_OK;
 
-    acre_system system;
-    acre_status status = acre_system_read(&system);
-    if (status != ACRE_OK)
-        return status;
-    uint32_t bits = system.address_bits != 0 ? (uint32_t)system.address_bits : COMMON_ADDRESS_BITS;
+    uint32_t bits = (uint32_t)port_address_bits();
+    if (bits == 0)
+        bits = COMMON_ADDRESS_BITS;
     uint32_t shift = page_shift();
     size_t count = bits > shift + LEAF_SHIFT ? (size_t)1 << (bits - shift - LEAF_SHIFT) : 1;
 
     acre_mmap map;
-    status = lasting_map(sizeof(top) + count * sizeof(_Atomic(void *)), &map);
+    acre_status status = lasting_map(sizeof(top) + count * sizeof(_Atomic(void *)), &map);
     if (status != ACRE_OK)
         return status;
     top *fresh = map.base;
