@@ -2,6 +2,7 @@
 //
 // 1. Guards are markers, put on many slots by one call whose count is believed, not its success.  A
 //    slot is ready when its guard was counted; others stay cold, whatever their memory is like.
+//    Where there is not the memory for all of them, half as many are tried, down to one.
 // 2. Where there are no markers, memory is committed above the guard only: what stays reserved is
 //    the guard.  That costs two areas a stack.  Such stacks may use half of the areas that
 //    everything else leaves: a program without areas cannot even allocate.  Where the system does
@@ -131,17 +132,33 @@ lock_slots(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_t cou
     return ACRE_OK;
 }
 
+// As many of the first neighbours as the system grants at once, half as many each time it refuses:
+// *count.
+static acre_status
+commit_slots(const acre_stack_pool *pool, acre_mmap *map, char *end, size_t *count)
+{
+    for (;; *count /= 2) {
+        size_t length = *count * pool->stride;
+        acre_status status = port_commit(map, end - length, length, ACRE_READ_WRITE);
+        if (status == ACRE_OK)
+            return ACRE_OK;
+        // What became accessible would be taken for accounted.
+        (void)port_decommit(map, end - length, length);
+        if (status != -ENOMEM || *count == 1)
+            return status;
+    }
+}
+
 // Neighbours, of which the first has the highest address.
 static acre_status
 make_with_markers(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_t count,
                   size_t *done)
 {
-    acre_status status = port_commit(map, lowest, count * pool->stride, ACRE_READ_WRITE);
-    if (status != ACRE_OK) {
-        // What became accessible would be taken for accounted.
-        (void)port_decommit(map, lowest, count * pool->stride);
+    char *end = lowest + count * pool->stride;
+    acre_status status = commit_slots(pool, map, end, &count);
+    if (status != ACRE_OK)
         return status;
-    }
+    lowest = end - count * pool->stride;
     size_t guarded = 0;
     status = guard(pool, map, lowest, count, &guarded);
     char *lowest_guarded = lowest + (count - guarded) * pool->stride;

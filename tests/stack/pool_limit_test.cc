@@ -105,6 +105,47 @@ TEST(PoolLimit, AddressesAreUsedAsFarAsThereAre)
     }));
 }
 
+TEST(PoolLimit, MemoryIsUsedAsFarAsItIsGranted)
+{
+    if (emulated())
+        GTEST_SKIP() << "an emulator needs memory of its own";
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "the sanitizer maps more than any limit";
+#endif
+    need_fork();
+    Ended ended = in_child([] {
+        const size_t size = size_t{8} << 20;
+        struct rlimit data = {25 * size, 25 * size};
+        if (setrlimit(RLIMIT_DATA, &data) != 0 ||
+            mmap(nullptr, 26 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+                MAP_FAILED)
+            return 77;
+        acre_stack_pool_opts opts = {};
+        opts.stack_size = size;
+        acre_stack_pool *pool;
+        STEP(1, acre_stack_pool_create(&opts, &pool) == ACRE_OK);
+        std::vector<acre_stack> stacks;
+        stacks.reserve(100);
+        STEP(2, take_all(pool, &stacks) == -ENOMEM);
+        // One less for what the program has itself.
+        STEP(3, stacks.size() >= 23 && stacks.size() <= 25);
+        for (const acre_stack &stack : stacks)
+            STEP(4, !readable(static_cast<char *>(stack.base) - 1));
+        size_t before = stacks.size();
+        for (size_t i = 0; i < 10; i++, stacks.pop_back())
+            STEP(5, acre_stack_pool_give(pool, &stacks.back()) == ACRE_OK);
+        STEP(6, acre_stack_pool_trim(pool, 0) == ACRE_OK);
+        STEP(7, take_all(pool, &stacks) == -ENOMEM && stacks.size() == before);
+        if (int failed = give_all(pool, stacks))
+            return failed;
+        STEP(8, acre_stack_pool_destroy(pool) == ACRE_OK);
+        return 0;
+    });
+    if (ended.exited && ended.code == 77)
+        GTEST_SKIP() << "this limit does not count private memory here";
+    expect_success(ended);
+}
+
 #ifdef __linux__
 // From here on the call does not exist, as far as this process can tell.
 bool forget_call(uint32_t number)
