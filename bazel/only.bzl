@@ -7,6 +7,13 @@ def _without(systems):
 
 NOT_ON_WINDOWS = _without(["//bazel:windows"])
 
+ON_LINUX = _without([
+    "//bazel:freebsd",
+    "//bazel:ios",
+    "//bazel:macos",
+    "//bazel:windows",
+])
+
 ON_WINDOWS = select({
     "//bazel:windows": [],
     "//conditions:default": ["//bazel:incompatible"],

@@ -50,6 +50,7 @@
 #define pool_note_depth acre_stack_pool_note_depth_
 #define pool_rebuild acre_stack_pool_rebuild_
 #define pool_thread_hook acre_stack_pool_thread_hook_
+#define pool_this_thread acre_stack_pool_this_thread_
 #define pool_unlock acre_stack_pool_unlock_
 #define region_check acre_stack_region_check
 #define region_count_ready acre_stack_region_count_ready
@@ -216,9 +217,11 @@ slot_colour(uint32_t slot)
 
 /// Whether threads may have magazines is known from here on.
 void pool_thread_hook(void);
-/// The calling thread's magazine for the pool, made when there is none; NULL when it can have none.
-/// Under the lock.
-magazine *pool_attach(acre_stack_pool *pool);
+/// The calling thread's block, made when there is none, which takes system calls; NULL when it can
+/// have no magazine for the pool.
+pool_thread *pool_this_thread(const acre_stack_pool *pool);
+/// Its magazine for the pool, or NULL.  Under the lock.
+magazine *pool_attach(acre_stack_pool *pool, pool_thread *thread);
 /// The magazine's slots to the pool.  Under the lock.
 void pool_flush(acre_stack_pool *pool, magazine *m);
 

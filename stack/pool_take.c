@@ -71,9 +71,9 @@ describe(const acre_stack_pool *pool, uint32_t id, pool_slot *out)
 
 // A free slot out of the pool's lists, and half a magazine of others.  Under the lock.
 static int
-pop(acre_stack_pool *pool, uint32_t *id)
+pop(acre_stack_pool *pool, pool_thread *thread, uint32_t *id)
 {
-    magazine *m = pool_attach(pool);
+    magazine *m = pool_attach(pool, thread);
     if (pool->free_count == 0) {
         // As good as any other: it is about to be used again.
         if (pool->deep_count == 0)
@@ -97,12 +97,13 @@ pop(acre_stack_pool *pool, uint32_t *id)
 static ACRE_COLD acre_status
 take_shared(acre_stack_pool *pool, acre_stack *out)
 {
+    pool_thread *thread = pool_this_thread(pool);
     for (;;) {
         acre_status status = pool_lock(pool);
         if (status != ACRE_OK)
             return status;
         uint32_t id;
-        int found = pop(pool, &id);
+        int found = pop(pool, thread, &id);
         pool_unlock(pool);
         if (found) {
             pool_slot slot;
@@ -234,10 +235,11 @@ give_to(acre_stack_pool *pool, magazine *m, const acre_stack *stack, _Atomic uin
 static ACRE_COLD acre_status
 give_slowly(acre_stack_pool *pool, const acre_stack *stack, _Atomic uint32_t *state, char *start)
 {
+    pool_thread *thread = pool_this_thread(pool);
     acre_status status = pool_lock(pool);
     if (status != ACRE_OK)
         return status;
-    magazine *m = pool_attach(pool);
+    magazine *m = pool_attach(pool, thread);
     if (m != NULL && m->count == m->capacity) {
         // Those that were given last are the warmest.
         uint32_t count = m->capacity - m->capacity / 2;

@@ -104,10 +104,14 @@ pool_thread_hook(void)
         atomic_store_explicit(&ends_are_told, 1, memory_order_release);
 }
 
-static pool_thread *
-this_thread(void)
+pool_thread *
+pool_this_thread(const acre_stack_pool *pool)
 {
+    if (pool->shared_by_threads == 0)
+        return NULL;
     pool_thread *thread = port_thread_get(PORT_THREAD_POOL);
+    if (thread == &ended)
+        return NULL;
     if (thread != NULL || !atomic_load_explicit(&ends_are_told, memory_order_acquire))
         return thread;
     thread = find_block();
@@ -119,10 +123,9 @@ this_thread(void)
 }
 
 magazine *
-pool_attach(acre_stack_pool *pool)
+pool_attach(acre_stack_pool *pool, pool_thread *thread)
 {
-    pool_thread *thread = pool->shared_by_threads != 0 ? this_thread() : NULL;
-    if (thread == NULL || thread == &ended)
+    if (thread == NULL)
         return NULL;
     magazine *m = &thread->magazines[pool->index % POOL_MAGAZINES];
     if (is_valid(m))
