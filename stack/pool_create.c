@@ -10,6 +10,7 @@
 // A pool's record is recycled, and its token lies in memory that a fork's child finds empty.
 #include "stack/lasting.h"
 #include "stack/pool.h"
+#include "stack/room.h"
 #include "stack/sizes.h"
 
 #include "acre/page.h"
@@ -302,6 +303,7 @@ unmap(acre_stack_pool *pool)
 acre_status
 acre_stack_pool_destroy(acre_stack_pool *pool)
 {
+    room_touch_for_calls();
     acre_status status = pool_lock(pool);
     if (status != ACRE_OK)
         return status;

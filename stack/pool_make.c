@@ -9,6 +9,7 @@
 //    not tell how many there are, or not now (that takes files), its own limit is the only one.
 // 3. Where the system commits strictly, a slot is accounted for from here on, and no sooner.
 #include "stack/pool.h"
+#include "stack/room.h"
 
 #include "acre/page.h"
 #include "mmap/port.h"
@@ -322,6 +323,7 @@ add_slots(acre_stack_pool *pool)
 acre_status
 pool_make(acre_stack_pool *pool, size_t enough)
 {
+    room_touch_for_calls();
     for (;;) {
         acre_status status = pool_lock(pool);
         if (status != ACRE_OK)

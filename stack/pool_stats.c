@@ -1,5 +1,6 @@
 // What a pool has, and how deep its stacks have been.
 #include "stack/pool.h"
+#include "stack/room.h"
 
 #include "acre/area.h"
 #include "acre/page.h"
@@ -139,6 +140,7 @@ find_deepest_of_all(const acre_stack_pool *pool, uint32_t regions, size_t *deepe
 acre_status
 acre_stack_pool_suggest(acre_stack_pool *pool, size_t *stack_size)
 {
+    room_touch_for_lists();
     acre_status status = pool_lock(pool);
     if (status != ACRE_OK)
         return status;
@@ -159,6 +161,7 @@ acre_stack_pool_suggest(acre_stack_pool *pool, size_t *stack_size)
 acre_status
 acre_stack_pool_stats_read(acre_stack_pool *pool, acre_stack_pool_stats *out)
 {
+    room_touch_for_lists();
     acre_stack_pool_stats stats = {.guard_kind = pool->guard_kind};
     acre_status status = pool_lock(pool);
     if (status != ACRE_OK)

@@ -5,6 +5,7 @@
 // and to count up.
 #include "stack/lasting.h"
 #include "stack/pool.h"
+#include "stack/room.h"
 
 #include "mmap/port.h"
 
@@ -97,6 +98,7 @@ pop(acre_stack_pool *pool, pool_thread *thread, uint32_t *id)
 static ACRE_COLD acre_status
 take_shared(acre_stack_pool *pool, acre_stack *out)
 {
+    room_touch_for_lists();
     pool_thread *thread = pool_this_thread(pool);
     for (;;) {
         acre_status status = pool_lock(pool);
@@ -172,14 +174,14 @@ was_deep(const acre_stack_pool *pool, char *start)
     return 0;
 }
 
-// Into the list of deep ones; who fills it returns the memory of all.
+// The memory of all in the list of deep ones, if it is full.
 static ACRE_COLD acre_status
-give_deep(acre_stack_pool *pool, uint32_t id)
+return_deep(acre_stack_pool *pool)
 {
+    room_touch_for_calls();
     acre_status status = pool_lock(pool);
     if (status != ACRE_OK)
         return status;
-    pool->deep[pool->deep_count++] = id;
     if (pool->deep_count < POOL_DEEP) {
         pool_unlock(pool);
         return ACRE_OK;
@@ -200,6 +202,29 @@ give_deep(acre_stack_pool *pool, uint32_t id)
     pool->pending -= POOL_DEEP;
     pool_unlock(pool);
     return ACRE_OK;
+}
+
+// Into the list of deep ones; who fills it returns the memory of all.
+static ACRE_COLD acre_status
+give_deep(acre_stack_pool *pool, magazine *m, uint32_t id)
+{
+    // Out of the magazine only when there is room for the rest.
+    if (m != NULL) {
+        room_touch_for_lists();
+        m->count--;
+    }
+    acre_status status = pool_lock(pool);
+    if (status != ACRE_OK)
+        return status;
+    // Who filled the list may not be done yet: what is one too many keeps its memory until it is
+    // given again.
+    if (pool->deep_count < POOL_DEEP)
+        pool->deep[pool->deep_count++] = id;
+    else
+        pool->ids[pool->free_count++] = id;
+    int full = pool->deep_count == POOL_DEEP;
+    pool_unlock(pool);
+    return full ? return_deep(pool) : ACRE_OK;
 }
 
 static ACRE_COLD acre_status
@@ -224,17 +249,17 @@ give_to(acre_stack_pool *pool, magazine *m, const acre_stack *stack, _Atomic uin
     if (!atomic_compare_exchange_strong_explicit(state, &taken, next, memory_order_acq_rel,
                                                  memory_order_relaxed))
         return ACRE_STALE;
+    if (m != NULL)
+        m->slots[m->count++] = (pool_slot){start, state, id, next};
     if (pool->returns_deep && is_written(start + pool->mark) && was_deep(pool, start))
-        return give_deep(pool, id);
-    if (m == NULL)
-        return give_shared(pool, id);
-    m->slots[m->count++] = (pool_slot){start, state, id, next};
-    return ACRE_OK;
+        return give_deep(pool, m, id);
+    return m != NULL ? ACRE_OK : give_shared(pool, id);
 }
 
 static ACRE_COLD acre_status
 give_slowly(acre_stack_pool *pool, const acre_stack *stack, _Atomic uint32_t *state, char *start)
 {
+    room_touch_for_lists();
     pool_thread *thread = pool_this_thread(pool);
     acre_status status = pool_lock(pool);
     if (status != ACRE_OK)
@@ -280,6 +305,7 @@ acre_stack_pool_give(acre_stack_pool *pool, const acre_stack *stack)
 acre_status
 acre_stack_pool_flush(acre_stack_pool *pool)
 {
+    room_touch_for_lists();
     acre_status status = pool_lock(pool);
     if (status != ACRE_OK)
         return status;

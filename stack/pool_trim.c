@@ -5,6 +5,7 @@
 //    neighbours.  A run that holds whole page tables is reserved anew, which returns these, too,
 //    and is cold then.  Of shorter ones the bytes go, and they stay ready.
 #include "stack/pool.h"
+#include "stack/room.h"
 
 #include "acre/page.h"
 #include "mmap/port.h"
@@ -211,6 +212,7 @@ begin(acre_stack_pool *pool, size_t keep, size_t *count, uint32_t *regions)
 acre_status
 acre_stack_pool_trim(acre_stack_pool *pool, size_t keep)
 {
+    room_touch_for_calls();
     size_t left;
     uint32_t regions;
     acre_status result = begin(pool, keep, &left, &regions);
