@@ -9,15 +9,19 @@
 // 3. Installing is one step of `state`, and nobody waits for it.  Call and context are read by
 //    handlers at any time, so they are stored before and never cleared; a number that moves on
 //    tells a handler that it read parts of two.
+// 4. While it is changed `state` says by which process.  In the child of a fork that is another,
+//    whose thread is not there: the next call undoes what it may have done, and takes over.
 #include "acre/stack_overflow.h"
 
 #include <stdatomic.h>
 
 #include "mmap/port.h"
+#include "stack/lasting.h"
+#include "stack/room.h"
 
-enum { IDLE, CHANGING, INSTALLED };
+enum { IDLE, CHANGING, INSTALLED, STATE_BITS = 2 };
 
-static _Atomic int state;
+static _Atomic uint64_t state;    // above STATE_BITS the process that is changing it
 static _Atomic uint32_t version;  // odd while call and context are written
 static _Atomic(acre_stack_overflow_fn) reported;
 static _Atomic(void *) reported_context;
@@ -41,7 +45,9 @@ install(acre_stack_overflow_fn call, void *context)
     acre_status status = acre_stack_overflow_thread_enter();
     if (status != ACRE_OK)
         return status;
-    atomic_fetch_add_explicit(&version, 1, memory_order_acq_rel);
+    // It is odd already where a fork cut this short.
+    if (atomic_fetch_or_explicit(&version, 1, memory_order_acq_rel) % 2 != 0)
+        atomic_fetch_add_explicit(&version, 2, memory_order_acq_rel);
     atomic_store_explicit(&reported, call, memory_order_release);
     atomic_store_explicit(&reported_context, context, memory_order_release);
     atomic_fetch_add_explicit(&version, 1, memory_order_release);
@@ -52,15 +58,45 @@ install(acre_stack_overflow_fn call, void *context)
     return undone == ACRE_OK ? status : undone;
 }
 
+static int
+was_left_behind(uint64_t seen)
+{
+    return seen % (1 << STATE_BITS) == CHANGING && !process_is((uint32_t)(seen >> STATE_BITS));
+}
+
+// The state is CHANGING and the caller's, if it was `from`, or a fork left it behind: *left.
+static acre_status
+begin(uint64_t from, int *left)
+{
+    uint64_t seen = atomic_load(&state);
+    uint64_t next;
+    do {
+        *left = was_left_behind(seen);
+        if (seen != from && !*left)
+            return seen == IDLE ? ACRE_BAD_STATE : ACRE_BUSY;
+        uint32_t process;
+        acre_status status = process_number(&process);
+        if (status != ACRE_OK)
+            return status;
+        next = (uint64_t)process << STATE_BITS | CHANGING;
+    } while (!atomic_compare_exchange_weak(&state, &seen, next));
+    return ACRE_OK;
+}
+
 acre_status
 acre_stack_overflow_install(acre_stack_overflow_fn call, void *context)
 {
     if (call == NULL)
         return ACRE_BAD_OPTION;
-    int idle = IDLE;
-    if (!atomic_compare_exchange_strong(&state, &idle, CHANGING))
-        return ACRE_BUSY;
-    acre_status status = install(call, context);
+    room_touch_for_calls();
+    int left;
+    acre_status status = begin(IDLE, &left);
+    if (status != ACRE_OK)
+        return status;
+    // Refused when there was nothing to undo.
+    if (left)
+        (void)port_fault_remove();
+    status = install(call, context);
     atomic_store(&state, status == ACRE_OK ? INSTALLED : IDLE);
     return status;
 }
@@ -68,10 +104,16 @@ acre_stack_overflow_install(acre_stack_overflow_fn call, void *context)
 acre_status
 acre_stack_overflow_remove(void)
 {
-    int installed = INSTALLED;
-    if (!atomic_compare_exchange_strong(&state, &installed, CHANGING))
-        return installed == IDLE ? ACRE_BAD_STATE : ACRE_BUSY;
-    acre_status status = port_fault_remove();
+    room_touch_for_calls();
+    int left;
+    acre_status status = begin(INSTALLED, &left);
+    if (status != ACRE_OK)
+        return status;
+    status = port_fault_remove();
+    if (left) {
+        atomic_store(&state, IDLE);
+        return status == ACRE_BUSY ? ACRE_BAD_STATE : status;
+    }
     atomic_store(&state, status == ACRE_OK ? IDLE : INSTALLED);
     return status;
 }
