@@ -77,6 +77,13 @@ count_areas(const acre_stack_pool *pool, uint32_t count, size_t *areas)
 
 // ---- depths -------------------------------------------------------------------------------------
 
+// All of a locked stack is present, whatever was used of it.
+static int
+depths_are_told(const acre_stack_pool *pool)
+{
+    return (pool->flags & ACRE_STACK_LOCKED) == 0;
+}
+
 // A region's deepest stack, when it is deeper than *deepest.
 static acre_status
 find_deepest(const acre_stack_pool *pool, const region *r, size_t *deepest)
@@ -109,6 +116,8 @@ find_deepest(const acre_stack_pool *pool, const region *r, size_t *deepest)
 void
 pool_note_depth(acre_stack_pool *pool, uint32_t id)
 {
+    if (!depths_are_told(pool))
+        return;
     const region *r = region_of(pool, id);
     char *start = slot_start(pool, r, slot_of(id));
     const char *limit = start + pool->top - slot_colour(slot_of(id));
@@ -128,7 +137,7 @@ pool_note_depth(acre_stack_pool *pool, uint32_t id)
 static acre_status
 find_deepest_of_all(const acre_stack_pool *pool, uint32_t regions, size_t *deepest)
 {
-    acre_status status = ACRE_OK;
+    acre_status status = depths_are_told(pool) ? ACRE_OK : -ENOTSUP;
     for (uint32_t i = 0; status == ACRE_OK && i < regions; i++) {
         const region *r = region_at(pool, i);
         if (r != NULL)
@@ -185,7 +194,7 @@ acre_stack_pool_stats_read(acre_stack_pool *pool, acre_stack_pool_stats *out)
         status = port_resident(r->map.base, r->map.size, &bytes);
         stats.resident += bytes;
     }
-    if (status == ACRE_OK)
+    if (status == ACRE_OK && depths_are_told(pool))
         status = find_deepest_of_all(pool, regions, &stats.deepest);
     if (status == ACRE_OK)
         status = count_areas(pool, regions, &stats.areas);

@@ -3,7 +3,8 @@
 // 1. What lies below the kept bytes of a deep stack goes, by one call for many stacks.
 // 2. Trimming takes free slots out of the lists and marks them, then looks for runs of marked
 //    neighbours.  A run that holds whole page tables is reserved anew, which returns these, too,
-//    and is cold then.  Of shorter ones the bytes go, and they stay ready.
+//    and is cold then.  Of shorter ones the bytes go, and they stay ready; what is locked cannot go
+//    like that, so runs of any length are reserved anew there.
 #include "stack/pool.h"
 #include "stack/room.h"
 
@@ -123,8 +124,6 @@ unmark(acre_stack_pool *pool, uint32_t index, uint32_t first, uint32_t count, in
 static acre_status
 discard_run(const acre_stack_pool *pool, const region *r, uint32_t first, uint32_t count)
 {
-    if (pool->flags & ACRE_STACK_LOCKED)
-        return ACRE_OK;
     for (uint32_t slot = first; slot < first + count; slot++) {
         char *start = slot_start(pool, r, slot);
         acre_range range = {start + pool->guard, pool->stride - pool->guard};
@@ -152,15 +151,16 @@ return_run(acre_stack_pool *pool, uint32_t index, uint32_t first, uint32_t count
     size_t page = acre_page_size();
     size_t table = page * (page / sizeof(uint64_t));
     size_t length = count * pool->stride;
+    int locked = (pool->flags & ACRE_STACK_LOCKED) != 0;
     acre_status status = ACRE_OK;
-    if (length >= 2 * table || count == r->slots) {
+    if (locked || length >= 2 * table || count == r->slots) {
         acre_mmap map = r->map;
         status = port_decommit(&map, slot_start(pool, r, first + count - 1), length);
         *cold = status == ACRE_OK;
         if (*cold)
             pool_guards_removed(pool, count);
     }
-    return *cold ? ACRE_OK : discard_run(pool, r, first, count);
+    return *cold || locked ? status : discard_run(pool, r, first, count);
 }
 
 static acre_status

@@ -21,6 +21,9 @@ _Static_assert(sizeof(acre_stack) == (sizeof(void *) == 8 ? 48 : 28), "programs 
 _Static_assert(sizeof(acre_stack_opts) == (sizeof(void *) == 8 ? 64 : 52), "programs rely on it");
 _Static_assert(sizeof(acre_stack_info) == (sizeof(void *) == 8 ? 56 : 36), "programs rely on it");
 
+// The first private word of a stack of its own: its index in the registry, and this.
+static const uintptr_t IS_LOCKED = (uintptr_t)1 << 31;
+
 typedef struct layout {
     size_t guard;  // all in bytes
     size_t header;
@@ -147,7 +150,7 @@ acre_stack_create(size_t size, const acre_stack_opts *opts, acre_stack *out)
         .header = info.header,
         .guard_kind = info.guard_kind,
         .generation = key.generation,
-        .private_ = {key.index, 0},
+        .private_ = {key.index | (opts->flags & ACRE_STACK_LOCKED ? IS_LOCKED : 0), 0},
     };
     return ACRE_OK;
 }
@@ -160,7 +163,7 @@ key_of(const acre_stack *stack, registry_key *out)
         return ACRE_STALE;
     if (stack->private_[1] != 0)
         return ACRE_NOT_OURS;
-    out->index = stack->private_[0];
+    out->index = stack->private_[0] & ~IS_LOCKED;
     out->base = (uintptr_t)stack->base;
     out->generation = stack->generation;
     return ACRE_OK;
@@ -283,10 +286,18 @@ stack_extent_of(const acre_stack *stack, stack_extent *out)
         out->content = out->limit + pool->header;
         out->end = (char *)info.base - pool->guard + pool->stride;
     } else {
-        registry_key key = {.index = stack->private_[0]};
+        registry_key key = {.index = stack->private_[0] & ~IS_LOCKED};
         out->end = out->content = registry_end(&key);
     }
     return ACRE_OK;
+}
+
+static int
+is_locked(const acre_stack *stack, const acre_stack_info *info)
+{
+    const acre_stack_pool *pool = info->pool;
+    return pool != NULL ? (pool->flags & ACRE_STACK_LOCKED) != 0
+                        : (stack->private_[0] & IS_LOCKED) != 0;
 }
 
 acre_status
@@ -296,6 +307,9 @@ acre_stack_used(const acre_stack *stack, size_t *bytes)
     acre_status status = get_info(stack, &info);
     if (status != ACRE_OK)
         return status;
+    // All of it is present, whatever was touched.
+    if (is_locked(stack, &info))
+        return -ENOTSUP;
 
     // The top may lie inside a page that it shares with the header.
     size_t page = acre_page_size();

@@ -118,6 +118,10 @@ TEST_F(Flags, LockedIsMetOrRefused)
     EXPECT_TRUE(acre_test::has_vm_flag(base, "lo"));
     EXPECT_TRUE(acre_test::has_vm_flag(base + stack_.size - 1, "lo"));
     EXPECT_FALSE(acre_test::readable(base - 1));
+    // All of it is present, so how deep it was used is not told.
+    size_t used = 77;
+    EXPECT_EQ(acre_stack_used(&stack_, &used), -ENOTSUP);
+    EXPECT_EQ(used, 77u);
 }
 
 }  // namespace

@@ -120,6 +120,75 @@ TEST_P(PoolFlags, LockedStacksArePresentAtOnce)
     }
 }
 
+TEST_P(PoolFlags, LockedStacksAreReturnedByTrim)
+{
+    if (!acre_can(ACRE_CAN_LOCK))
+        GTEST_SKIP() << "nothing can be locked";
+    acre_stack_pool_opts opts = with_flags(ACRE_STACK_LOCKED);
+    opts.stack_size = 4 * acre_page_size();
+    opts.max_stacks = 40;
+    Pool pool(&opts);
+    std::vector<acre_stack> stacks(30);
+    for (acre_stack &stack : stacks) {
+        acre_status status = acre_stack_pool_take(pool, &stack);
+        if (status == -ENOMEM || status == -EPERM || status == -EAGAIN) {
+            stacks.resize(static_cast<size_t>(&stack - stacks.data()));
+            break;
+        }
+        ASSERT_OK(status);
+    }
+    if (stacks.size() == 30) {
+        // Two of three go, so that there are no long runs.
+        size_t locked = status_bytes("VmLck");
+        size_t kept = 0;
+        for (size_t i = 0; i < 30; i++) {
+            if (i % 3 == 0)
+                kept++;
+            else
+                pool.give(stacks[i]);
+        }
+        ASSERT_OK(acre_stack_pool_trim(pool, 0));
+        EXPECT_EQ(0u, pool.stats().free);
+        EXPECT_LE(status_bytes("VmLck") + 20 * opts.stack_size, locked);
+        for (size_t i = 0; i < 30; i += 3)
+            EXPECT_TRUE(has_vm_flag(stacks[i].base, "lo"));
+        for (size_t i = 0; i < 30; i++) {
+            if (i % 3 != 0) {
+                ASSERT_OK(acre_stack_pool_take(pool, &stacks[i]));
+                EXPECT_FALSE(readable(static_cast<char *>(stacks[i].base) - 1));
+            }
+        }
+        EXPECT_TRUE(everywhere(stacks, "lo"));
+    }
+    bool refused = stacks.size() < 30;
+    pool.give(stacks);
+    if (refused)
+        GTEST_SKIP() << "this process may not lock so much";
+}
+
+TEST_P(PoolFlags, DepthsOfLockedStacksAreNotTold)
+{
+    if (!acre_can(ACRE_CAN_LOCK))
+        GTEST_SKIP() << "nothing can be locked";
+    acre_stack_pool_opts opts = with_flags(ACRE_STACK_LOCKED);
+    opts.stack_size = 4 * acre_page_size();
+    opts.max_stacks = 1;
+    Pool pool(&opts);
+    acre_stack stack;
+    acre_status status = acre_stack_pool_take(pool, &stack);
+    if (status == -ENOMEM || status == -EPERM || status == -EAGAIN)
+        GTEST_SKIP() << "this process may not lock so much";
+    ASSERT_OK(status);
+    size_t untouched = 77;
+    EXPECT_STATUS(-ENOTSUP, acre_stack_used(&stack, &untouched));
+    EXPECT_STATUS(-ENOTSUP, acre_stack_pool_suggest(pool, &untouched));
+    EXPECT_EQ(77u, untouched);
+    EXPECT_EQ(0u, pool.stats().deepest);
+    pool.give(stack);
+    ASSERT_OK(acre_stack_pool_trim(pool, 0));
+    EXPECT_STATUS(-ENOTSUP, acre_stack_pool_suggest(pool, &untouched));
+}
+
 TEST_P(PoolFlags, MoreThanMayBeLockedIsRefused)
 {
     if (!acre_can(ACRE_CAN_LOCK))
