@@ -1,5 +1,8 @@
 // acre/stack_pthread.h - POSIX threads on acre's stacks.
 //
+// Under a strict -std=c11 the C library shows pthread_attr_setstack only to whoever asks for it
+// before the first header: -D_XOPEN_SOURCE=600, or -D_POSIX_C_SOURCE=200112L, or higher.
+//
 //     pthread_attr_t attributes;
 //     pthread_attr_init(&attributes);
 //     if (acre_stack_to_pthread(&stack, &attributes) == ACRE_OK)
