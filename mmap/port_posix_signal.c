@@ -11,6 +11,9 @@
 // 4. Where the default was in force it is put back, and the handler returns: the instruction runs
 //    once more and faults once more, so that the kernel itself ends the process and writes the core
 //    file.  A signal that was sent does not come back by itself: it is raised again.
+// 5. The child of a fork may find other actions than its memory tells: another thread may install
+//    or remove after the one was copied and before the other.  So what is installed already is not
+//    installed over itself, and what is as before is removed.
 #include "mmap/port_posix_signal.h"
 
 #include <stdatomic.h>
@@ -120,10 +123,13 @@ install(size_t index)
     struct sigaction replaced;
     struct sigaction ours = {.sa_sigaction = take, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     (void)sigemptyset(&ours.sa_mask);
+    struct sigaction now;
+    acre_status status = act(signals[index], NULL, &now);
+    if (status != ACRE_OK || is_ours(&now))
+        return status;
     atomic_store(&before[index].is_spent, 0);
-    acre_status status = act(signals[index], NULL, &before[index].action);
-    if (status == ACRE_OK)
-        status = act(signals[index], &ours, &replaced);
+    before[index].action = now;
+    status = act(signals[index], &ours, &replaced);
     if (status != ACRE_OK || is_same(&replaced, &before[index].action))
         return status;
     status = act(signals[index], &replaced, NULL);
@@ -163,21 +169,23 @@ port_fault_install(port_fault_fn look)
 acre_status
 port_fault_remove(void)
 {
+    int installed[SIGNALS];
     for (size_t i = 0; i < SIGNALS; i++) {
         struct sigaction now;
         acre_status status = act(signals[i], NULL, &now);
         if (status != ACRE_OK)
             return status;
-        if (!is_ours(&now))
+        installed[i] = is_ours(&now);
+        if (!installed[i] && !is_same(&now, &before[i].action))
             return ACRE_BUSY;
     }
     // `looks` stays: another thread may be on its way there, and the address of a function lives.
-    acre_status status = put_back(0);
+    acre_status status = installed[0] ? put_back(0) : ACRE_OK;
     if (status != ACRE_OK)
         return status;
-    status = put_back(1);
-    if (status == ACRE_OK)
-        return ACRE_OK;
+    status = installed[1] ? put_back(1) : ACRE_OK;
+    if (status == ACRE_OK || !installed[0])
+        return status;
     acre_status undone = install(0);
     return undone == ACRE_OK ? status : undone;
 }
