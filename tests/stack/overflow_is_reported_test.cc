@@ -1,6 +1,5 @@
 // An overflow is reported once, with the right stack, wherever and however a stack runs over; the
 // thread can go on.
-#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <thread>
@@ -190,74 +189,6 @@ TEST_P(OverflowReport, in_several_threads_at_once_is_told_to_each)
             thread.join();
         return right[0] && right[1] && right[2] && right[3] ? RIGHT : 2;
     });
-}
-
-TEST(OverflowInstall, goes_on_in_the_child_when_a_fork_cut_it_short)
-{
-    static std::atomic<bool> stop;
-    stop = false;
-    std::thread changer([] {
-        while (!stop) {
-            if (acre_stack_overflow_install(note, nullptr) != ACRE_OK ||
-                acre_stack_overflow_remove() != ACRE_OK ||
-                acre_stack_overflow_thread_leave() != ACRE_OK)
-                break;
-        }
-    });
-    int wrong = 0;
-    for (int i = 0; i < 100; i++) {
-        Ended ended = in_child([] {
-            // Whatever the thread that is not here was about to do; twice, for the one after that.
-            if (acre_stack_overflow_remove() == ACRE_BUSY)
-                return 1;
-            for (int round = 0; round < 2; round++) {
-                if (acre_stack_overflow_install(note_and_recover, nullptr) != ACRE_OK)
-                    return 2;
-                Subject subject;
-                if (subject.create() != ACRE_OK || !subject.run_over(recurse) ||
-                    !subject.was_told_of())
-                    return 3;
-                if (acre_stack_overflow_remove() != ACRE_OK)
-                    return 4;
-            }
-            return acre_stack_overflow_remove() == ACRE_BAD_STATE ? RIGHT : 5;
-        });
-        wrong += !ended.exited || ended.code != RIGHT;
-    }
-    stop = true;
-    changer.join();
-    EXPECT_EQ(0, wrong);
-}
-
-TEST(OverflowInstall, goes_on_in_the_child_without_a_remove)
-{
-    static std::atomic<bool> stop;
-    stop = false;
-    std::thread changer([] {
-        while (!stop) {
-            if (acre_stack_overflow_install(note, nullptr) != ACRE_OK ||
-                acre_stack_overflow_remove() != ACRE_OK)
-                break;
-        }
-    });
-    int wrong = 0;
-    for (int i = 0; i < 100; i++) {
-        Ended ended = in_child([] {
-            acre_status status = acre_stack_overflow_install(note_and_recover, nullptr);
-            // It was installed when the fork came.
-            if (status == ACRE_BUSY)
-                return acre_stack_overflow_remove() == ACRE_OK ? RIGHT : 2;
-            Subject subject;
-            return status == ACRE_OK && subject.create() == ACRE_OK && subject.run_over(recurse) &&
-                           subject.was_told_of() && acre_stack_overflow_remove() == ACRE_OK
-                       ? RIGHT
-                       : 3;
-        });
-        wrong += !ended.exited || ended.code != RIGHT;
-    }
-    stop = true;
-    changer.join();
-    EXPECT_EQ(0, wrong);
 }
 
 // ---- what is told -------------------------------------------------------------------------------
