@@ -20,7 +20,7 @@ int (*in_the_fork)();
 int answer;  // of the child
 
 // As in a child whose parent's other thread was here: nobody goes on with what it was doing.
-void fork_here()
+[[maybe_unused]] void fork_here()
 {
     pid_t child = fork();
     if (child == 0) {
@@ -34,7 +34,7 @@ void fork_here()
 
 }  // namespace
 
-#if !defined(__SANITIZE_THREAD__)
+#if defined(__GLIBC__) && !defined(__SANITIZE_THREAD__)
 // In place of the C library's.
 extern "C" int sigaction(int signal, const struct sigaction *action, struct sigaction *old) noexcept
 {
@@ -54,6 +54,8 @@ class OverflowFork : public testing::Test {
     {
 #if defined(__SANITIZE_THREAD__)
         GTEST_SKIP() << "ThreadSanitizer has a sigaction of its own";
+#elif !defined(__GLIBC__)
+        GTEST_SKIP() << "the calls of this C library are not seen";
 #endif
         if (emulated())
             GTEST_SKIP() << "the emulator answers with calls of its own";

@@ -53,10 +53,15 @@ __attribute__((noinline, no_sanitize_address)) void call_with_room()
 
 void run()
 {
+    // Without getcontext it is a thread's.
+    if (acre_stack_overflow_thread_enter() != ACRE_OK)
+        return;
     if (sigsetjmp(start, 1) == 0)
         call_with_room();
     else
         result = RAN_OVER;
+    if (acre_stack_overflow_thread_leave() != ACRE_OK)
+        result = NOT_YET;
 }
 
 // All that can be taken: as many as are not out.

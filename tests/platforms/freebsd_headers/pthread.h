@@ -4,6 +4,9 @@
 
 typedef int pthread_key_t;
 
+#define PTHREAD_CANCEL_DISABLE 1
+
+int pthread_setcancelstate(int state, int *old);
 int pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
 int pthread_key_delete(pthread_key_t key);
 void *pthread_getspecific(pthread_key_t key);
