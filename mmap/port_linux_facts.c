@@ -365,8 +365,8 @@ probe_huge_pages(void)
     void *base = NULL;
     acre_status status =
         sys_mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0, &base);
-    if (status == -ENOMEM)
-        return 1;  // and none is free
+    if (status == -ENOMEM || status == -EAGAIN)
+        return 1;  // and none is free, or may be mapped by a program that locks all it maps
     return status == ACRE_OK && sys_munmap(base, size) == ACRE_OK;
 }
 
