@@ -298,12 +298,13 @@ map_large_pages(const port_request *request, acre_mmap *out)
     acre_status status = ask_for_large_pages();
     if (status != ACRE_OK)
         return status;
-    status = sys_alloc(request->address, request->size, MEM_RESERVE | MEM_COMMIT | MEM_LARGE_PAGES,
-                       windows_protection(request->access, 0), &out->base);
+    DWORD type = MEM_RESERVE | MEM_COMMIT | MEM_LARGE_PAGES;
+    DWORD protection = windows_protection(request->access, 0);
+    uint32_t node = (uint32_t)out->private_[1];
+    status = sys_alloc_on_node(request->address, request->size, type, protection, node, &out->base);
     int fixed = (request->flags & ACRE_MAP_FIXED) != 0;
     if (status != ACRE_OK && request->address != NULL && !fixed)
-        status = sys_alloc(NULL, request->size, MEM_RESERVE | MEM_COMMIT | MEM_LARGE_PAGES,
-                           windows_protection(request->access, 0), &out->base);
+        status = sys_alloc_on_node(NULL, request->size, type, protection, node, &out->base);
     if (status != ACRE_OK)
         return fixed && status == -ENOMEM ? -EEXIST : status;
     windows_record *record;
@@ -322,7 +323,7 @@ map_large_pages(const port_request *request, acre_mmap *out)
 static acre_status
 map_memory(const port_request *request, acre_mmap *out)
 {
-    windows_piece whole = {.size = request->size};
+    windows_piece whole = {.size = request->size, .node_plus_one = (uint32_t)out->private_[1]};
     acre_status status = windows_build(request, &whole, 1, NULL, NULL, out);
     if (status != ACRE_OK || request->flags & ACRE_IS_RESERVATION || request->access == ACRE_NONE)
         return status;
@@ -340,6 +341,9 @@ port_map(const port_request *request, acre_mmap *out)
         return status;
     acre_mmap map = *out;
     map.flags = request->flags & ~(uint32_t)(REFUSED_WISHES | PLACEMENT);
+    map.private_[1] = windows_node_plus_one(request->node_plus_one);
+    if (map.private_[1] != 0)
+        map.flags |= ACRE_GOT_NODE;
     if (request->flags & ACRE_MAP_HUGE)
         status = map_large_pages(request, &map);
     else if (request->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE | ACRE_IS_CLONE))
@@ -390,7 +394,7 @@ extend(windows_record *record, const acre_mmap *map, size_t size)
         .page_size = WINDOWS_PAGE,
         .flags = ACRE_MAP_FIXED | ACRE_IS_RESERVATION,
     };
-    windows_piece piece = {.size = added};
+    windows_piece piece = {.size = added, .node_plus_one = (uint32_t)map->private_[1]};
     acre_status status = windows_build(&request, &piece, 1, NULL, NULL, &behind);
     if (status != ACRE_OK)
         return -ENOMEM;
@@ -445,6 +449,7 @@ move_by_copying(acre_mmap *map, size_t size)
         .page_size = WINDOWS_PAGE,
         .access = map->access,
         .flags = map->flags & ~placed,
+        .node_plus_one = (uint32_t)map->private_[1],
     };
     acre_mmap moved = *map;
     moved.size = size;

@@ -28,6 +28,7 @@
 #define windows_map_object acre_windows_map_object
 #define windows_newer acre_windows_newer
 #define windows_next_region acre_windows_next_region
+#define windows_node_plus_one acre_windows_node_plus_one
 #define windows_overflow_at acre_windows_overflow_at
 #define windows_populate acre_windows_populate
 #define windows_protection acre_windows_protection
@@ -83,15 +84,25 @@ sys_close(HANDLE handle)
     SetLastError(saved);
 }
 
+// `node_plus_one`: where the pages are to lie, also those that are committed later; 0 = wherever.
 static inline acre_status
-sys_alloc(void *address, size_t size, DWORD type, DWORD protection, void **base)
+sys_alloc_on_node(void *address, size_t size, DWORD type, DWORD protection, uint32_t node_plus_one,
+                  void **base)
 {
     DWORD saved = GetLastError();
-    void *result = VirtualAlloc(address, size, type, protection);
+    void *result = node_plus_one == 0 ? VirtualAlloc(address, size, type, protection)
+                                      : VirtualAllocExNuma(GetCurrentProcess(), address, size, type,
+                                                           protection, node_plus_one - 1);
     if (result == NULL)
         return status_of(0, saved);
     *base = result;
     return ACRE_OK;
+}
+
+static inline acre_status
+sys_alloc(void *address, size_t size, DWORD type, DWORD protection, void **base)
+{
+    return sys_alloc_on_node(address, size, type, protection, 0, base);
 }
 
 static inline acre_status
@@ -179,6 +190,7 @@ typedef struct windows_piece {
                        // where there are no placeholders
     size_t bytes;      // of a view: what of it the section has; reaches into its last page
     DWORD protection;  // of a view: the most that it will ever need
+    uint32_t node_plus_one;  // of memory
 } windows_piece;
 
 // Makes the pieces, one behind the other, at the place that the request wants, and the record of
@@ -237,6 +249,9 @@ acre_status windows_unlock(void *start, size_t length);
 acre_status windows_populate(void *start, size_t length, int writes);
 // Left out of dumps, or not any more.
 acre_status windows_exclude(void *start, size_t length, int excluded);
+
+// The node that is asked for if there is one of that number, else none.
+uint32_t windows_node_plus_one(uint32_t wanted);
 
 // Demands and wishes of a map that was just built; on failure it is unmapped again.
 acre_status windows_finish(const port_request *request, acre_mmap *out);

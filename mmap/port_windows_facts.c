@@ -172,6 +172,58 @@ probe_count_resident(void)
     return sys_free(pages, 0, MEM_RELEASE) == ACRE_OK ? exact : -1;
 }
 
+static ULONG
+highest_node(void)
+{
+    ULONG highest = 0;
+    DWORD saved = GetLastError();
+    if (!GetNumaHighestNodeNumber(&highest))
+        highest = 0;
+    SetLastError(saved);
+    return highest;
+}
+
+// Whether a page that prefers this node lies on it; as a probe answers.
+static int
+probe_node(DWORD node)
+{
+    void *page;
+    acre_status status = sys_alloc_on_node(NULL, WINDOWS_PAGE, MEM_RESERVE | MEM_COMMIT,
+                                           PAGE_READWRITE, node + 1, &page);
+    if (status != ACRE_OK)
+        return of_status(status);
+    *(volatile char *)page = 1;
+    PSAPI_WORKING_SET_EX_INFORMATION info = {.VirtualAddress = page};
+    DWORD saved = GetLastError();
+    int known = QueryWorkingSetEx(GetCurrentProcess(), &info, sizeof info) != 0;
+    SetLastError(saved);
+    int there = known && info.VirtualAttributes.Valid && info.VirtualAttributes.Node == node;
+    return sys_free(page, 0, MEM_RELEASE) == ACRE_OK ? there : -1;
+}
+
+// Some nodes have no memory, or none left: where there are several, two tell enough.
+static int
+probe_nodes(void)
+{
+    ULONG highest = highest_node();
+    int enough = highest != 0 ? 2 : 1;
+    int found = 0;
+    for (DWORD node = 0; node <= highest && found < enough; node++) {
+        int there = probe_node(node);
+        if (there < 0)
+            return there;
+        found += there;
+    }
+    return found == enough;
+}
+
+uint32_t
+windows_node_plus_one(uint32_t wanted)
+{
+    int there = wanted != 0 && wanted - 1 <= highest_node();
+    return there && port_can(ACRE_CAN_PLACE_ON_NODES) ? wanted : 0;
+}
+
 // One for each; none is missing.
 const probe probes[ACRE_CAPABILITY_COUNT] = {
     [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_exclude_from_dumps,
@@ -191,7 +243,7 @@ const probe probes[ACRE_CAPABILITY_COUNT] = {
     [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = probe_always,
     [ACRE_CAN_COUNT_RESIDENT_EXACTLY] = probe_count_resident,
     [ACRE_CAN_NAME] = probe_never,
-    [ACRE_CAN_PLACE_ON_NODES] = probe_never,
+    [ACRE_CAN_PLACE_ON_NODES] = probe_nodes,
 };
 
 // ---- limits -------------------------------------------------------------------------------------

@@ -17,14 +17,30 @@ typedef void *(WINAPI *map_view_3)(HANDLE, HANDLE, void *, ULONG64, SIZE_T, ULON
                                    ULONG);
 typedef BOOL(WINAPI *unmap_view_2)(HANDLE, void *, ULONG);
 
+// MEM_EXTENDED_PARAMETER of newer headers.
+typedef struct extended_parameter {
+    _Alignas(8) uint64_t type;
+    union {
+        uint64_t number;
+        void *pointer;
+    } value;
+} extended_parameter;
+
 static acre_status
-alloc_2(void *address, size_t size, DWORD type, DWORD protection, void **base)
+alloc_2(void *address, size_t size, DWORD type, DWORD protection, uint32_t node_plus_one,
+        void **base)
 {
     virtual_alloc_2 call = (virtual_alloc_2)windows_newer(NEWER_VIRTUAL_ALLOC_2);
     if (call == NULL)
         return -ENOTSUP;
+    enum { NUMA_NODE = 2 };  // MemExtendedParameterNumaNode
+    extended_parameter node = {.type = NUMA_NODE};
+    ULONG parameters = node_plus_one != 0;
+    if (parameters != 0)
+        node.value.number = node_plus_one - 1;
     DWORD saved = GetLastError();
-    void *result = call(GetCurrentProcess(), address, size, type, protection, NULL, 0);
+    void *result = call(GetCurrentProcess(), address, size, type, protection,
+                        parameters != 0 ? &node : NULL, parameters);
     if (result == NULL)
         return status_of(0, saved);
     *base = result;
@@ -44,18 +60,19 @@ unmap_view(void *base, DWORD flags)
 // Reserved memory in free addresses.  The protection is said anew by each commit; but wine gives
 // that of the reservation, wherever it is made, to the pages that it commits where stacks grow.
 static acre_status
-reserve_memory(void *base, size_t size)
+reserve_memory(void *base, size_t size, uint32_t node_plus_one)
 {
     void *reserved;
-    return sys_alloc(base, size, MEM_RESERVE, PAGE_READWRITE, &reserved);
+    return sys_alloc_on_node(base, size, MEM_RESERVE, PAGE_READWRITE, node_plus_one, &reserved);
 }
 
 // The same in place of a placeholder.
 static acre_status
-fill_with_memory(void *base, size_t size)
+fill_with_memory(void *base, size_t size, uint32_t node_plus_one)
 {
     void *filled;
-    return alloc_2(base, size, MEM_RESERVE | WINDOWS_REPLACE_PLACEHOLDER, PAGE_READWRITE, &filled);
+    return alloc_2(base, size, MEM_RESERVE | WINDOWS_REPLACE_PLACEHOLDER, PAGE_READWRITE,
+                   node_plus_one, &filled);
 }
 
 // ---- records ------------------------------------------------------------------------------------
@@ -198,7 +215,7 @@ retire_view(const windows_region *part)
     // Whole views of placeholders; the rest is told by a refusal.
     if (part->start == part->allocation &&
         unmap_view(part->start, WINDOWS_PRESERVE_PLACEHOLDER) == ACRE_OK)
-        return fill_with_memory(part->start, part->length);
+        return fill_with_memory(part->start, part->length, 0);
     return sys_protect(part->start, part->length, PAGE_NOACCESS);
 }
 
@@ -302,10 +319,10 @@ static acre_status
 hold_at(void *address, size_t size, void **base)
 {
     int placeholders = port_can(ACRE_CAN_REPLACE);
-    acre_status status =
-        placeholders
-            ? alloc_2(address, size, MEM_RESERVE | WINDOWS_RESERVE_PLACEHOLDER, PAGE_NOACCESS, base)
-            : sys_alloc(address, size, MEM_RESERVE, PAGE_READWRITE, base);
+    acre_status status = placeholders
+                             ? alloc_2(address, size, MEM_RESERVE | WINDOWS_RESERVE_PLACEHOLDER,
+                                       PAGE_NOACCESS, 0, base)
+                             : sys_alloc(address, size, MEM_RESERVE, PAGE_READWRITE, base);
     // What is no size to Windows is one to us.
     return status == -EINVAL && address == NULL ? -ENOMEM : status;
 }
@@ -446,9 +463,9 @@ make_piece(const windows_piece *piece, char *base, int placeholder)
         if (!placeholder && rest >= piece->size)
             return ACRE_OK;
         if (!placeholder && rest != 0)
-            return reserve_memory(base + rest, piece->size - rest);
-        return placeholder ? fill_with_memory(base, piece->size)
-                           : reserve_memory(base, piece->size);
+            return reserve_memory(base + rest, piece->size - rest, piece->node_plus_one);
+        return placeholder ? fill_with_memory(base, piece->size, piece->node_plus_one)
+                           : reserve_memory(base, piece->size, piece->node_plus_one);
     }
     map_view_3 call = (map_view_3)windows_newer(NEWER_MAP_VIEW_3);
     DWORD saved = GetLastError();
@@ -509,7 +526,7 @@ restore_reserved(uintptr_t start, size_t size)
     while (next_allocation(&at, start + size, &part)) {
         if (part.type != MEM_PRIVATE)
             (void)unmap_view(part.start, WINDOWS_PRESERVE_PLACEHOLDER);
-        (void)fill_with_memory(part.start, part.length);
+        (void)fill_with_memory(part.start, part.length, 0);
     }
 }
 
@@ -546,7 +563,7 @@ static acre_status
 build_by_trying(const port_request *request, const windows_piece *pieces, size_t count, size_t size,
                 void **base)
 {
-    if (count == 1 && pieces[0].section == NULL)
+    if (count == 1 && pieces[0].section == NULL && pieces[0].node_plus_one == 0)
         return hold(request, size, base);
     for (int i = 0; i < TRIES; i++) {
         acre_status status = hold(request, size, base);
@@ -668,7 +685,7 @@ windows_remap(const acre_mmap *map, void *start, size_t length)
     };
     acre_status status = make_piece(&piece, start, 1);
     if (status != ACRE_OK) {
-        (void)fill_with_memory(start, length);
+        (void)fill_with_memory(start, length, 0);
         return status;
     }
     if (protection != piece.protection)
