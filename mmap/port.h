@@ -57,6 +57,7 @@
 #define port_commit_stack acre_port_commit_stack
 #define port_shrink_stack acre_port_shrink_stack
 #define port_discard acre_port_discard
+#define port_discards_at_once acre_port_discards_at_once
 #define port_populate acre_port_populate
 #define port_lock acre_port_lock
 #define port_lock_on_fault acre_port_lock_on_fault
@@ -213,6 +214,9 @@ acre_status port_discard(acre_mmap *map, void *start, size_t length, uint32_t wh
 /// The same of ranges of whole base pages, or of length 0, of private anonymous memory of which
 /// nothing is known; *done is 0 before and counts those handled, also on failure.
 acre_status port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done);
+/// 1 where that is better than a call for each range: one of the system's for many of them, with
+/// nothing to be known about their maps; else 0.
+int port_discards_at_once(void);
 /// Present at once; pages of private files are read, not copied.
 acre_status port_populate(acre_mmap *map, void *start, size_t length);
 
@@ -337,7 +341,7 @@ typedef void (*port_fault_fn)(const void *address, const void *stack_pointer);
 /// not, on the thread's signal stack.  When it returns the fault goes where it would have gone
 /// without (POSIX: to the action that was there before, with that one's mask and flags; Windows: to
 /// the next handler): by default the process ends, and its core file shows the fault itself.
-/// `look` may also leave by siglongjmp or the like.
+/// `look` may also leave by siglongjmp to a sigsetjmp that saved the mask.
 ///
 /// Once at a time, and never at the same time as port_fault_remove.  ACRE_BUSY: somebody else
 /// installed a handler meanwhile.

@@ -362,6 +362,22 @@ port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
     return ACRE_OK;
 }
 
+int
+port_discards_at_once(void)
+{
+    return 0;
+}
+
+// Mapping anew tells of the untouched pages that they are; clearing by hand would touch them where
+// the system does not tell (FreeBSD).
+acre_status
+port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
+{
+    if (map->flags & ACRE_MAP_LOCKED || map->private_[1] & BSD_CHANGED)
+        return bsd_empty_in_place(start, length - keep);
+    return bsd_map_fresh(map, start, length - keep, ACRE_READ_WRITE);
+}
+
 acre_status
 port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
 {

@@ -174,14 +174,22 @@ lock_limit(void)
     return user != 0 && user < own ? user : own;
 }
 
-// The first stack ends at the top of the addresses, but for a few pages of the system's.
+// The first stack ends at the top of the addresses, but for a few pages of the system's; or, where
+// it is placed at random (13.2 on 64 bits), somewhere far below.
 uint64_t
 port_address_bits(void)
 {
+#if defined(__x86_64__)
+    enum { LEAST = 47 };
+#elif defined(__aarch64__)
+    enum { LEAST = 48 };
+#else
+    enum { LEAST = 0 };
+#endif
     uint64_t bits = 0;
     for (uint64_t top = freebsd_read_number("kern.usrstack"); top != 0; top >>= 1)
         bits++;
-    return bits;
+    return bits > LEAST ? bits : LEAST;
 }
 
 acre_status

@@ -1,8 +1,15 @@
-// FreeBSD: the context of a signal.
+// FreeBSD: what a signal tells.
 #include "mmap/port_posix_signal.h"
 
 // In this order.
 #include <sys/ucontext.h>
+
+int
+posix_was_sent(const siginfo_t *info, const void *context)
+{
+    (void)context;
+    return info->si_code >= SI_USER;
+}
 
 const void *
 posix_stack_pointer(const void *context)

@@ -121,6 +121,18 @@ port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
                                      : advise_many(ranges, count, MADV_DONTNEED, discard_now, done);
 }
 
+int
+port_discards_at_once(void)
+{
+    return 1;
+}
+
+acre_status
+port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
+{
+    return port_discard(map, start, length - keep, ACRE_DISCARD_NOW);
+}
+
 static acre_status
 install_marker(void *start, size_t length)
 {

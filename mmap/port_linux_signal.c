@@ -6,8 +6,9 @@
 #include <ucontext.h>
 
 int
-posix_was_sent(const siginfo_t *info)
+posix_was_sent(const siginfo_t *info, const void *context)
 {
+    (void)context;
     return info->si_code <= 0;
 }
 

@@ -41,12 +41,6 @@ port_commit_stack(acre_mmap *map, void *start, size_t length, size_t first)
 }
 
 acre_status
-port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
-{
-    return port_discard(map, start, length - keep, ACRE_DISCARD_NOW);
-}
-
-acre_status
 port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
 {
     *out = (port_bounds){.top = top, .limit = base, .lowest = lowest};

@@ -2,7 +2,8 @@
 //
 // 1. SIGSEGV and SIGBUS get one handler, on the signal stack, which runs with the mask of the
 //    interrupted code and its own signal: a fault in the handler is one of a blocked signal, which
-//    ends the process.
+//    ends the process.  (On macOS that would be repeated for ever, so the signal is not blocked
+//    there: such a fault is passed on like any other.)
 // 2. The action from before is asked for first and stored, and only then replaced: a handler that
 //    runs at once finds it.  What came in between is seen by what the replacement hands back.
 // 3. A handler from before is called as the kernel would have: with its mask, its own signal as its
@@ -54,11 +55,14 @@ is_ignored(const struct sigaction *action)
 static void
 call(const struct sigaction *action, int signal, siginfo_t *info, void *context)
 {
-    // None of the three can fail: the arguments are right.
+    // None of these can fail: the arguments are right.
     sigset_t own;
     sigset_t ours;
-    (void)pthread_sigmask(SIG_BLOCK, &action->sa_mask, &ours);
-    if (action->sa_flags & SA_NODEFER && sigismember(&action->sa_mask, signal) == 0) {
+    sigset_t blocked = action->sa_mask;
+    if ((action->sa_flags & SA_NODEFER) == 0)
+        (void)sigaddset(&blocked, signal);
+    (void)pthread_sigmask(SIG_BLOCK, &blocked, &ours);
+    if (sigismember(&blocked, signal) == 0) {
         (void)sigemptyset(&own);
         (void)sigaddset(&own, signal);
         (void)pthread_sigmask(SIG_UNBLOCK, &own, NULL);
@@ -80,7 +84,7 @@ pass_on(int signal, siginfo_t *info, void *context)
         call(action, signal, info, context);
         return;
     }
-    int was_sent = posix_was_sent(info);
+    int was_sent = posix_was_sent(info, context);
     if (was_sent && is_ignored(action))
         return;
     // Of a fault the kernel takes "ignore" for the default.
@@ -96,7 +100,7 @@ take(int signal, siginfo_t *info, void *context)
 {
     int saved = errno;
     port_fault_fn look = atomic_load_explicit(&looks, memory_order_acquire);
-    if (look != NULL && !posix_was_sent(info))
+    if (look != NULL && !posix_was_sent(info, context))
         look(info->si_addr, posix_stack_pointer(context));
     pass_on(signal, info, context);
     errno = saved;
@@ -121,7 +125,10 @@ static acre_status
 install(size_t index)
 {
     struct sigaction replaced;
-    struct sigaction ours = {.sa_sigaction = take, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    struct sigaction ours = {
+        .sa_sigaction = take,
+        .sa_flags = SA_SIGINFO | SA_ONSTACK | POSIX_FAULT_FLAGS,
+    };
     (void)sigemptyset(&ours.sa_mask);
     struct sigaction now;
     acre_status status = act(signals[index], NULL, &now);
@@ -222,5 +229,7 @@ port_signal_stack_set(void *base, size_t size)
         .ss_flags = size != 0 ? 0 : SS_DISABLE,
     };
     int saved = errno;
-    return status_of(sigaltstack(&next, NULL), saved);
+    acre_status status = status_of(sigaltstack(&next, NULL), saved);
+    // So macOS answers while the stack is in use.
+    return status == -EINVAL && size == 0 ? -EPERM : status;
 }

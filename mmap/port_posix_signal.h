@@ -12,8 +12,15 @@
 #define posix_stack_pointer acre_posix_stack_pointer
 #define posix_least_signal_stack acre_posix_least_signal_stack
 
+// What a handler of faults has to ask for besides.
+#if defined(__APPLE__)
+enum { POSIX_FAULT_FLAGS = SA_NODEFER };
+#else
+enum { POSIX_FAULT_FLAGS = 0 };
+#endif
+
 // 1: by a process or a thread; 0: by the kernel, for what the interrupted code did.
-int posix_was_sent(const siginfo_t *info);
+int posix_was_sent(const siginfo_t *info, const void *context);
 
 // Of the code that the signal interrupted; NULL where it is not known.
 const void *posix_stack_pointer(const void *context);

@@ -166,6 +166,12 @@ port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
     return ACRE_OK;
 }
 
+int
+port_discards_at_once(void)
+{
+    return 0;
+}
+
 // ---- guards -------------------------------------------------------------------------------------
 
 acre_status

@@ -13,8 +13,8 @@
 
 // ---- deep stacks --------------------------------------------------------------------------------
 
-// Where stacks grow: all but the highest `keep` bytes goes, and what has to be accessible comes
-// anew.
+// One stack: all but the highest `keep` bytes goes, and where stacks grow, what has to be
+// accessible comes anew.
 static acre_status
 shrink(const acre_stack_pool *pool, const region *r, char *start, size_t keep)
 {
@@ -22,7 +22,7 @@ shrink(const acre_stack_pool *pool, const region *r, char *start, size_t keep)
     char *base = start + pool->guard;
     size_t length = pool->stride - pool->guard;
     acre_status status = port_shrink_stack(&map, base, length, keep);
-    if (status == ACRE_OK && keep < pool->at_once)
+    if (status == ACRE_OK && port_stacks_grow() && keep < pool->at_once)
         status = port_commit_stack(&map, base, length, pool->at_once);
     return status;
 }
@@ -35,13 +35,13 @@ pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count)
         pool_note_depth(pool, ids[i]);
     // A call that fails has not returned some memory: the marks stay, and the next time tries
     // again.
-    for (size_t i = 0; port_stacks_grow() && i < count; i++) {
+    for (size_t i = 0; !port_discards_at_once() && i < count; i++) {
         const region *r = region_of(pool, ids[i]);
         char *start = slot_start(pool, r, slot_of(ids[i]));
         if (shrink(pool, r, start, pool->stride - pool->kept) == ACRE_OK)
             pool_clear_marks(pool, start);
     }
-    if (port_stacks_grow())
+    if (!port_discards_at_once())
         return;
     acre_range ranges[BATCH];
     while (count > 0) {
@@ -128,9 +128,9 @@ discard_run(const acre_stack_pool *pool, const region *r, uint32_t first, uint32
         char *start = slot_start(pool, r, slot);
         acre_range range = {start + pool->guard, pool->stride - pool->guard};
         size_t done = 0;
-        acre_status status = port_stacks_grow()
-                                 ? shrink(pool, r, start, 0)
-                                 : port_discard_many(&range, 1, ACRE_DISCARD_NOW, &done);
+        acre_status status = port_discards_at_once()
+                                 ? port_discard_many(&range, 1, ACRE_DISCARD_NOW, &done)
+                                 : shrink(pool, r, start, 0);
         if (status != ACRE_OK)
             return status;
     }

@@ -101,7 +101,7 @@ static acre_status
 return_pages(const acre_stack_sleeper *sleepers, const acre_range *pages, size_t count,
              size_t *done)
 {
-    if (!port_stacks_grow())
+    if (port_discards_at_once())
         return port_discard_many(pages, count, ACRE_DISCARD_NOW, done);
     for (; *done < count; ++*done) {
         stack_place place;

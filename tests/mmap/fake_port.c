@@ -209,6 +209,11 @@ acre_status port_discard_many(const acre_range *ranges, size_t count, uint32_t w
     return record_range("discard_many", ranges, count);
 }
 
+int port_discards_at_once(void)
+{
+    return 1;
+}
+
 acre_status port_populate(acre_mmap *map, void *start, size_t length)
 {
     (void)map;
