@@ -22,7 +22,7 @@ enum {
 acre_status
 windows_error(DWORD error)
 {
-    enum { STOPPED_ON_SYMLINK = 681 };  // ERROR_… of newer headers
+    enum { STOPPED_ON_SYMLINK = 681, DYNAMIC_CODE_BLOCKED = 1655 };  // ERROR_… of newer headers
     static const struct {
         DWORD error;
         int number;
@@ -73,6 +73,7 @@ windows_error(DWORD error)
         {ERROR_PAGEFILE_QUOTA, ENOMEM},
         {ERROR_COMMITMENT_LIMIT, ENOMEM},
         {ERROR_NOT_ENOUGH_QUOTA, ENOMEM},
+        {DYNAMIC_CODE_BLOCKED, EACCES},
         {ERROR_CANT_RESOLVE_FILENAME, ELOOP},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
@@ -96,6 +97,23 @@ windows_protection(uint32_t access, int copies)
     if (copies && access & ACRE_WRITE)
         protection = access & ACRE_EXEC ? PAGE_EXECUTE_WRITECOPY : PAGE_WRITECOPY;
     return protection;
+}
+
+DWORD
+windows_most(DWORD protection)
+{
+    if (port_can(ACRE_CAN_JIT))
+        return protection;
+    switch (protection) {
+    case PAGE_EXECUTE_READ:
+        return PAGE_READONLY;
+    case PAGE_EXECUTE_READWRITE:
+        return PAGE_READWRITE;
+    case PAGE_EXECUTE_WRITECOPY:
+        return PAGE_WRITECOPY;
+    default:
+        return protection;
+    }
 }
 
 static acre_status
@@ -165,6 +183,10 @@ protect_views(const acre_mmap *map, void *start, size_t length, DWORD protection
         acre_status status = lost ? -ENOMEM : ACRE_OK;
         if (region.state == MEM_COMMIT)
             status = sys_protect(region.start, region.length, protection);
+        // Pages that became inaccessible were unlocked by that.
+        if (status == ACRE_OK && map->flags & ACRE_MAP_LOCKED &&
+            region.protection == PAGE_NOACCESS && protection != PAGE_NOACCESS)
+            status = windows_lock(region.start, region.length);
         // More than the object was opened for.
         if (status == -EINVAL || status == -EIO)
             status = -EACCES;
@@ -306,7 +328,8 @@ map_large_pages(const port_request *request, acre_mmap *out)
     if (status != ACRE_OK && request->address != NULL && !fixed)
         status = sys_alloc_on_node(NULL, request->size, type, protection, node, &out->base);
     if (status != ACRE_OK)
-        return fixed && status == -ENOMEM ? -EEXIST : status;
+        return fixed && !windows_is_free((uintptr_t)request->address, request->size) ? -EEXIST
+                                                                                     : status;
     windows_record *record;
     status = windows_record_take(&record);
     if (status != ACRE_OK) {
@@ -416,11 +439,15 @@ grow_in_place(acre_mmap *map, size_t size)
     char *end = (char *)map->base + map->size;
     size_t more = size - map->size;
     int accessible = (map->flags & ACRE_IS_RESERVATION) == 0 && map->access != ACRE_NONE;
+    char *start = (char *)atomic_load_explicit(&record->start, memory_order_relaxed);
+    size_t held = (size_t)(end - start);
     if (map->flags & ACRE_MAP_NO_DUMP)
-        status = windows_exclude(end, more, 1);
+        status = windows_exclude_again(start, held, held + more);
     if (status == ACRE_OK && accessible)
         status = port_commit(map, end, more, map->access);
     if (status != ACRE_OK) {
+        if (map->flags & ACRE_MAP_NO_DUMP)
+            (void)windows_exclude_again(start, held + more, held);
         (void)windows_retire(end, more);
         return status;
     }

@@ -22,10 +22,13 @@
 #define windows_commit acre_windows_commit
 #define windows_error acre_windows_error
 #define windows_exclude acre_windows_exclude
+#define windows_exclude_again acre_windows_exclude_again
 #define windows_finish acre_windows_finish
 #define windows_hide acre_windows_hide
+#define windows_is_free acre_windows_is_free
 #define windows_lock acre_windows_lock
 #define windows_map_object acre_windows_map_object
+#define windows_most acre_windows_most
 #define windows_newer acre_windows_newer
 #define windows_next_region acre_windows_next_region
 #define windows_node_plus_one acre_windows_node_plus_one
@@ -153,6 +156,8 @@ typedef struct windows_region {
 // The part of [*at, end) that is one region; *at moves behind it.  0 at the end.
 int windows_next_region(uintptr_t *at, uintptr_t end, windows_region *out);
 
+int windows_is_free(uintptr_t start, size_t size);
+
 // ---- records ------------------------------------------------------------------------------------
 
 // What parts of one map have in common.  acre_mmap.backing of each points to it.
@@ -211,6 +216,10 @@ acre_status windows_remap(const acre_mmap *map, void *start, size_t length);
 // PAGE_*; `copies`: of a view whose written pages are its own.
 DWORD windows_protection(uint32_t access, int copies);
 
+// The same, or without execution where this process may not make code: not even a view of that
+// protection is to be had there.
+DWORD windows_most(DWORD protection);
+
 // The same of such a view, whose written pages Windows tells of as of private memory.
 DWORD windows_as_copying(DWORD protection);
 
@@ -247,8 +256,10 @@ acre_status windows_lock(void *start, size_t length);
 acre_status windows_unlock(void *start, size_t length);
 // Every page present; -ENOMEM where some are not accessible.  `writes`: nobody else's contents.
 acre_status windows_populate(void *start, size_t length, int writes);
-// Left out of dumps, or not any more.
+// Left out of dumps, or not any more.  The system keeps a list of starts, 512 at most.
 acre_status windows_exclude(void *start, size_t length, int excluded);
+// What is left out from `start` on gets another length.
+acre_status windows_exclude_again(void *start, size_t length, size_t next);
 
 // The node that is asked for if there is one of that number, else none.
 uint32_t windows_node_plus_one(uint32_t wanted);

@@ -6,20 +6,40 @@
 // 3. A view that copies goes back to its first contents as a whole, by mapping it again in its
 //    placeholder; a part of it, or without placeholders, by copying them back.
 // 4. A guard is decommitted memory, or an inaccessible part of a view.
+#include "mmap/check.h"
 #include "mmap/port_windows.h"
 
 #include <string.h>
 
 // ---- discarding ---------------------------------------------------------------------------------
 
+// By the map's flags, or by acre_mmap_lock, in part.
+static int
+is_locked(const acre_mmap *map, const windows_region *region)
+{
+    if (map->flags & ACRE_MAP_LOCKED)
+        return 1;
+    if ((map->private_[0] & UNEVEN) == 0)
+        return 0;
+    DWORD saved = GetLastError();
+    int locked = 0;
+    for (size_t at = 0; at < region->length && !locked; at += WINDOWS_PAGE) {
+        PSAPI_WORKING_SET_EX_INFORMATION page = {.VirtualAddress = region->start + at};
+        locked = QueryWorkingSetEx(GetCurrentProcess(), &page, sizeof page) &&
+                 page.VirtualAttributes.Valid && page.VirtualAttributes.Locked;
+    }
+    SetLastError(saved);
+    return locked;
+}
+
 static acre_status
-refresh(const acre_mmap *map, const windows_region *region)
+refresh(const windows_region *region, int locked)
 {
     void *fresh;
     acre_status status = sys_free(region->start, region->length, MEM_DECOMMIT);
     if (status == ACRE_OK)
         status = sys_alloc(region->start, region->length, MEM_COMMIT, region->protection, &fresh);
-    if (status == ACRE_OK && map->flags & ACRE_MAP_LOCKED && region->protection != PAGE_NOACCESS)
+    if (status == ACRE_OK && locked && region->protection != PAGE_NOACCESS)
         status = windows_lock(region->start, region->length);
     return status;
 }
@@ -50,9 +70,10 @@ discard_memory(const acre_mmap *map, void *start, size_t length, int lazily)
             continue;
         }
         // Locked and inaccessible pages are not taken away later.
-        if (lazily && (map->flags & ACRE_MAP_LOCKED) == 0 && reset(&region) == ACRE_OK)
+        int locked = is_locked(map, &region);
+        if (lazily && !locked && reset(&region) == ACRE_OK)
             continue;
-        acre_status status = refresh(map, &region);
+        acre_status status = refresh(&region, locked);
         if (status != ACRE_OK)
             return status;
     }
@@ -365,6 +386,23 @@ port_populate(acre_mmap *map, void *start, size_t length)
     return status == -ENOMEM && map->flags & ACRE_IS_FILE ? -EFAULT : status;
 }
 
+// NTFS refuses that now and then, for no reason that the caller has.
+static acre_status
+flush_view(const windows_region *region)
+{
+    enum { TRIES = 10 };  // about a second
+    DWORD saved = GetLastError();
+    int flushed = 0;
+    for (int i = 0; i < TRIES && !flushed; i++) {
+        if (i > 0)
+            Sleep(1ul << i);
+        flushed = FlushViewOfFile(region->start, region->length);
+        if (!flushed && GetLastError() != ERROR_LOCK_VIOLATION)
+            break;
+    }
+    return status_of(flushed, saved);
+}
+
 acre_status
 port_flush(acre_mmap *map, void *start, size_t length, uint32_t how)
 {
@@ -376,7 +414,7 @@ port_flush(acre_mmap *map, void *start, size_t length, uint32_t how)
     while (windows_next_region(&at, end, &region)) {
         acre_status status = ACRE_OK;
         if (region.state == MEM_COMMIT && region.type == MEM_MAPPED)
-            status = status_of(FlushViewOfFile(region.start, region.length), saved);
+            status = flush_view(&region);
         if (status != ACRE_OK)
             return status;
     }
@@ -412,17 +450,39 @@ windows_exclude(void *start, size_t length, int excluded)
 }
 
 acre_status
+windows_exclude_again(void *start, size_t length, size_t next)
+{
+    acre_status status = windows_exclude(start, length, 0);
+    if (status == ACRE_OK)
+        status = windows_exclude(start, next, 1);
+    if (status != ACRE_OK)
+        (void)windows_exclude(start, length, 1);
+    return status;
+}
+
+// The list of what is left out knows no parts.
+static acre_status
+exclude_whole(const acre_mmap *map, void *start, size_t length, int excluded)
+{
+    const windows_record *record = windows_record_of(map);
+    int whole = record != NULL && start == map->base && length == map->size &&
+                atomic_load_explicit(&record->start, memory_order_relaxed) == (uintptr_t)start &&
+                atomic_load_explicit(&record->live, memory_order_relaxed) == length;
+    return whole ? windows_exclude(start, length, excluded) : -ENOTSUP;
+}
+
+acre_status
 port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
 {
-    (void)map;
     switch (advice) {
     case ACRE_ADVISE_WILL_NEED:
         return prefetch(start, length);
     case ACRE_ADVISE_NO_DUMP:
-        return windows_exclude(start, length, 1);
+        return exclude_whole(map, start, length, 1);
     case ACRE_ADVISE_DUMP:
         // Where nothing can be left out, all is in.
-        return port_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) ? windows_exclude(start, length, 0) : ACRE_OK;
+        return port_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) ? exclude_whole(map, start, length, 0)
+                                                     : ACRE_OK;
     case ACRE_ADVISE_NO_HUGE:  // there are none but those asked for
     case ACRE_ADVISE_NORMAL:   // nothing else can be had
     case ACRE_ADVISE_DONT_FORK:

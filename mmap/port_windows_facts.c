@@ -147,6 +147,7 @@ probe_twin(void)
     acre_status status = windows_section(WINDOWS_PAGE, &section, &protection);
     if (status == ACRE_OK)
         sys_close(section);
+    // Where no code may be made (windows_most) the section is none.
     return status == ACRE_OK ? protection == PAGE_EXECUTE_READWRITE : of_status(status);
 }
 

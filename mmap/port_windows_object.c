@@ -26,7 +26,7 @@ make_section(HANDLE file, DWORD protection, uint64_t size, HANDLE *out)
 acre_status
 windows_section(uint64_t size, HANDLE *out, DWORD *protection)
 {
-    *protection = PAGE_EXECUTE_READWRITE;
+    *protection = windows_most(PAGE_EXECUTE_READWRITE);
     acre_status status = make_section(INVALID_HANDLE_VALUE, *protection, size, out);
     if (status != -EACCES)
         return status;
@@ -46,8 +46,8 @@ section_of_file(HANDLE file, int copies, HANDLE *out, DWORD *protection)
     size_t count = copies ? sizeof private / sizeof private[0] : sizeof shared / sizeof shared[0];
     acre_status status = -EACCES;
     for (size_t i = 0; i < count && status == -EACCES; i++) {
-        *protection = tried[i];
-        status = make_section(file, tried[i], 0, out);
+        *protection = windows_most(tried[i]);
+        status = make_section(file, *protection, 0, out);
     }
     return status;
 }
@@ -112,8 +112,9 @@ look_at_file(HANDLE file, uint64_t *size)
     return status;
 }
 
+// `copying`: by views that can be made writable page by page, if it is private.
 static acre_status
-map_file(const port_request *request, acre_mmap *out)
+map_file(const port_request *request, int copying, acre_mmap *out)
 {
     HANDLE file = (HANDLE)request->file;
     int copies = windows_copies(out);
@@ -137,6 +138,8 @@ map_file(const port_request *request, acre_mmap *out)
         }
         if (status != ACRE_OK)
             return status;
+        if (copies && !copying)
+            view->protection = view->protection >= PAGE_EXECUTE ? PAGE_EXECUTE_READ : PAGE_READONLY;
     }
     size_t viewed = count != 0 ? pieces[0].size : 0;
     if (viewed < request->size)
@@ -166,7 +169,7 @@ map_clone(const port_request *request, acre_mmap *out)
     windows_piece view = {
         .size = request->size,
         .bytes = request->size,
-        .protection = PAGE_EXECUTE_WRITECOPY,
+        .protection = windows_most(PAGE_EXECUTE_WRITECOPY),
     };
     acre_status status = duplicate((HANDLE)request->file, &view.section);
     return status == ACRE_OK ? map_pieces(request, &view, 1, NULL, out) : status;
@@ -177,7 +180,13 @@ windows_map_object(const port_request *request, acre_mmap *out)
 {
     if (request->flags & ACRE_IS_CLONE)
         return map_clone(request, out);
-    return request->flags & ACRE_IS_FILE ? map_file(request, out) : map_shared(request, out);
+    if ((request->flags & ACRE_IS_FILE) == 0)
+        return map_shared(request, out);
+    acre_status status = map_file(request, 1, out);
+    // A view that copies is accounted as a whole until its access is set.
+    return status == -ENOMEM && windows_copies(out) && (request->access & ACRE_WRITE) == 0
+               ? map_file(request, 0, out)
+               : status;
 }
 
 // ---- ring ---------------------------------------------------------------------------------------

@@ -179,8 +179,8 @@ windows_next_region(uintptr_t *at, uintptr_t end, windows_region *out)
     return 1;
 }
 
-static int
-is_free(uintptr_t start, size_t size)
+int
+windows_is_free(uintptr_t start, size_t size)
 {
     windows_region region;
     uintptr_t at = start;
@@ -288,8 +288,10 @@ port_unmap(acre_mmap *map)
         return release((uintptr_t)map->base, map->size);
 
     // First out of use, then counted: when the count reaches zero nobody is still at work here.
+    // Large pages go with the last of them.
     if (atomic_load_explicit(&record->live, memory_order_acquire) != map->size) {
-        acre_status status = windows_retire(map->base, map->size);
+        acre_status status = map->flags & ACRE_MAP_HUGE ? windows_hide(map->base, map->size)
+                                                        : windows_retire(map->base, map->size);
         if (status != ACRE_OK)
             return status;
     }
@@ -299,13 +301,16 @@ port_unmap(acre_mmap *map)
         uintptr_t start = atomic_load_explicit(&record->start, memory_order_relaxed);
         gone = atomic_load_explicit(&record->size, memory_order_relaxed);
         windows_record *parent = record->parent;
+        // Before somebody else can have the addresses.
+        (void)windows_exclude((void *)start, gone, 0);
         acre_status status =
             parent != NULL ? windows_retire((void *)start, gone) : release(start, gone);
         if (status != ACRE_OK) {
             atomic_fetch_add_explicit(&record->live, map->size, memory_order_relaxed);
+            if (map->flags & ACRE_MAP_NO_DUMP)
+                (void)windows_exclude((void *)start, gone, 1);
             return status;
         }
-        (void)windows_exclude((void *)start, gone, 0);
         windows_record_drop(record);
         record = parent;
     }
@@ -333,7 +338,7 @@ hold_fixed(void *address, size_t size, void **base)
     acre_status status = hold_at(address, size, base);
     if (status == ACRE_OK)
         return status;
-    return is_free((uintptr_t)address, size) ? status : -EEXIST;
+    return windows_is_free((uintptr_t)address, size) ? status : -EEXIST;
 }
 
 typedef struct wanted {
@@ -583,7 +588,7 @@ build_by_trying(const port_request *request, const windows_piece *pieces, size_t
         if (at != *base)
             (void)release((uintptr_t)*base, (size_t)(at - (char *)*base));
         // Refused for another reason than that somebody took the place.
-        if (is_free((uintptr_t)*base, size))
+        if (windows_is_free((uintptr_t)*base, size))
             return status;
     }
     return -ENOMEM;
@@ -597,7 +602,7 @@ build(const port_request *request, windows_piece *pieces, size_t count, windows_
     for (size_t i = 0; i < count; i++)
         *size += pieces[i].size;
     int placeholders = port_can(ACRE_CAN_REPLACE);
-    if (request->flags & ACRE_MAP_REPLACE && !is_free((uintptr_t)request->address, *size)) {
+    if (request->flags & ACRE_MAP_REPLACE && !windows_is_free((uintptr_t)request->address, *size)) {
         *parent = find_record((uintptr_t)request->address, *size);
         *base = request->address;
         return *parent != NULL && placeholders
@@ -681,7 +686,7 @@ windows_remap(const acre_mmap *map, void *start, size_t length)
         .offset = map->offset + (uint64_t)((char *)start - (char *)map->base),
         .size = length,
         .bytes = length,
-        .protection = PAGE_EXECUTE_WRITECOPY,
+        .protection = windows_most(PAGE_EXECUTE_WRITECOPY),
     };
     acre_status status = make_piece(&piece, start, 1);
     if (status != ACRE_OK) {

@@ -36,6 +36,7 @@ take(EXCEPTION_POINTERS *raised)
         break;
     case EXCEPTION_ACCESS_VIOLATION:
     case EXCEPTION_IN_PAGE_ERROR:
+    case EXCEPTION_GUARD_PAGE:  // of a stack that another thread grew into its guard
         break;
     default:
         return EXCEPTION_CONTINUE_SEARCH;
@@ -64,7 +65,9 @@ port_fault_install(port_fault_fn look)
 acre_status
 port_fault_remove(void)
 {
-    // One that somebody else put before it stays where it is.
+    // One that somebody else put before it stays where it is.  Ours stays listed when it was left by
+    // a jump, with nobody to call.
+    atomic_store_explicit(&looks, NULL, memory_order_release);
     DWORD saved = GetLastError();
     (void)RemoveVectoredExceptionHandler(atomic_exchange(&handler, NULL));
     SetLastError(saved);
