@@ -14,11 +14,21 @@ typedef struct context {
 #else
 #include <ucontext.h>
 
-typedef ucontext_t context;
+#include "acre/stack_switch.h"
+
+typedef struct context {
+    ucontext_t registers;
+    acre_stack_switch tools;  // what sanitizers and Valgrind are told
+} context;
 #endif
 
-/// Begins with `body` on the stack, which must not return.
+/// The calling thread, before it first goes on elsewhere.
+void context_of_thread(context *self);
+/// Begins with `body` on the stack, which calls context_begun and must not return.
 ACRE_NODISCARD acre_status context_make(context *self, const acre_stack *stack, void (*body)(void));
+void context_begun(context *self);
+/// Of one that was made, and will not go on: before its stack is destroyed.
+void context_close(context *self);
 /// Goes on at `to`; returns when somebody goes on at `from`.
 ACRE_NODISCARD acre_status context_swap(context *from, context *to);
 

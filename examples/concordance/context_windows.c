@@ -49,6 +49,24 @@ enum { KEPT = 4 * 4, ABOVE = 16 + 4 };
 #error "this processor's switch is not written"
 #endif
 
+void
+context_of_thread(context *self)
+{
+    (void)self;
+}
+
+void
+context_begun(context *self)
+{
+    (void)self;
+}
+
+void
+context_close(context *self)
+{
+    (void)self;
+}
+
 acre_status
 context_make(context *self, const acre_stack *stack, void (*body)(void))
 {

@@ -23,6 +23,7 @@ static fiber *running;
 static void
 run_body(void)
 {
+    context_begun(&running->waiting);
     running->body(running->argument);
     running->ended = 1;
     fiber_yield();
@@ -70,6 +71,7 @@ static acre_status
 end(fibers *self, fiber *ended)
 {
     self->alive--;
+    context_close(&ended->waiting);
     // The fiber lies in what is destroyed, and its stack's struct with it.
     acre_stack stack = ended->stack;
     return acre_stack_destroy(&stack);
@@ -78,6 +80,7 @@ end(fibers *self, fiber *ended)
 acre_status
 fibers_round(fibers *self)
 {
+    context_of_thread(&self->main_thread);
     for (size_t turns = self->alive; turns > 0; turns--) {
         running = self->first;
         self->first = running->next;

@@ -16,7 +16,11 @@
 #include "watch.h"
 
 enum {
+#if defined(__SANITIZE_THREAD__)
+    MOST_READERS = 256,  // ThreadSanitizer takes areas of its own for each
+#else
     MOST_READERS = 4096,
+#endif
     SLICE = 16 * 1024,  // bytes a reader reads in its turn
 
     // A reader takes an area for its file, one for its stack, one more where guards are protected

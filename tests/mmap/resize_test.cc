@@ -21,7 +21,8 @@ SKIP_WITHOUT_ADVICE(
 [[maybe_unused]] const int skips_growth =
     skip_without([] { return owns_kernel() || sizeof(void *) == 8; },
                  "the emulator itself holds all addresses of 32 bits",
-                 "Resize.grows_file_maps_in_place_by_the_files_bytes");
+                 "Resize.grows_file_maps_in_place_by_the_files_bytes "
+                 "Resize.memory_that_moves_stays_one_area");
 
 // A place for a map whose neighbour behind is taken or free, as wanted.
 struct Room {
