@@ -322,7 +322,7 @@ map_large_pages(const port_request *request, acre_mmap *out)
         return status;
     DWORD type = MEM_RESERVE | MEM_COMMIT | MEM_LARGE_PAGES;
     DWORD protection = windows_protection(request->access, 0);
-    uint32_t node = (uint32_t)out->private_[1];
+    uint32_t node = windows_node_of(out);
     status = sys_alloc_on_node(request->address, request->size, type, protection, node, &out->base);
     int fixed = (request->flags & ACRE_MAP_FIXED) != 0;
     if (status != ACRE_OK && request->address != NULL && !fixed)
@@ -346,7 +346,7 @@ map_large_pages(const port_request *request, acre_mmap *out)
 static acre_status
 map_memory(const port_request *request, acre_mmap *out)
 {
-    windows_piece whole = {.size = request->size, .node_plus_one = (uint32_t)out->private_[1]};
+    windows_piece whole = {.size = request->size, .node_plus_one = windows_node_of(out)};
     acre_status status = windows_build(request, &whole, 1, NULL, NULL, out);
     if (status != ACRE_OK || request->flags & ACRE_IS_RESERVATION || request->access == ACRE_NONE)
         return status;
@@ -417,7 +417,7 @@ extend(windows_record *record, const acre_mmap *map, size_t size)
         .page_size = WINDOWS_PAGE,
         .flags = ACRE_MAP_FIXED | ACRE_IS_RESERVATION,
     };
-    windows_piece piece = {.size = added, .node_plus_one = (uint32_t)map->private_[1]};
+    windows_piece piece = {.size = added, .node_plus_one = windows_node_of(map)};
     acre_status status = windows_build(&request, &piece, 1, NULL, NULL, &behind);
     if (status != ACRE_OK)
         return -ENOMEM;
@@ -476,7 +476,7 @@ move_by_copying(acre_mmap *map, size_t size)
         .page_size = WINDOWS_PAGE,
         .access = map->access,
         .flags = map->flags & ~placed,
-        .node_plus_one = (uint32_t)map->private_[1],
+        .node_plus_one = windows_node_of(map),
     };
     acre_mmap moved = *map;
     moved.size = size;

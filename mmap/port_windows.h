@@ -211,6 +211,15 @@ acre_status windows_retire(void *start, size_t length);
 // and nothing happened.
 acre_status windows_remap(const acre_mmap *map, void *start, size_t length);
 
+// acre_mmap.private_[1]: the node's number + 1, and whether it was locked by acre_mmap_lock.
+enum { WINDOWS_NODE = 0xffff, WINDOWS_WAS_LOCKED = 0x10000 };
+
+static inline uint32_t
+windows_node_of(const acre_mmap *map)
+{
+    return (uint32_t)(map->private_[1] & WINDOWS_NODE);
+}
+
 // ---- access -------------------------------------------------------------------------------------
 
 // PAGE_*; `copies`: of a view whose written pages are its own.

@@ -19,7 +19,7 @@ is_locked(const acre_mmap *map, const windows_region *region)
 {
     if (map->flags & ACRE_MAP_LOCKED)
         return 1;
-    if ((map->private_[0] & UNEVEN) == 0)
+    if ((map->private_[0] & UNEVEN) == 0 && (map->private_[1] & WINDOWS_WAS_LOCKED) == 0)
         return 0;
     DWORD saved = GetLastError();
     int locked = 0;
@@ -309,8 +309,10 @@ windows_unlock(void *start, size_t length)
 acre_status
 port_lock(acre_mmap *map, void *start, size_t length)
 {
-    (void)map;
-    return windows_lock(start, length);
+    acre_status status = windows_lock(start, length);
+    if (status == ACRE_OK)
+        map->private_[1] |= WINDOWS_WAS_LOCKED;
+    return status;
 }
 
 acre_status
@@ -400,7 +402,9 @@ flush_view(const windows_region *region)
         if (!flushed && GetLastError() != ERROR_LOCK_VIOLATION)
             break;
     }
-    return status_of(flushed, saved);
+    acre_status status = status_of(flushed, saved);
+    SetLastError(saved);  // also after a failure that was tried again
+    return status;
 }
 
 acre_status
