@@ -1,7 +1,8 @@
-"""@rules_cc, @rules_java and @rules_shell made of the rules built into Bazel 4 to 7, so that nothing is downloaded.
+"""What WORKSPACE needs where Bazel downloads nothing: the repositories that Debian's bazel-bootstrap 4 to 7 asks for.
 
-Bazel 4's own @bazel_tools loads the first two, and every test rule wants @remote_coverage_tools; Debian's
-bazel-bootstrap ships none of them.
+Bazel 4's own @bazel_tools loads @rules_cc and @rules_java, and every test rule wants @remote_coverage_tools; Bazel 7 registers
+toolchains that load @bazel_skylib and @rules_python. The rules are those built into Bazel; what Debian has as files is
+linked.
 """
 
 _CC = [
@@ -28,12 +29,6 @@ _JAVA = [
     "java_runtime",
     "java_test",
     "java_toolchain",
-]
-
-_SHELL = [
-    "sh_binary",
-    "sh_library",
-    "sh_test",
 ]
 
 def _builtin_rules_impl(rctx):
@@ -72,6 +67,25 @@ _no_coverage_tools = repository_rule(
     doc = "Used only by `bazel coverage`.",
 )
 
+# Where Debian's Bazel 7 keeps them; Bazel 4 never asks for them.
+_FOLDERS = {
+    "bazel_skylib": "/usr/share/bazel/tools/skylib",
+    "rules_python": "/usr/share/bazel/rules/python",
+}
+
+def _folder_impl(rctx):
+    folder = rctx.path(rctx.attr.path)
+    if not folder.exists:
+        fail("@%s is not in %s: call builtin_rules() only with Debian's bazel-bootstrap" % (rctx.name, folder))
+    for entry in folder.readdir():
+        rctx.symlink(entry, entry.basename)
+
+_folder = repository_rule(
+    implementation = _folder_impl,
+    attrs = {"path": attr.string(mandatory = True)},
+    local = True,
+)
+
 def builtin_rules():
     """Defines what is not defined yet; call it before anything else that defines these repositories."""
     if not native.existing_rule("rules_cc"):
@@ -82,7 +96,8 @@ def builtin_rules():
         )
     if not native.existing_rule("rules_java"):
         _builtin_rules(name = "rules_java", files = {"java/defs.bzl": _JAVA})
-    if not native.existing_rule("rules_shell"):
-        _builtin_rules(name = "rules_shell", files = {"shell/%s.bzl" % rule: [rule] for rule in _SHELL})
     if not native.existing_rule("remote_coverage_tools"):
         _no_coverage_tools(name = "remote_coverage_tools")
+    for name, path in _FOLDERS.items():
+        if not native.existing_rule(name):
+            _folder(name = name, path = path)

@@ -1,14 +1,11 @@
 """What acre's own tests and benchmarks use, from Debian's packages; named as in the Bazel Central Registry."""
 
-_REPOS = {
-    "google_benchmark": "/usr/include/benchmark",
-    "googletest": "/usr/src/googletest",
-}
+load("//bazel:system_libraries.bzl", "system_libraries")
 
 def acre_dev_deps():
-    for name, path in _REPOS.items():
-        native.new_local_repository(
+    for name in ["google_benchmark", "googletest", "rules_shell"]:
+        native.local_repository(
             name = name,
-            build_file = "//third_party:%s.BUILD" % name,
-            path = path,
+            path = "bazel/offline/" + name,
         )
+    system_libraries(name = "system_libraries")

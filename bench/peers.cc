@@ -3,6 +3,8 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <initializer_list>
+
 namespace peers {
 
 // Libraries that replace malloc keep words of each thread in a room that the loader holds ready,
@@ -26,16 +28,19 @@ find(const char *library, const char *name)
     return handle != nullptr ? dlsym(handle, name) : nullptr;
 }
 
+// The first of `libraries` that is there: newer versions first.
 static Malloc
-load(const char *library)
+load(std::initializer_list<const char *> libraries)
 {
-    return {find_function<void *(size_t)>(library, "malloc"),
-            find_function<void(void *)>(library, "free")};
+    for (const char *library : libraries)
+        if (auto *allocate = find_function<void *(size_t)>(library, "malloc"))
+            return {allocate, find_function<void(void *)>(library, "free")};
+    return {};
 }
 
-const Malloc jemalloc = load("libjemalloc.so.2");
-const Malloc mimalloc = load("libmimalloc.so.2");
-const Malloc tcmalloc = load("libtcmalloc_minimal.so.4");
+const Malloc jemalloc = load({"libjemalloc.so.2"});
+const Malloc mimalloc = load({"libmimalloc.so.3", "libmimalloc.so.2"});
+const Malloc tcmalloc = load({"libtcmalloc_minimal.so.4"});
 
 const Apr::Functions &
 Apr::functions()

@@ -13,6 +13,35 @@
 
 namespace {
 
+// Why a run was skipped, or NULL: Google Benchmark has other names for it from 1.8 on.
+template <class Run>
+auto
+why_skipped(const Run &run, int) -> decltype(run.skip_message.c_str())
+{
+    return run.skipped ? run.skip_message.c_str() : nullptr;
+}
+
+template <class Run>
+auto
+why_skipped(const Run &run, long) -> decltype(run.error_message.c_str())
+{
+    return run.error_occurred ? run.error_message.c_str() : nullptr;
+}
+
+// From 1.8 on a time has a unit.
+template <class Run>
+auto
+least_time(const Run *run) -> decltype(run->skip_message.c_str())
+{
+    return "--benchmark_min_time=0.02s";
+}
+
+[[maybe_unused]] const char *
+least_time(const void *)
+{
+    return "--benchmark_min_time=0.02";
+}
+
 // Of each peer the fastest run.
 struct Best {
     double nanoseconds;  // an item
@@ -32,8 +61,8 @@ class Report : public benchmark::BenchmarkReporter {
     ReportRuns(const std::vector<Run> &runs) override
     {
         for (const Run &run : runs) {
-            if (run.error_occurred)
-                std::printf("%s: %s\n", run.benchmark_name().c_str(), run.error_message.c_str());
+            if (const char *reason = why_skipped(run, 0))
+                std::printf("%s: %s\n", run.benchmark_name().c_str(), reason);
             else if (run.run_type == Run::RT_Iteration)
                 note(run);
         }
@@ -102,7 +131,7 @@ main(int argc, char **argv)
     std::string defaults[] = {
         "--benchmark_enable_random_interleaving=true",
         "--benchmark_repetitions=9",
-        "--benchmark_min_time=0.02",
+        least_time(static_cast<const benchmark::BenchmarkReporter::Run *>(nullptr)),
     };
     std::vector<char *> arguments = {argv[0]};
     for (std::string &option : defaults)

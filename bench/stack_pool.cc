@@ -17,7 +17,7 @@
 #include "acre/stack_pool.h"
 #include "bench/check.h"
 
-#if __has_include(<boost/context/protected_fixedsize_stack.hpp>)
+#ifndef ACRE_WITHOUT_BOOST_CONTEXT
 #include <boost/context/fixedsize_stack.hpp>
 #include <boost/context/pooled_fixedsize_stack.hpp>
 #include <boost/context/protected_fixedsize_stack.hpp>

@@ -3,16 +3,20 @@
 #include "acre/arena.h"
 
 // A directive that changes nothing, where the compiler's output shows it.
-#define MARK(name) __asm__ volatile(".globl " name ::: "memory")
+#define MARK(text, ...) __asm__ volatile(".globl " text ::__VA_ARGS__ : "memory")
 
+// The loop's counter seems to change before the first mark and behind the last, so that nothing of
+// it lies between them.
 #define LOOP(name, size, alignment)                                             \
     void name(acre_arena *arena, unsigned count);                               \
     void name(acre_arena *arena, unsigned count)                                \
     {                                                                           \
         while (count-- != 0) {                                                  \
-            MARK("begin_" #name);                                               \
+            __asm__ volatile("" : "+r"(count));                                 \
+            MARK("begin_" #name, );                                             \
             void *block = acre_arena_alloc_aligned(arena, (size), (alignment)); \
-            __asm__ volatile(".globl end_" #name ::"r"(block) : "memory");      \
+            MARK("end_" #name, "r"(block));                                     \
+            __asm__ volatile("" : "+r"(count));                                 \
         }                                                                       \
     }
 

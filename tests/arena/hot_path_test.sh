@@ -20,6 +20,7 @@ cat >"$work/string.h" <<'END'
 void *memset(void *, int, size_t);
 void *memcpy(void *, const void *, size_t);
 END
+: >"$work/errno.h"
 
 # Prints "NAME COUNT" for each loop in assembly on standard input: lines between its marks that are neither directives, nor
 # comments, nor labels.
