@@ -1,6 +1,6 @@
 # tests/results.sh - runs of `bazel test` as lists of cases: sourced by bash.
 #
-# The script that sources it defines `say`.
+# The script that sources it defines `say`, and sources tools/progress.sh and tools/bazel.sh.
 # shellcheck shell=bash
 
 # Lines "passed|failed|skipped <tab> target: case <tab> reason" from one test.xml: GoogleTest's own, or Bazel's for a test that
@@ -86,12 +86,13 @@ count() {
 
 # Runs the tests of the workspace in `directory`; the cases go to $results/NAME.cases.
 run_tests() {
-    local name=$1 directory=$2 cases=$results/$1.cases started=$SECONDS status=0
+    local name=$1 directory=$2 cases=$results/$1.cases log=$results/$1.log started=$SECONDS status=0
     shift 2
-    say "$name: building and testing"
+    announce "$name: building and testing"
     : >"$results/events"
-    (cd "$directory" && bazel test --keep_going --test_summary=terse "${quiet[@]}" \
-        --build_event_json_file="$results/events" "$@") </dev/null || status=$?
+    watch "$name" "$log" in_folder "$directory" bazel test --keep_going --test_summary=terse "${BAZEL_TALK[@]}" \
+        --build_event_json_file="$results/events" "$@" || status=$?
+    [[ $status -eq 0 ]] || show_log "$log"
     list_cases "$results/events" | sed "s|\t|\t[$name] |" >"$cases"
     if [[ $status -ne 0 ]] && ! grep -q '^failed' "$cases"; then
         printf 'failed\t[%s] the build\tbazel exits with %d\n' "$name" "$status" >>"$cases"
@@ -101,10 +102,18 @@ run_tests() {
     say "$name: $(count "$cases") ($((SECONDS - started)) s)"
 }
 
-# Failed cases by name, skipped ones by reason, then the count on a line of its own.
+in_folder() {
+    local folder=$1
+    shift
+    (cd "$folder" && "$@")
+}
+
+# Failed cases by name, skipped ones by reason, then the count on a line of its own.  Where ACRE_CASES names a file, the cases
+# go there.
 report() {
     local all=$results/all
     cat "$results"/*.cases >"$all"
+    [[ -z ${ACRE_CASES-} ]] || cp "$all" "$ACRE_CASES"
     awk -F '\t' '$1 == "failed" { print "failed: " $2 ($3 == "" ? "" : " (" $3 ")") }' "$all"
     awk -F '\t' '
         $1 == "skipped" { if (!n[$3]++) first[$3] = $2 }
@@ -116,10 +125,8 @@ report() {
     ! grep -q '^failed' "$all"
 }
 
-# Where results are kept, and Bazel's talk cut to what a log needs.
+# Where results are kept.
 prepare() {
     results=$(mktemp -d)
     trap 'rm -rf "$results"' EXIT
-    quiet=(--noshow_loading_progress)
-    [[ -t 2 ]] || quiet+=(--noshow_progress)
 }
