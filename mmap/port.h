@@ -184,9 +184,9 @@ acre_status port_protect(acre_mmap *map, void *start, size_t length, uint32_t ac
 /// the ACRE_HAS_*_GUARDS that the range got.  On failure the caller gives the access back.
 acre_status port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind);
 /// Marker guards over ranges of whole base pages of committed private anonymous memory, by as few
-/// system calls as possible; *done is 0 before and counts those known to be guarded, also on
-/// failure, and one more may be in parts.  -ENOTSUP without ACRE_CAN_GUARD_WITH_MARKERS; -EINVAL
-/// over locked pages.
+/// system calls as possible.  *done is set to the number of the first ranges that are known to be
+/// guarded, also on failure, when one more may be guarded in parts.  -ENOTSUP without
+/// ACRE_CAN_GUARD_WITH_MARKERS; -EINVAL when the first range that is not guarded is locked.
 acre_status port_guard_many(const acre_range *ranges, size_t count, size_t *done);
 /// Fresh pages with map->access, over a range that was guarded; still guarded on failure.
 /// `set_access`: the range may have another access than the map's.
@@ -212,7 +212,7 @@ acre_status port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t
 /// map.  LAZY may act as NOW.  (-ENOTSUP: where private file pages cannot be read anew.)
 acre_status port_discard(acre_mmap *map, void *start, size_t length, uint32_t when);
 /// The same of ranges of whole base pages, or of length 0, of private anonymous memory of which
-/// nothing is known; *done is 0 before and counts those handled, also on failure.
+/// nothing is known; *done is set to the number of those handled, also on failure.
 acre_status port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done);
 /// 1 where that is better than a call for each range: one of the system's for many of them, with
 /// nothing to be known about their maps; else 0.

@@ -206,7 +206,7 @@ port_guard_many(const acre_range *ranges, size_t count, size_t *done)
 {
     (void)ranges;
     (void)count;
-    (void)done;
+    *done = 0;
     return -ENOTSUP;  // there are no markers
 }
 
@@ -352,7 +352,7 @@ port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
         .page_size = port_page_size(),
         .private_ = {MIXED | UNEVEN, BSD_CHANGED},
     };
-    for (; *done < count; ++*done) {
+    for (*done = 0; *done < count; ++*done) {
         const acre_range *range = &ranges[*done];
         acre_status status =
             range->length == 0 ? ACRE_OK : port_discard(&unknown, range->base, range->length, when);

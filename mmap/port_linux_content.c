@@ -64,7 +64,7 @@ advise_batch(const struct iovec *ranges, size_t count, int advice, size_t *bytes
 }
 
 // Gives advice on many ranges by few calls, and on those that such a call does not like (a locked
-// one, say) by `one`.  *done counts those handled.
+// one, say) by `one`.  *done is set to the number of those handled.
 static acre_status
 advise_many(const acre_range *ranges, size_t count, int advice,
             acre_status (*one)(void *start, size_t length), size_t *done)
@@ -72,6 +72,7 @@ advise_many(const acre_range *ranges, size_t count, int advice,
     static _Atomic int refused = LINUX_IS_ANDROID;
     enum { BATCH = 128 };
     struct iovec batch[BATCH];
+    *done = 0;
     while (*done < count) {
         size_t filled = 0;
         for (; filled < BATCH && *done + filled < count; filled++) {
@@ -142,6 +143,7 @@ install_marker(void *start, size_t length)
 acre_status
 port_guard_many(const acre_range *ranges, size_t count, size_t *done)
 {
+    *done = 0;
     if (!port_can(ACRE_CAN_GUARD_WITH_MARKERS))
         return -ENOTSUP;
     return linux_explain_advice(

@@ -176,7 +176,7 @@ acre_status
 port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done)
 {
     acre_mmap anonymous = {0};
-    for (; *done < count; ++*done) {
+    for (*done = 0; *done < count; ++*done) {
         const acre_range *range = &ranges[*done];
         acre_status status = range->length == 0
                                  ? ACRE_OK
@@ -200,7 +200,7 @@ port_guard_many(const acre_range *ranges, size_t count, size_t *done)
 {
     (void)ranges;
     (void)count;
-    (void)done;
+    *done = 0;
     return -ENOTSUP;  // there are no markers
 }
 

@@ -208,7 +208,7 @@ acre_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
     }
     if (when > ACRE_DISCARD_LAZY)
         return ACRE_BAD_OPTION;
-    size_t handled = 0;
+    size_t handled;
     acre_status status = port_discard_many(ranges, count, when, &handled);
     if (done != NULL)
         *done = handled;

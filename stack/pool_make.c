@@ -81,21 +81,41 @@ list_ranges(const acre_stack_pool *pool, char *lowest, size_t count, size_t offs
     }
 }
 
+// Of a program that locks its memory (mlockall): markers come before the lock.
 static acre_status
-guard(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_t count, size_t *done)
+guard_locked(acre_mmap *map, const acre_range *guard, size_t stride)
+{
+    acre_status status = port_unlock(map, guard->base, stride);
+    if (status != ACRE_OK)
+        return status;
+    size_t done;
+    status = port_guard_many(guard, 1, &done);
+    if (status == -EINVAL)
+        return status;  // so it was not for a lock
+    acre_status locked = port_lock_on_fault(map, guard->base, stride);
+    return status != ACRE_OK ? status : locked;
+}
+
+// Those of the neighbours that are locked are guarded one by one: a lock on all of them would also
+// lock the others.
+static acre_status
+guard_slots(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_t count,
+            size_t *guarded)
 {
     acre_range guards[POOL_MAKE];
     list_ranges(pool, lowest, count, 0, pool->guard, guards);
-    acre_status status = port_guard_many(guards, count, done);
-    if (status != -EINVAL)
-        return status;
-
-    // Of a program that locks whatever it maps (mlockall): markers come before the lock.
-    size_t length = count * pool->stride;
-    status = port_unlock(map, lowest, length);
-    if (status == ACRE_OK)
-        status = port_guard_many(guards + *done, count - *done, done);
-    return status == ACRE_OK ? port_lock_on_fault(map, lowest, length) : status;
+    for (*guarded = 0; *guarded < count;) {
+        size_t done;
+        acre_status status = port_guard_many(guards + *guarded, count - *guarded, &done);
+        *guarded += done;
+        if (status == -EINVAL) {
+            status = guard_locked(map, &guards[*guarded], pool->stride);
+            *guarded += status == ACRE_OK;
+        }
+        if (status != ACRE_OK)
+            return status;
+    }
+    return ACRE_OK;
 }
 
 // Whether fault or call brings them, locked pages stay; the guard in their midst has none.
@@ -124,11 +144,11 @@ lock_slots(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_t cou
         *done = count;
         return ACRE_OK;
     }
-    for (size_t i = 0; i < count; i++) {
-        acre_status status = lock_slot(pool, map, lowest + (count - 1 - i) * pool->stride);
+    for (*done = 0; *done < count; ++*done) {
+        char *start = lowest + (count - 1 - *done) * pool->stride;
+        acre_status status = lock_slot(pool, map, start);
         if (status != ACRE_OK)
             return status;
-        ++*done;
     }
     return ACRE_OK;
 }
@@ -160,8 +180,8 @@ make_with_markers(const acre_stack_pool *pool, acre_mmap *map, char *lowest, siz
     if (status != ACRE_OK)
         return status;
     lowest = end - count * pool->stride;
-    size_t guarded = 0;
-    status = guard(pool, map, lowest, count, &guarded);
+    size_t guarded;
+    status = guard_slots(pool, map, lowest, count, &guarded);
     char *lowest_guarded = lowest + (count - guarded) * pool->stride;
     acre_status locked = lock_slots(pool, map, lowest_guarded, guarded, done);
     return status != ACRE_OK ? status : locked;
@@ -175,8 +195,8 @@ make_with_pages(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_
     acre_status status = take_areas(pool, count, &granted);
     if (status != ACRE_OK)
         return status;
-    for (size_t i = 0; status == ACRE_OK && i < granted; i++) {
-        char *start = lowest + (count - 1 - i) * pool->stride;
+    for (*done = 0; status == ACRE_OK && *done < granted;) {
+        char *start = lowest + (count - 1 - *done) * pool->stride;
         size_t usable = pool->stride - pool->guard;
         status = port_commit_stack(map, start + pool->guard, usable, pool->at_once);
         if (status == ACRE_OK && pool->flags & ACRE_STACK_LOCKED)

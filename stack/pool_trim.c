@@ -51,7 +51,7 @@ pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count)
                 slot_start(pool, region_of(pool, ids[i]), slot_of(ids[i])) + pool->guard;
             ranges[i].length = pool->kept - pool->guard;
         }
-        size_t done = 0;
+        size_t done;
         acre_status status = port_discard_many(ranges, batch, ACRE_DISCARD_NOW, &done);
         for (size_t i = 0; i < done && i < batch; i++)
             pool_clear_marks(pool, (char *)ranges[i].base - pool->guard);
@@ -127,7 +127,7 @@ discard_run(const acre_stack_pool *pool, const region *r, uint32_t first, uint32
     for (uint32_t slot = first; slot < first + count; slot++) {
         char *start = slot_start(pool, r, slot);
         acre_range range = {start + pool->guard, pool->stride - pool->guard};
-        size_t done = 0;
+        size_t done;
         acre_status status = port_discards_at_once()
                                  ? port_discard_many(&range, 1, ACRE_DISCARD_NOW, &done)
                                  : shrink(pool, r, start, 0);

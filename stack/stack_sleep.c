@@ -103,7 +103,7 @@ return_pages(const acre_stack_sleeper *sleepers, const acre_range *pages, size_t
 {
     if (port_discards_at_once())
         return port_discard_many(pages, count, ACRE_DISCARD_NOW, done);
-    for (; *done < count; ++*done) {
+    for (*done = 0; *done < count; ++*done) {
         stack_place place;
         acre_status status = stack_place_of(sleepers[*done].stack, &place);
         if (status == ACRE_OK)
@@ -129,7 +129,7 @@ acre_stack_sleep_many(acre_stack_sleeper *sleepers, size_t count, size_t *done)
                 break;
             filled++;
         }
-        size_t asleep = 0;
+        size_t asleep;
         acre_status status = return_pages(&sleepers[*done], pages, filled, &asleep);
         *done += asleep;
         if (status != ACRE_OK)

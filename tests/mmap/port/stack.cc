@@ -42,7 +42,7 @@ TEST(Port, guards_many_ranges_and_counts_them)
     std::vector<acre_range> ranges;
     for (size_t at = 0; at < map.size; at += 2 * port_page_size())
         ranges.push_back({map.at(at), port_page_size()});
-    size_t done = 0;
+    size_t done = 77;  // never read
     if (port_can(ACRE_CAN_GUARD_WITH_MARKERS) == 0) {
         EXPECT_STATUS(-ENOTSUP, port_guard_many(ranges.data(), ranges.size(), &done));
         EXPECT_EQ(0u, done);
@@ -64,15 +64,38 @@ TEST(Port, guards_many_ranges_and_counts_them)
     ranges.resize(8);
     ranges[5].base = gone.base;
     gone.unmap();
-    done = 0;
     EXPECT_GT(0, port_guard_many(ranges.data(), ranges.size(), &done));
     EXPECT_EQ(5u, done);
 
     port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
-    done = 0;
     EXPECT_STATUS(-ENOTSUP, port_guard_many(ranges.data(), ranges.size(), &done));
     port_pretend_nothing();
     EXPECT_EQ(0u, done);
+}
+
+TEST(Port, stops_at_a_locked_range_and_guards_the_rest_when_it_is_unlocked)
+{
+    if (port_can(ACRE_CAN_GUARD_WITH_MARKERS) == 0)
+        GTEST_SKIP() << "this system has no guard markers";
+    const size_t page = port_page_size();
+    Mapped map(request_for(32 * page, ACRE_READ_WRITE, ACRE_MAP_NO_HUGE));
+    ASSERT_OK(map.status);
+    std::vector<acre_range> ranges;
+    for (size_t at = 0; at < map.size; at += 2 * page)
+        ranges.push_back({map.at(at), page});
+    acre_status status = port_lock_on_fault(&map, map.at(10 * page), 2 * page);
+    if (status == -ENOMEM || status == -EPERM || status == -EAGAIN)
+        GTEST_SKIP() << "this process may not lock so much";
+    ASSERT_OK(status);
+    size_t done = 77;
+    EXPECT_STATUS(-EINVAL, port_guard_many(ranges.data(), ranges.size(), &done));
+    EXPECT_EQ(5u, done);
+    ASSERT_OK(port_unlock(&map, map.at(10 * page), 2 * page));
+    // The same variable again, for what is left.
+    ASSERT_OK(port_guard_many(&ranges[5], ranges.size() - 5, &done));
+    EXPECT_EQ(ranges.size() - 5, done);
+    for (const acre_range &range : ranges)
+        EXPECT_FALSE(readable(range.base));
 }
 
 TEST(Port, stacks_are_committed_from_their_end_and_shrunk_to_it)
