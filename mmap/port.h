@@ -335,12 +335,17 @@ void *port_thread_get(port_thread_word which);
 
 /// What a thread touched, and the stack pointer of the code that did; NULL where the system does
 /// not tell.
-typedef void (*port_fault_fn)(const void *address, const void *stack_pointer);
+///
+/// `length` is 1, the byte at `address`, for a fault of an instruction.  It is larger when the
+/// system could not put a signal's frame below the stack pointer: then some of the bytes in
+/// [address, address + length) could not be written, and the system does not say which.
+typedef void (*port_fault_fn)(const void *address, size_t length, const void *stack_pointer);
 
 /// From here on `look` is called first when a thread of this process touches memory that it may
 /// not, on the thread's signal stack.  When it returns the fault goes where it would have gone
 /// without (POSIX: to the action that was there before, with that one's mask and flags; Windows: to
-/// the next handler): by default the process ends, and its core file shows the fault itself.
+/// the next handler): by default the process ends, and its core file shows the fault itself.  It
+/// also ends when the fault would not come again.
 /// `look` may also leave by siglongjmp to a sigsetjmp that saved the mask.
 ///
 /// Once at a time, and never at the same time as port_fault_remove.  ACRE_BUSY: somebody else

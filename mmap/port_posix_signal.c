@@ -11,13 +11,16 @@
 //    for that: where else a handler could run, only the kernel knows.
 // 4. Where the default was in force it is put back, and the handler returns: the instruction runs
 //    once more and faults once more, so that the kernel itself ends the process and writes the core
-//    file.  A signal that was sent does not come back by itself: it is raised again.
+//    file.  What does not come back by itself is sent again: a signal that was sent, and what no
+//    instruction raised.  It is pending when the handler returns, so it ends the process where it
+//    was interrupted.
 // 5. The child of a fork may find other actions than its memory tells: another thread may install
 //    or remove after the one was copied and before the other.  So what is installed already is not
 //    installed over itself, and what is as before is removed.
 #include "mmap/port_posix_signal.h"
 
 #include <stdatomic.h>
+#include <sys/ucontext.h>
 
 typedef struct earlier {
     struct sigaction action;
@@ -89,11 +92,25 @@ pass_on(int signal, siginfo_t *info, void *context)
         return;
     // Of a fault the kernel takes "ignore" for the default.
     struct sigaction by_default = {.sa_handler = SIG_DFL};
-    if (act(signal, &by_default, NULL) != ACRE_OK || was_sent)
-        (void)raise(signal);  // comes when the handler has returned
+    if (act(signal, &by_default, NULL) == ACRE_OK && !was_sent && posix_comes_again(info))
+        return;
+    // What is blocked again when the handler has returned (by sigsuspend, say) would wait.
+    (void)sigdelset(&((ucontext_t *)context)->uc_sigmask, signal);
+    posix_send_again(signal, info);
 }
 
 // ---- ours ---------------------------------------------------------------------------------------
+
+static void
+look_at(port_fault_fn look, const siginfo_t *info, const void *context)
+{
+    const char *stack_pointer = posix_stack_pointer(context);
+    size_t frame = posix_unwritten_frame(info, context);
+    if (frame == 0)
+        look(info->si_addr, 1, stack_pointer);
+    else if ((uintptr_t)stack_pointer > frame)
+        look(stack_pointer - frame, frame, stack_pointer);
+}
 
 static void
 take(int signal, siginfo_t *info, void *context)
@@ -101,7 +118,7 @@ take(int signal, siginfo_t *info, void *context)
     int saved = errno;
     port_fault_fn look = atomic_load_explicit(&looks, memory_order_acquire);
     if (look != NULL && !posix_was_sent(info, context))
-        look(info->si_addr, posix_stack_pointer(context));
+        look_at(look, info, context);
     pass_on(signal, info, context);
     errno = saved;
 }

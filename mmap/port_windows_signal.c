@@ -44,7 +44,7 @@ take(EXCEPTION_POINTERS *raised)
     DWORD saved = GetLastError();
     port_fault_fn look = atomic_load_explicit(&looks, memory_order_acquire);
     if (look != NULL && address != NULL)
-        look(address, stack_pointer_of(raised->ContextRecord));
+        look(address, 1, stack_pointer_of(raised->ContextRecord));
     SetLastError(saved);
     return EXCEPTION_CONTINUE_SEARCH;
 }

@@ -2,7 +2,9 @@
 //
 // 1. The port calls `look` for every fault of the process, on the signal stack of its thread.  The
 //    address alone decides whether it lies in a guard: markers and protected pages raise different
-//    codes, and on some systems different signals.
+//    codes, and on some systems different signals.  Of a signal's frame that could not be written
+//    there is no address: it was an overflow when the frame would have reached below the base of
+//    the stack that it was for.
 // 2. A thread's signal stack is a guarded stack like any other, with a record in its header.  The
 //    thread's word points to that record, or is odd when the thread has a signal stack of somebody
 //    else's: twice the number of entries, and one.
@@ -26,9 +28,24 @@ static _Atomic uint32_t version;  // odd while call and context are written
 static _Atomic(acre_stack_overflow_fn) reported;
 static _Atomic(void *) reported_context;
 
-static void
-look(const void *address, const void *stack_pointer)
+// The highest byte that kept the kernel from writing a frame from `lowest` to the stack pointer, if
+// that was a guard.
+static const void *
+blocked_at(const char *lowest, const char *stack_pointer)
 {
+    acre_stack_info stack;
+    const char *last = stack_pointer - 1;
+    if (acre_stack_find(last, &stack) != ACRE_OK)
+        return last;
+    const char *base = stack.base;
+    return last >= base && lowest < base ? base - 1 : last;
+}
+
+static void
+look(const void *address, size_t length, const void *stack_pointer)
+{
+    if (length > 1)
+        address = blocked_at(address, stack_pointer);
     acre_stack_info stack;
     if (acre_stack_find(address, &stack) != ACRE_OK || stack.where != ACRE_STACK_GUARD)
         return;

@@ -213,14 +213,14 @@ TEST(Port, threads_have_words_of_their_own_and_their_end_is_told)
 const char *touched;
 bool is_asked;
 
-void look(const void *address, const void *)
+void look(const void *address, size_t length, const void *)
 {
-    is_asked = address == touched;
+    is_asked = address == touched && length == 1;
 }
 
-void look_and_end(const void *address, const void *)
+void look_and_end(const void *address, size_t length, const void *)
 {
-    _exit(address == touched ? 42 : 43);
+    _exit(address == touched && length == 1 ? 42 : 43);
 }
 
 // In a child: with a handler installed, touches what may not be touched.
