@@ -166,6 +166,7 @@ static void start(const char *program, const struct scenario *scenario)
     char *arguments[] = {(char[]){"test"}, NULL};
     char *environment[] = {
         (char[]){"TEST_TMPDIR=/tmp"},
+        (char[]){"TEST_TIMEOUT=1200"},  // of which a child gets half: emulators are slow
         scenario->whole ? NULL : (char[]){"GTEST_FILTER=-Random.*:Leaks.*:Threads.*"},
         NULL,
     };

@@ -1,6 +1,6 @@
-// A signal that comes when less than its frame is left on a stack is an overflow of that stack.  The
-// kernel drops the signal and raises SIGSEGV without an address, which does not come again: nothing
-// else tells of it.
+// A signal that comes when less than its frame is left on a stack is an overflow of that stack.
+// The kernel drops the signal and raises SIGSEGV without an address, which does not come again:
+// nothing else tells of it.
 #include <alloca.h>
 
 #include <cerrno>
@@ -106,8 +106,8 @@ void send_on(Subject &subject)
     });
 }
 
-// With ever more room, until frames fit for sure: each time the signal is handled, or an overflow is
-// reported.  0, or what was wrong.
+// With ever more room, until frames fit for sure: each time the signal is handled, or an overflow
+// is reported.  0, or what was wrong.
 int sweep(Subject &subject, void (*send_there)(Subject &))
 {
     size_t frame = largest_frame();
@@ -278,10 +278,7 @@ TEST_P(SignalFrame, ends_the_process_without_a_report_when_the_thread_has_no_sig
         if (acre_stack_overflow_install(count_report, nullptr) != ACRE_OK)
             return 1;
         std::thread([] {
-            // A sanitizer may have given it one.
-            stack_t none = {};
-            none.ss_flags = SS_DISABLE;
-            if (sigaltstack(&none, nullptr) == 0)
+            if (take_away_signal_stack())
                 send_with_little_room();
         }).join();
         return 3;

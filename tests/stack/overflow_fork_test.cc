@@ -24,7 +24,7 @@ int answer;  // of the child
 {
     pid_t child = fork();
     if (child == 0) {
-        alarm(20);
+        give_child_more_time();
         _exit(in_the_fork());
     }
     int status = -1;

@@ -99,8 +99,16 @@ TEST_P(OverflowReport, of_the_signal_stack_itself_ends_the_process)
         auto run_over_again = [](const acre_stack_info *, const void *, const void *, void *) {
             recurse();
         };
-        if (acre_stack_overflow_install(run_over_again, nullptr) != ACRE_OK)
+        if (!take_away_signal_stack() ||
+            acre_stack_overflow_install(run_over_again, nullptr) != ACRE_OK)
             return 1;
+        // Only acre's have a guard.
+        stack_t own = {};
+        acre_stack_info info;
+        if (sigaltstack(nullptr, &own) != 0 ||
+            acre_stack_find(static_cast<char *>(own.ss_sp) - 1, &info) != ACRE_OK ||
+            info.where != ACRE_STACK_GUARD)
+            return 4;
         return subject.run_over(recurse) ? 2 : 3;
     });
     EXPECT_TRUE(is_fault(ended));
@@ -288,10 +296,7 @@ TEST_P(OverflowReport, in_a_thread_without_a_signal_stack_ends_the_process)
             return 1;
         std::thread([&] {
             subject.run([] {
-                // A sanitizer may have given it one.
-                stack_t none = {};
-                none.ss_flags = SS_DISABLE;
-                if (sigaltstack(&none, nullptr) == 0)
+                if (take_away_signal_stack())
                     recurse();
             });
         }).join();

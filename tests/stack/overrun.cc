@@ -2,6 +2,8 @@
 
 #include <alloca.h>
 
+#include <csignal>
+
 #include "acre/mmap.h"
 #include "acre/stack_overflow.h"
 #include "mmap/port.h"
@@ -143,6 +145,14 @@ bool Subject::was_told_of() const
            told.generation == stack.generation && told.guard_kind == stack.guard_kind &&
            at(report.address) == this && report.address < stack.base &&
            acre_stack_find(report.stack_pointer, &info) == ACRE_OK && info.base == stack.base;
+}
+
+bool take_away_signal_stack()
+{
+    stack_t none = {};
+    none.ss_flags = SS_DISABLE;
+    none.ss_size = 65536;  // some systems look at it, too
+    return sigaltstack(&none, nullptr) == 0;
 }
 
 // ---- reports ------------------------------------------------------------------------------------

@@ -57,6 +57,10 @@ struct Subject {
     bool has_recovered = false;
 };
 
+/// Takes the calling thread's signal stack away: a sanitizer may have given it one, without a guard.
+/// False when that was refused.
+bool take_away_signal_stack();
+
 /// Fills in the report of the subject whose guard it is.
 void note(const acre_stack_info *stack, const void *address, const void *stack_pointer,
           void *context);

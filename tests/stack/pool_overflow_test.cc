@@ -87,7 +87,7 @@ int sweep(size_t max, int (*prepare)(size_t *out), int (*body)())
     STEP(1, acre_stack_overflow_install(recover, nullptr) == ACRE_OK);
     STEP(2, acre_stack_create(2 * MOST, nullptr, &runner) == ACRE_OK);
     for (room = STEP_OF_ROOM; room < MOST; room += STEP_OF_ROOM) {
-        alarm(20);
+        give_child_more_time();
         acre_stack_pool_opts opts = {};
         opts.stack_size = 4 * acre_page_size();
         opts.keep = 1;

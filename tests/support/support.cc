@@ -179,6 +179,19 @@ void need_fork()
 {
 }
 
+unsigned child_seconds()
+{
+    const char *whole = std::getenv("TEST_TIMEOUT");
+    unsigned long seconds = whole != nullptr ? std::strtoul(whole, nullptr, 10) / 2 : 0;
+    return seconds > 0 ? static_cast<unsigned>(seconds) : 60;
+}
+
+void give_child_more_time()
+{
+    std::signal(SIGALRM, SIG_DFL);
+    alarm(child_seconds());
+}
+
 enum { SKIPPED_IN_CHILD = 123 };
 
 Ended in_child(const std::function<int()> &body)
@@ -191,6 +204,7 @@ Ended in_child(const std::function<int()> &body)
         // A fault must kill, also where a sanitizer or a test framework would catch it.
         for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT})
             std::signal(signal, SIG_DFL);
+        give_child_more_time();
         try {
             _exit(body());
         } catch (const testing::AssertionException &) {
@@ -204,6 +218,8 @@ Ended in_child(const std::function<int()> &body)
         skip("skipped in a child");
     if (WIFEXITED(status))
         return {true, WEXITSTATUS(status)};
+    if (WTERMSIG(status) == SIGALRM)
+        ADD_FAILURE() << "the child took more than " << child_seconds() << " s: SIGALRM";
     return {false, WTERMSIG(status)};
 }
 

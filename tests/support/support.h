@@ -38,7 +38,16 @@ struct Ended {
 };
 /// Runs `body` in a forked child, without core files; its return value is the exit status.  Where
 /// there is no fork the test ends as skipped.
+///
+/// A child that runs for longer than child_seconds() dies by SIGALRM, and the test fails and says
+/// so, whatever it expects of the child.
 Ended in_child(const std::function<int()> &body);
+
+/// Half of what the whole test may take (TEST_TIMEOUT in the environment), 60 where nobody says.
+unsigned child_seconds();
+/// The calling child begins anew to count them: for long work that goes on in rounds, and for
+/// children that a test forks by itself.
+void give_child_more_time();
 
 /// Ends the test as skipped where there is no fork: for those that must not come to in_child.
 void need_fork();
