@@ -1,7 +1,6 @@
 // acre/stack_pthread.h - POSIX threads on acre's stacks.
 //
-// Under a strict -std=c11 the C library shows pthread_attr_setstack only to whoever asks for it
-// before the first header: -D_XOPEN_SOURCE=600, or -D_POSIX_C_SOURCE=200112L, or higher.
+// Needs no feature macro: works with -std=c11, after any other header.
 //
 //     pthread_attr_t attributes;
 //     pthread_attr_init(&attributes);
@@ -16,6 +15,11 @@
 #include "acre/stack.h"
 
 ACRE_EXTERN_C_BEGIN
+
+// glibc declares it only for programs that asked for POSIX of 2001 before the first header.
+#if defined(__GLIBC__) && !defined(__USE_XOPEN2K)
+extern int pthread_attr_setstack(pthread_attr_t *attributes, void *base, size_t size);
+#endif
 
 /// The next thread that is made with `attributes` runs on the stack, a single one or a pool's, and
 /// only that one: set another before the next.

@@ -1,0 +1,30 @@
+// The adapters in a plain C11 program, built once for each set of macros that a program may ask its C
+// library with (BUILD.bazel).
+#ifdef OTHERS_FIRST
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "acre/arena.h"
+#endif
+
+#include "acre/stack_pthread.h"
+
+#ifndef WITHOUT_UCONTEXT
+#include "acre/stack_ucontext.h"
+#endif
+
+int uses_adapters(const acre_stack *stack);
+
+int uses_adapters(const acre_stack *stack)
+{
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes) != 0)
+        return -1;
+    acre_status status = acre_stack_to_pthread(stack, &attributes);
+#ifndef WITHOUT_UCONTEXT
+    ucontext_t context;
+    acre_stack_to_ucontext(stack, &context);
+    status = context.uc_stack.ss_size == stack->size ? status : ACRE_BAD_SIZE;
+#endif
+    return status;
+}
