@@ -4,6 +4,7 @@
 
 // In the symbol table these carry the library's prefix, as the port's functions do.
 #define linux_build acre_linux_build
+#define linux_can_alias acre_linux_can_alias
 #define linux_can_populate acre_linux_can_populate
 #define linux_find_near acre_linux_find_near
 #define linux_heeds_advice acre_linux_heeds_advice
@@ -96,6 +97,16 @@ sys_move(void *base, size_t size, void *target)
         saved);
 }
 
+// Shows shared memory a second time, at exactly `target`, in place of what is there: a move of 0
+// bytes leaves the pages where they are, too.
+static inline acre_status
+sys_alias(void *base, size_t size, void *target)
+{
+    int saved = errno;
+    return status_of(
+        mremap(base, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, target) == MAP_FAILED ? -1 : 0, saved);
+}
+
 // Bytes read, 0 at the end, or a failure.
 static inline ssize_t
 sys_read(int file, void *bytes, size_t count)
@@ -147,6 +158,8 @@ uint64_t linux_read_number(const char *path);
 size_t linux_smallest_huge_size(void);
 // Whether pages can be brought by advice (5.14).
 int linux_can_populate(void);
+// Whether shared memory without a file can be shown twice: 1, 0, or -1: not to be found out now.
+int linux_can_alias(void);
 // PROCMAP_QUERY for the area at `address` of this process; -ENOTSUP or another failure where the
 // kernel has none.
 acre_status linux_query_self(uintptr_t address, acre_area *out);
@@ -193,8 +206,8 @@ acre_status linux_build(const port_request *request, void **base, uint32_t *gran
 // What a map must and should have besides its pages: demands, locks, wishes.  Flags of wishes that
 // were not granted are taken out of *flags.
 acre_status linux_prepare(void *base, const port_request *request, uint32_t *flags);
-// Kernel memory with a name, closed on exec: a descriptor, or a failure.  `huge` is a page size or
-// 0.
+// Kernel memory with a name, closed on exec: a descriptor, or a failure, -EFBIG beyond RLIMIT_FSIZE.
+// `huge` is a page size or 0; with huge pages the first writable map sets the size.
 int linux_memory_object(const char *name, uint64_t size, size_t huge);
 
 #endif  // ACRE_MMAP_PORT_LINUX_H_

@@ -384,10 +384,52 @@ probe_seal(void)
     return none == 0 && wrong == -1 && error == EINVAL;
 }
 
+// An emulator may move the pages instead, or copy them.
+static int
+probe_alias(void)
+{
+    size_t size = port_page_size();
+    void *base = NULL;
+    void *second = scratch_page(PROT_NONE);
+    if (second == NULL)
+        return -1;
+    if (sys_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0, &base) !=
+        ACRE_OK) {
+        (void)sys_munmap(second, size);
+        return -1;
+    }
+    volatile char *one = base;
+    volatile char *other = second;
+    *one = 1;
+    acre_status status = sys_alias(base, size, second);
+    int shows = status == ACRE_OK && sys_mprotect(base, size, PROT_READ | PROT_WRITE) == ACRE_OK &&
+                *other == 1;
+    if (shows) {
+        *other = 2;
+        shows = *one == 2;
+    }
+    acre_status ended = sys_munmap(base, size);
+    return sys_munmap(second, size) == ACRE_OK && ended == ACRE_OK && status != -ENOMEM ? shows
+                                                                                        : -1;
+}
+
+int
+linux_can_alias(void)
+{
+    static _Atomic int known = -1;
+    int can = atomic_load_explicit(&known, memory_order_relaxed);
+    if (can < 0) {
+        can = probe_alias();
+        atomic_store_explicit(&known, can, memory_order_relaxed);
+    }
+    return can;
+}
+
+// Of no bytes, so that RLIMIT_FSIZE does not forbid it.
 static int
 probe_object(int sealable)
 {
-    int file = linux_memory_object("acre", port_page_size(), 0);
+    int file = linux_memory_object("acre", 0, 0);
     if (file == -EMFILE || file == -ENFILE || file == -ENOMEM)
         return -1;
     if (file < 0)
@@ -400,7 +442,7 @@ probe_object(int sealable)
 static int
 probe_twin(void)
 {
-    return probe_object(0);
+    return linux_can_alias() == 1 ? 1 : probe_object(0);
 }
 
 static int

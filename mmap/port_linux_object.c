@@ -1,7 +1,59 @@
-// Linux: maps of memory that is an object of its own (memfd): rings, twins, images.
+// Linux: maps of memory that is an object of its own: rings, twins, images.
+//
+// 1. The object is a file of the kernel's memory (memfd), which carries the name on every kernel.
+// 2. Where no such file can be had (no descriptor is left, RLIMIT_FSIZE is lower than its size), a
+//    ring or a twin is shared memory without a file, which a move of 0 bytes shows a second time.
+//    An image needs the file, since only files can be sealed and mapped as private copies.
+// 3. A file that is made larger than RLIMIT_FSIZE raises SIGXFSZ, which ends the program.  So the
+//    limit is read before.  Another process may lower it at any moment (prlimit), so the signal is
+//    also blocked meanwhile: the kernel sends it to the calling thread, where it can be taken away.
+// 4. A file of huge pages gets its size from the first map that can write to it, without a limit.
 #include "mmap/port_linux.h"
 
 #include <linux/memfd.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+static int
+is_beyond_limit(uint64_t size)
+{
+    struct rlimit limit;
+    int saved = errno;
+    return status_of(getrlimit(RLIMIT_FSIZE, &limit), saved) == ACRE_OK &&
+           limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur;
+}
+
+// Takes away a signal that waits for this thread.
+static void
+drop_signal(const sigset_t *signal)
+{
+    struct timespec none = {0};
+    int before = posix_put_off_cancellation();
+    (void)sigtimedwait(signal, NULL, &none);
+    posix_permit_cancellation(before);
+}
+
+static acre_status
+set_size(int file, uint64_t size)
+{
+    if (is_beyond_limit(size))
+        return -EFBIG;
+    int saved = errno;
+    sigset_t too_large, mask, waiting;
+    (void)sigemptyset(&too_large);
+    (void)sigaddset(&too_large, SIGXFSZ);
+    (void)sigemptyset(&waiting);
+    int blocked = pthread_sigmask(SIG_BLOCK, &too_large, &mask) == 0;
+    (void)sigpending(&waiting);
+    acre_status status = status_of(ftruncate(file, (off_t)size), saved);
+    // One that was waiting before is somebody else's.
+    if (blocked && status == -EFBIG && sigismember(&waiting, SIGXFSZ) == 0)
+        drop_signal(&too_large);
+    if (blocked)
+        (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    errno = saved;
+    return status;
+}
 
 int
 linux_memory_object(const char *name, uint64_t size, size_t huge)
@@ -16,25 +68,44 @@ linux_memory_object(const char *name, uint64_t size, size_t huge)
         file = syscall(SYS_memfd_create, name, flags);
     if (file == -1)
         return status_of(-1, saved);
-    if (ftruncate((int)file, (off_t)size) == 0) {
-        errno = saved;
+    errno = saved;
+    acre_status status = huge == 0 && size != 0 ? set_size((int)file, size) : ACRE_OK;
+    if (status == ACRE_OK)
         return (int)file;
-    }
-    acre_status status = status_of(-1, saved);
     sys_close((int)file);
     return status;
 }
 
-// Objects carry the name themselves; one that the kernel refuses, as too long, was a wish.
-static int
-open_object(const port_request *request, size_t huge, uint32_t *named)
+// A file, or NO_FILE for memory without one.
+enum { NO_FILE = -1 };
+
+static void
+close_object(int file)
+{
+    if (file != NO_FILE)
+        sys_close(file);
+}
+
+// Files carry the name themselves; one that the kernel refuses, as too long, was a wish.
+static acre_status
+open_object(const port_request *request, size_t huge, int *file, uint32_t *named)
 {
     *named = request->name != NULL ? ACRE_GOT_NAME : 0;
-    int file = *named ? linux_memory_object(request->name, request->size, huge) : -EINVAL;
-    if (file != -EINVAL)
-        return file;
+    int opened = *named ? linux_memory_object(request->name, request->size, huge) : -EINVAL;
+    if (opened == -EINVAL) {
+        *named = 0;
+        opened = linux_memory_object("acre", request->size, huge);
+    }
+    if (opened >= 0) {
+        *file = opened;
+        return ACRE_OK;
+    }
+    // Explicit huge pages are not shown a second time without a file.
+    if (huge != 0 || linux_can_alias() != 1)
+        return opened;
     *named = 0;
-    return linux_memory_object("acre", request->size, huge);
+    *file = NO_FILE;
+    return ACRE_OK;
 }
 
 // ---- ring ---------------------------------------------------------------------------------------
@@ -44,28 +115,28 @@ static acre_status
 map_views(const port_request *request, int file, char *base)
 {
     size_t lap = request->size;
-    int stack = request->flags & ACRE_MAP_STACK ? MAP_STACK : 0;
-    acre_status status = ACRE_OK;
-    for (size_t i = 0; i < 2 && status == ACRE_OK; i++) {
-        void *view;
-        status = sys_mmap(base + i * lap, lap, PROT_READ | PROT_WRITE,
-                          MAP_SHARED | MAP_FIXED | stack, file, 0, &view);
-    }
+    int kind = MAP_SHARED | MAP_FIXED | (request->flags & ACRE_MAP_STACK ? MAP_STACK : 0) |
+               (file == NO_FILE ? MAP_ANONYMOUS : 0);
+    void *view;
+    acre_status status = sys_mmap(base, lap, PROT_READ | PROT_WRITE, kind, file, 0, &view);
+    if (status == ACRE_OK)
+        status = file == NO_FILE
+                     ? sys_alias(base, lap, base + lap)
+                     : sys_mmap(base + lap, lap, PROT_READ | PROT_WRITE, kind, file, 0, &view);
     return linux_explain(status);
 }
 
-// Off the place that the views will be moved to, at a multiple of their page size.
+// Off the place that the pages will be moved to, at a multiple of their size.
 static acre_status
-hold_apart(const port_request *request, void **base)
+hold_apart(const port_request *request, size_t size, void **base)
 {
-    size_t size = 2 * request->size;
     void *found = NULL;
     acre_status status = linux_hold(size, request->page_size, NULL, &found);
     if (status != ACRE_OK || !linux_overlap(found, request->address, size)) {
         *base = found;
         return status;
     }
-    status = hold_apart(request, base);
+    status = hold_apart(request, size, base);
     (void)sys_munmap(found, size);
     return status;
 }
@@ -75,7 +146,7 @@ hold_room(const port_request *request, void **base)
 {
     size_t size = 2 * request->size;
     if (request->flags & ACRE_MAP_REPLACE)
-        return hold_apart(request, base);
+        return hold_apart(request, size, base);
     if ((request->flags & ACRE_MAP_FIXED) == 0)
         return linux_hold(size, request->alignment, request->address, base);
     port_request room = {
@@ -143,14 +214,15 @@ port_ring(const port_request *request, acre_mmap *out)
 {
     size_t huge = request->flags & ACRE_MAP_HUGE ? request->page_size : 0;
     uint32_t named;
-    int file = open_object(request, huge, &named);
-    if (file < 0)
-        return file;
+    int file;
+    acre_status status = open_object(request, huge, &file, &named);
+    if (status != ACRE_OK)
+        return status;
     void *base;
     uint32_t flags =
         (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RING | named;
-    acre_status status = build_ring(request, file, &base, &flags);
-    sys_close(file);
+    status = build_ring(request, file, &base, &flags);
+    close_object(file);
     if (status != ACRE_OK)
         return status;
     out->base = base;
@@ -166,8 +238,8 @@ map_twin(const port_request *request, int file, uint32_t access, uint32_t named,
     port_request half = *request;
     half.file = file;
     half.access = access;
-    half.flags |= ACRE_MAP_SHARED | ACRE_IS_CLONE;
-    half.name = NULL;
+    half.flags |= ACRE_MAP_SHARED | (file != NO_FILE ? ACRE_IS_CLONE : 0);
+    half.name = file != NO_FILE ? NULL : request->name;
     // The place is that of the executable one; the other lies wherever it is not in the way.
     if (access & ACRE_WRITE) {
         half.flags &= ~(uint32_t)ACRE_MAP_FIXED;
@@ -185,21 +257,52 @@ map_twin(const port_request *request, int file, uint32_t access, uint32_t named,
     return ACRE_OK;
 }
 
+// The writable one, of memory without a file: what is executable shown again, with another access.
+// Memory that may not become executable (PR_SET_MDWE) may lose that.
+static acre_status
+alias_twin(const port_request *request, void *exec, acre_mmap *out)
+{
+    void *base;
+    size_t size = request->size;
+    acre_status status = request->flags & ACRE_MAP_REPLACE
+                             ? hold_apart(request, size, &base)
+                             : linux_hold(size, request->page_size, NULL, &base);
+    if (status != ACRE_OK)
+        return status;
+    port_request half = *request;
+    half.access = ACRE_READ_WRITE;
+    uint32_t granted =
+        (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_MAP_SHARED;
+    status = sys_alias(exec, size, base);
+    if (status == ACRE_OK)
+        status = sys_mprotect(base, size, PROT_READ | PROT_WRITE);
+    status = status == ACRE_OK ? linux_prepare(base, &half, &granted) : linux_explain(status);
+    if (status != ACRE_OK) {
+        (void)sys_munmap(base, size);
+        return status;
+    }
+    out->base = base;
+    out->flags = (granted & ~(uint32_t)ACRE_MAP_SHARED) | ACRE_IS_TWIN;
+    return ACRE_OK;
+}
+
 acre_status
 port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
 {
     uint32_t named;
-    int file = open_object(request, 0, &named);
-    if (file < 0)
-        return file;
+    int file;
+    acre_status status = open_object(request, 0, &file, &named);
+    if (status != ACRE_OK)
+        return status;
     // The executable one first: the other must not lie in the place that is asked for.
-    acre_status status = map_twin(request, file, ACRE_READ_EXEC, named, exec);
+    status = map_twin(request, file, ACRE_READ_EXEC, named, exec);
     if (status != ACRE_OK) {
-        sys_close(file);
+        close_object(file);
         return status;
     }
-    status = map_twin(request, file, ACRE_READ_WRITE, named, write);
-    sys_close(file);
+    status = file != NO_FILE ? map_twin(request, file, ACRE_READ_WRITE, named, write)
+                             : alias_twin(request, exec->base, write);
+    close_object(file);
     if (status == ACRE_OK && request->flags & ACRE_MAP_REPLACE) {
         status = linux_move(exec->base, request->size, request->address, 0, ACRE_READ_EXEC);
         if (status != ACRE_OK)

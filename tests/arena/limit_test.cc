@@ -3,6 +3,7 @@
 #include <initializer_list>
 
 #include "tests/arena/arena_test.h"
+#include "tests/support/posix.h"
 
 using namespace acre_test;
 
@@ -301,4 +302,20 @@ TEST(Exhaustion, the_handler_gets_the_arena_where_it_is_now)
     EXPECT_EQ(nullptr, bytes(&moved, 65));
     expect_seen(seen, 1, &moved, 65, ACRE_FULL);
     EXPECT_EQ(ACRE_OK, acre_arena_destroy(&moved));
+}
+
+TEST(Limit, on_the_size_of_files_does_not_bind_arenas)
+{
+    need_fork();
+    Ended ended = in_child([] {
+        struct rlimit none = {0, 0};
+        if (setrlimit(RLIMIT_FSIZE, &none) != 0)
+            return 1;
+        acre_arena arena;
+        if (acre_arena_create(nullptr, &arena) != ACRE_OK || bytes(&arena, MIB) == nullptr)
+            return 2;
+        return acre_arena_destroy(&arena) == ACRE_OK ? 0 : 3;
+    });
+    EXPECT_TRUE(ended.exited);
+    EXPECT_EQ(0, ended.code);
 }

@@ -42,6 +42,7 @@ struct Steps {
     int left;   // the call fails when this reaches 0
     int failed;
     int moves;  // how many were done
+    int lower;  // a file that is made larger is beyond a limit that is lowered at that very moment
 };
 Steps steps;
 
@@ -74,11 +75,28 @@ WRAP(ENOMEM, -1, int, mincore, (void *a, size_t b, unsigned char *c), (a, b, c))
 WRAP(EIO, -1, int, msync, (void *a, size_t b, int c), (a, b, c))
 WRAP(EIO, -1, ssize_t, read, (int a, void *b, size_t c), (a, b, c))
 WRAP(EIO, -1, ssize_t, pread64, (int a, void *b, size_t c, off64_t d), (a, b, c, d))
-WRAP(ENOMEM, -1, int, ftruncate64, (int a, off64_t b), (a, b))
 WRAP(EIO, -1, int, fstat64, (int a, struct stat64 *b), (a, b))
 WRAP(EIO, -1, int, fstatfs64, (int a, struct statfs64 *b), (a, b))
 WRAP(ENOENT, -1, int, stat64, (const char *a, struct stat64 *b), (a, b))
 WRAP(EINVAL, -1, off64_t, lseek64, (int a, off64_t b, int c), (a, b, c))
+
+int __real_ftruncate64(int file, off64_t size);
+int __wrap_ftruncate64(int file, off64_t size);
+int __wrap_ftruncate64(int file, off64_t size)
+{
+    if (fails(ENOMEM))
+        return -1;
+    struct rlimit before;
+    if (!steps.lower || getrlimit(RLIMIT_FSIZE, &before) != 0)
+        return __real_ftruncate64(file, size);
+    struct rlimit low = {0, before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &low);
+    int result = __real_ftruncate64(file, size);
+    int error = errno;
+    setrlimit(RLIMIT_FSIZE, &before);
+    errno = error;
+    return result;
+}
 
 int __real_munmap(void *base, size_t size);
 int __wrap_munmap(void *base, size_t size);
@@ -115,7 +133,7 @@ WRAP_VARIABLE(EMFILE, -1, int, open64, const char *path COMMA int how, how,
               (path, how, static_cast<mode_t>(word[0])))
 WRAP_VARIABLE(ENOMEM, MAP_FAILED, void *, mremap,
               void *base COMMA size_t old_size COMMA size_t size COMMA int how, how,
-              (base, old_size, size, (steps.moves += steps.armed, how), word[0]))
+              (base, old_size, size, (steps.moves += steps.armed && old_size != 0, how), word[0]))
 }
 
 namespace {
@@ -195,7 +213,7 @@ bool run(const Scenario &scenario, int n, int error, int munmap_too)
     bool even = false;
     for (int round = 0; round < 4 && (leaks != 0 || !even); round++) {
         Counts before = count();
-        steps = {0, munmap_too, error, n, 0, 0};
+        steps = {0, munmap_too, error, n, 0, 0, 0};
         Call call(munmap_too ? LEFTOVERS_ALLOWED : NOTHING_LEFT);
         scenario(call);
         failed = steps.failed != 0;
@@ -484,6 +502,99 @@ TEST(FailingStep, of_images)
         EXPECT_OK(acre_image_close(&image));
         EXPECT_OK(acre_mmap_unmap(&clone));
     });
+}
+
+// Under a limit on the size of files, while it lives.
+struct NoFiles {
+    NoFiles()
+    {
+        getrlimit(RLIMIT_FSIZE, &before);
+        struct rlimit none = {0, before.rlim_max};
+        EXPECT_EQ(0, setrlimit(RLIMIT_FSIZE, &none));
+    }
+    ~NoFiles()
+    {
+        setrlimit(RLIMIT_FSIZE, &before);
+    }
+    struct rlimit before = {};
+};
+
+TEST(FailingStep, of_rings_and_twins_without_a_file)
+{
+    auto ring = [](const acre_mmap_opts *with, acre_mmap *out) {
+        NoFiles no_files;
+        return acre_mmap_ring(2 * page(), with, out);
+    };
+    for (uint32_t choice : {0u, uint32_t{ACRE_MAP_NO_DUMP | ACRE_MAP_LOCKED}}) {
+        acre_mmap_opts opts = flags(choice);
+        opts.name = "ring";
+        create("ring", opts, ring);
+        opts.flags |= ACRE_MAP_FIXED;
+        opts.address = free_address(4 * page());
+        create("fixed ring", opts, ring);
+    }
+    replace("ring", 4, ring);
+    replace("twin", 2, [](const acre_mmap_opts *with, acre_mmap *out) {
+        NoFiles no_files;
+        acre_mmap write = pattern();
+        acre_status status = acre_mmap_twin(2 * page(), with, &write, out);
+        if (status != ACRE_OK)
+            return status;
+        steps.armed = 0;
+        EXPECT_OK(acre_mmap_unmap(&write));
+        return status;
+    });
+    fail_each_step("twin", [](Call &call) {
+        acre_mmap_opts opts = flags(ACRE_MAP_NO_DUMP);
+        acre_mmap write = pattern(), exec = pattern();
+        acre_status status = call([&] {
+            NoFiles no_files;
+            return acre_mmap_twin(2 * page(), &opts, &write, &exec);
+        });
+        if (status != ACRE_OK) {
+            EXPECT_TRUE(same(pattern(), write) && same(pattern(), exec));
+            return;
+        }
+        EXPECT_OK(acre_mmap_unmap(&write));
+        EXPECT_OK(acre_mmap_unmap(&exec));
+    });
+}
+
+// What a file beyond a limit that was lowered after it was read raises; 0 = nothing.
+int make_beyond_lowered_limit(bool waits_before)
+{
+    sigset_t before, after, waiting;
+    sigprocmask(SIG_SETMASK, nullptr, &before);
+    acre_image image = {};
+    acre_mmap map = {};
+    steps.lower = 1;
+    STEP(1, acre_image_begin(2 * page(), &image, &map) == -EFBIG);
+    STEP(2, acre_mmap_ring(2 * page(), nullptr, &map) == ACRE_OK);
+    steps.lower = 0;
+    STEP(3, acre_mmap_unmap(&map) == ACRE_OK);
+    sigprocmask(SIG_SETMASK, nullptr, &after);
+    sigpending(&waiting);
+    STEP(4, sigismember(&before, SIGXFSZ) == sigismember(&after, SIGXFSZ));
+    STEP(5, sigismember(&waiting, SIGXFSZ) == (waits_before ? 1 : 0));
+    return 0;
+}
+
+TEST(FailingStep, a_limit_that_is_lowered_meanwhile_raises_no_signal)
+{
+    expect_success(in_child([] { return make_beyond_lowered_limit(false); }));
+    expect_success(in_child([] {
+        signal(SIGXFSZ, SIG_IGN);
+        return make_beyond_lowered_limit(false);
+    }));
+    // One that waits already is the program's.
+    expect_success(in_child([] {
+        sigset_t own;
+        sigemptyset(&own);
+        sigaddset(&own, SIGXFSZ);
+        sigprocmask(SIG_BLOCK, &own, nullptr);
+        raise(SIGXFSZ);
+        return make_beyond_lowered_limit(true);
+    }));
 }
 
 // ---- changing -----------------------------------------------------------------------------------

@@ -60,6 +60,16 @@ TEST_P(NoFiles, WithoutAFreeDescriptor)
     expect_success(ended);
 }
 
+TEST_P(NoFiles, WhereFilesMayHaveNoSize)
+{
+    need_fork();
+    expect_success(in_child([] {
+        struct rlimit none = {0, 0};
+        STEP(1, setrlimit(RLIMIT_FSIZE, &none) == 0);
+        return use_everything();
+    }));
+}
+
 TEST_P(NoFiles, AfterThePoolWasMadeWithFiles)
 {
     need_fork();
