@@ -28,6 +28,7 @@
 
 #include "acre/page.h"
 #include "arena/core.h"
+#include "arena/roots.h"
 #include "arena/watch.h"
 
 static const size_t DEFAULT_KEEP = (size_t)16 << 20;
@@ -245,6 +246,8 @@ begin(acre_arena_core *core, uint32_t flags, uint32_t generation, uintptr_t dirt
     core->peak = core->base;
     atomic_store_explicit(&core->prefaulting, 0, memory_order_relaxed);
     grow_publish(core, core->base);
+    if (core->memory == 0)
+        core->root = root_begin(core_start(core), core->map.size);
 
     acre_arena arena = {0};
     arena.cursor = core->base;
@@ -263,7 +266,7 @@ settle(const acre_arena_core *core, uintptr_t place)
 {
     acre_arena_core *home = (acre_arena_core *)place;
     *home = *core;
-    home->watched = watch_is_on();
+    home->watched = watch_is_on() != 0;
     home->alive = CORE_ALIVE;
     return home;
 }
@@ -286,9 +289,14 @@ unmap_core(acre_arena_core *core)
 {
     acre_mmap map;
     size_t page = acre_page_size();
+    uint8_t root = core->own_root;
     acre_status status =
         acre_mmap_adopt(core, round_up(sizeof *core, page), 0, ACRE_READ_WRITE, 0, &map);
-    return status == ACRE_OK ? acre_mmap_unmap(&map) : status;
+    if (status == ACRE_OK)
+        status = acre_mmap_unmap(&map);
+    if (status == ACRE_OK)
+        root_end((uintptr_t)core, sizeof *core, root);
+    return status;
 }
 
 // Commits the beginning of the reservation in `core` and lays the arena out in it.
@@ -318,7 +326,10 @@ lay_out(const acre_arena_opts *opts, acre_arena_core *core, acre_arena *out)
         acre_status undone = beside ? unmap_core((acre_arena_core *)place) : ACRE_OK;
         return undone == ACRE_OK ? status : undone;
     }
-    begin(settle(core, place), opts->flags, first_generation(number), core->base, out);
+    acre_arena_core *home = settle(core, place);
+    if (beside)
+        home->own_root = root_begin(place, sizeof *home);
+    begin(home, opts->flags, first_generation(number), core->base, out);
     return ACRE_OK;
 }
 
@@ -423,6 +434,7 @@ leave_to_cache(const acre_arena *arena, acre_arena_core *core)
     uintptr_t dirty = arena->cursor > arena->dirty ? arena->cursor : arena->dirty;
     core->dirty = dirty < core->committed ? dirty : core->committed;
     core->generation = next_generation(arena->generation);
+    root_end(core_start(core), core->map.size, core->root);
     cache_fill(slot, core);
     return 1;
 }
@@ -437,13 +449,17 @@ release(acre_arena *arena, acre_arena_core *core)
         return ACRE_OK;
     }
     size_t committed = core->committed - core_start(core);
-    if ((arena->flags & CORE_BESIDE) == 0) {
-        acre_mmap map = core->map;
-        return space_release(&map, committed);
-    }
-    acre_status status = space_release(&core->map, committed);
+    acre_mmap map = core->map;
+    acre_mmap released = map;
+    uint8_t root = core->root;  // the core may lie in what goes
+    acre_status status = space_release(&released, committed);
     if (status != ACRE_OK)
         return status;
+    root_end((uintptr_t)map.base, map.size, root);
+    if ((arena->flags & CORE_BESIDE) == 0)
+        return ACRE_OK;
+    core->map = released;
+    core->root = ROOT_NONE;
     // Should the core's page remain, then of an arena that can do nothing, and destroy may be
     // called again.
     core->ceiling = core->committed = core->base = 0;

@@ -56,7 +56,9 @@ struct acre_arena_core {
     char name[NAME_SIZE];
     uintptr_t dirty;      // in the cache: of the next arena
     uint32_t generation;  // likewise
-    uint32_t watched;     // whether a checker is told of each block (watch.h)
+    uint16_t watched;     // whether a checker is told of each block (watch.h)
+    uint8_t root;         // how LeakSanitizer knows the reservation (roots.h)
+    uint8_t own_root;     // and the core, where it has a page of its own
 
     // For a thread that prefaults: what was committed and not used when it was last committed.
     atomic_int prefaulting;  // 0, a process that does, or GROW_STOPPED

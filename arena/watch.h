@@ -30,7 +30,7 @@ void __asan_unpoison_memory_region(void const volatile *start, size_t size);
 enum { WATCH_REDZONE = 16 };
 
 // Whether this process runs under a checker.
-static inline uint32_t
+static inline int
 watch_is_on(void)
 {
 #if defined(ACRE_ARENA_CHECKED_)

@@ -89,6 +89,36 @@ TEST_F(Checker, reports_what_touches_memory_that_is_no_block)
     }
 }
 
+class LeakChecker : public Checker {
+  protected:
+    void SetUp() override
+    {
+        if (!ASAN)
+            GTEST_SKIP() << "built without AddressSanitizer, which looks for leaks";
+#ifndef __linux__
+        GTEST_SKIP() << "leaks are looked for on Linux only";
+#endif
+    }
+};
+
+TEST_F(LeakChecker, finds_what_only_an_arena_points_to)
+{
+    for (const char *name :
+         {"owned_by_an_arena", "owned_behind_megabytes", "owned_by_an_arena_from_the_cache",
+          "owned_by_every_kind_of_arena", "owned_by_the_handler", "owned_by_many_arenas"})
+        EXPECT_EQ("done\nstatus 0", report_of(name)) << name;
+}
+
+TEST_F(LeakChecker, reports_what_an_arena_pointed_to_when_its_memory_was_taken_back)
+{
+    for (const char *name : {"lost_by_reset", "lost_by_restore", "lost_by_destroy",
+                             "lost_by_destroy_without_cache", "lost_by_destroying_many"}) {
+        std::string report = report_of(name);
+        expect_has(report, "LeakSanitizer: detected memory leaks");
+        expect_has(report, "in own_in");
+    }
+}
+
 TEST_F(Checker, valgrind_reports_reads_of_unset_bytes)
 {
     if (ASAN)
