@@ -3,8 +3,8 @@
 # The script that sources it defines `say` and `stop`, and sources progress.sh.
 # shellcheck shell=bash
 
-# A list of packages has entries "package:probe", or "package?:probe" where only some tests or rows want it.  The probe shows that
-# it is there: a command, or an absolute path, also with wildcards.
+# A list of packages has entries "package:probe", or "package?:probe" where only some tests or rows want it.  The probe shows
+# that it is there: a command, or an absolute path, also with wildcards.
 
 # Of a list of packages those that are missing, as they stand in the list.
 missing() {
@@ -50,7 +50,7 @@ need() {
     fi
 
     log=$(mktemp)
-    if ! watch 'looking at lists of packages' "$log" as_root apt-get update && [[ ${#needed[@]} -gt 0 ]]; then
+    if ! watch 'lists of packages' "$log" as_root apt-get -o Acquire::Retries=3 update && [[ ${#needed[@]} -gt 0 ]]; then
         stop "apt-get update fails: $(grep -m 1 '^E:' "$log") (all of it: $log)"
     fi
     packages=("${needed[@]}")
@@ -77,8 +77,8 @@ install() {
     [[ $# -gt 0 ]] || return 0
     plan=$(LC_ALL=C apt-get install --assume-no --no-install-recommends "$@" 2>/dev/null | size_of_plan)
     say "installing ${plan:+$plan: }$*"
-    watch installing "$log" as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y \
-        --no-install-recommends "$@"
+    watch installing "$log" as_root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 \
+        -o DPkg::Lock::Timeout=600 install -y --no-install-recommends "$@"
 }
 
 # "215 packages (645 MB to fetch, 1220 MB on disk, about 3 minutes)", of what apt-get is about to do.  The minutes are those of

@@ -60,10 +60,14 @@ last_line() {
     tail -c 2000 "$1" 2>/dev/null | tr '\r' '\n' | sed 's/\x1b\[[0-9;]*[A-Za-z]//g; s/^ *//' | grep . | tail -n 1
 }
 
-# A log of Bazel without its talk; with ACRE_VERBOSE it has been seen.
+# How lines begin that Bazel and its Java say whatever happens.
+TALK='\[[0-9,]+ / [0-9,]+\]|Loading|Analyzing|Computing|Starting local Bazel|    (currently|Fetching)|[[:space:]]*$'
+TALK+='|INFO: (Analyzed|Found|Elapsed|Build|[0-9]+ process)'
+TALK+='|OpenJDK|WARNING: .*(sun\.misc|java\.lang|native-access|terminally|restricted|Restricted|maintainers)'
+
+# A log without them; with ACRE_VERBOSE it has been seen.
 show_log() {
-    [[ -n ${ACRE_VERBOSE-} ]] ||
-        grep -vE '^(\[[0-9,]+ / [0-9,]+\]|Loading|Analyzing|Computing|Starting local Bazel|INFO: (Analyzed|Found|Elapsed|Build|[0-9]+ process)|(OpenJDK|WARNING: .*(sun\.misc|java\.lang|native-access|terminally|restricted|Restricted|maintainers))|    (currently|Fetching)|[[:space:]]*$)' "$1" >&2
+    [[ -n ${ACRE_VERBOSE-} ]] || grep -vE "^($TALK)" "$1" >&2
 }
 
 # What a command is about to do and how long that takes; on a terminal the next line that is shown is written over it.

@@ -67,7 +67,7 @@ cat >"$work/bin/apt-get" <<'END'
     exit 1
 }
 echo "$*" >>"$WORK/calls"
-[[ $1 != update ]] || exit 0
+[[ $* != *update ]] || exit 0
 for argument; do
     [[ $argument != broken ]] || {
         echo 'E: Unable to locate package broken'
