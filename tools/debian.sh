@@ -55,7 +55,7 @@ need() {
     fi
     packages=("${needed[@]}")
     for entry in "${optional[@]}"; do
-        LC_ALL=C apt-cache policy "$entry" 2>/dev/null | grep -q '^  Candidate: [^(]' && packages+=("$entry")
+        [[ $(LC_ALL=C apt-cache policy "$entry" 2>/dev/null) =~ $'\n''  Candidate: '[^\(] ]] && packages+=("$entry")
     done
     if [[ ${#packages[@]} -gt 0 ]] && ! install "$log" "${packages[@]}"; then
         [[ ${#needed[@]} -eq 0 ]] || [[ ${#packages[@]} -gt ${#needed[@]} ]] && install "$log" "${needed[@]}" ||

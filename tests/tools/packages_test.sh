@@ -78,7 +78,7 @@ for argument; do
     [[ $argument == -* || $argument == *=* || $argument == install ]] || : >"$WORK/there/$argument"
 done
 END
-printf '#!/bin/bash\n[[ $2 == gone ]] || echo "  Candidate: 1.0"\n' >"$work/bin/apt-cache"
+printf '#!/bin/bash\n[[ $2 == gone ]] || printf "name:\n  Candidate: 1.0\n"\n' >"$work/bin/apt-cache"
 printf '#!/bin/bash\nexec "$@"\n' >"$work/bin/sudo"
 chmod +x "$work"/bin/*
 export WORK=$work PATH=$work/bin:$PATH
