@@ -61,14 +61,10 @@ size_t largest_frame()
 
 // ---- near the end of a stack --------------------------------------------------------------------
 
-pid_t process;
-pid_t thread;
 volatile int handled;
 
 bool catch_signal()
 {
-    process = getpid();
-    thread = static_cast<pid_t>(syscall(SYS_gettid));
     struct sigaction action = {};
     action.sa_handler = [](int) { handled = handled + 1; };
     return sigaction(SIGUSR1, &action, nullptr) == 0;
@@ -78,31 +74,39 @@ bool catch_signal()
 volatile size_t room;
 char *volatile lowest;
 
-__attribute__((noinline, no_sanitize("address"))) void send()
+// By calls that have no frames of their own.
+__attribute__((noinline, no_sanitize("address"))) void send(long process, long thread)
 {
-    // By a call that has no frame of its own.
     syscall(SYS_tgkill, process, thread, SIGUSR1);
 }
 
 __attribute__((noinline, no_sanitize("address"))) void send_near_the_end()
 {
     size_t left = static_cast<size_t>(static_cast<char *>(__builtin_frame_address(0)) - lowest);
+    long process = getpid();
+    long thread = syscall(SYS_gettid);
     // As much as that, about: the sizes of frames differ.
     size_t used = left > room ? left - room : 16;
     volatile char *block = static_cast<volatile char *>(alloca(used));
     block[0] = 1;
-    send();
+    send(process, thread);
     block[0] = 2;
 }
 
-// Calls it on the subject's stack; the report may jump back.
+bool has_signal_stack = true;
+
+// Calls it on the subject's stack, which may be in another thread; the report may jump back.
 void send_on(Subject &subject)
 {
     lowest = static_cast<char *>(subject.stack.base);
     subject.run([] {
         Subject *self = Subject::running();
+        if (has_signal_stack && acre_stack_overflow_thread_enter() != ACRE_OK)
+            return;
         if (sigsetjmp(self->start, 1) == 0)
             send_near_the_end();
+        if (has_signal_stack && acre_stack_overflow_thread_leave() != ACRE_OK)
+            self->report = {};
     });
 }
 
@@ -278,6 +282,7 @@ TEST_P(SignalFrame, ends_the_process_without_a_report_when_the_thread_has_no_sig
         if (acre_stack_overflow_install(count_report, nullptr) != ACRE_OK)
             return 1;
         std::thread([] {
+            has_signal_stack = false;
             if (take_away_signal_stack())
                 send_with_little_room();
         }).join();
@@ -334,8 +339,9 @@ TEST(SignalFrameElsewhere, is_told_from_an_address_that_the_processor_refuses)
         room = LITTLE;
         lowest = static_cast<char *>(subject.stack.base);
         subject.run([] {
-            size_t used = static_cast<size_t>(static_cast<char *>(__builtin_frame_address(0)) -
-                                              lowest - room);
+            size_t left =
+                static_cast<size_t>(static_cast<char *>(__builtin_frame_address(0)) - lowest);
+            size_t used = left - room;
             volatile char *block = static_cast<volatile char *>(alloca(used));
             block[0] = 1;
             *reinterpret_cast<volatile char *>(uintptr_t{1} << 63) = 1;
