@@ -392,7 +392,7 @@ class Walk {
 
 TEST_P(PoolGuardsLocked, hold_whatever_happens_in_whatever_order)
 {
-    uint32_t seeds = how() == PARTS ? 40 : 8;
+    uint32_t seeds = how() == PARTS ? 16 : 4;
     for (uint32_t seed = 1; seed <= seeds; seed++) {
         SCOPED_TRACE(seed);
         expect_right([seed] { return Walk(seed, how()).run(); }, MAY_NOT_LOCK);
