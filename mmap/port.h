@@ -243,8 +243,9 @@ acre_status port_lowest_touched_many(const acre_range *ranges, size_t count, con
 
 /// Of maps of one kind that are neighbours in memory: ACRE_OK when `next` continues `map`, in the
 /// same file or image, and as a part of the same map where the system gives addresses back by whole
-/// maps.  Else ACRE_BACKING_MISMATCH.
-acre_status port_continues(const acre_mmap *map, const acre_mmap *next);
+/// maps; map->private_[1] then holds what the port must remember of both.  Else
+/// ACRE_BACKING_MISMATCH, and nothing has changed.
+acre_status port_continues(acre_mmap *map, const acre_mmap *next);
 
 /// All-or-nothing for the handle: base and size change on success only.  `size` is a multiple of
 /// the page size, not the old size; growth is never asked of shared anonymous memory and clones.

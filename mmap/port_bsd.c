@@ -566,9 +566,12 @@ port_seal(acre_mmap *map)
     return -ENOTSUP;
 }
 
-acre_status
-port_continues(const acre_mmap *map, const acre_mmap *next)
+static acre_status
+check_same_backing(const acre_mmap *map, const acre_mmap *next)
 {
+    // Of memory without a file the kernel tracks pages one by one.
+    if ((map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0)
+        return ACRE_OK;
     uint64_t end = map->offset + map->size;
     if (map->flags & ACRE_IS_CLONE)
         return map->backing != 0 && map->backing == next->backing && end == next->offset
@@ -592,4 +595,13 @@ port_continues(const acre_mmap *map, const acre_mmap *next)
     int same = first.device == second.device && first.inode == second.inode && first.inode != 0 &&
                end == start;
     return same ? ACRE_OK : ACRE_BACKING_MISMATCH;
+}
+
+acre_status
+port_continues(acre_mmap *map, const acre_mmap *next)
+{
+    acre_status status = check_same_backing(map, next);
+    if (status == ACRE_OK)
+        map->private_[1] |= next->private_[1];
+    return status;
 }

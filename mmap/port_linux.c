@@ -761,7 +761,7 @@ port_seal(acre_mmap *map)
 // ---- identity -----------------------------------------------------------------------------------
 
 acre_status
-port_continues(const acre_mmap *map, const acre_mmap *next)
+port_continues(acre_mmap *map, const acre_mmap *next)
 {
     // Of memory without a file the kernel tracks pages one by one.
     if ((map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0)

@@ -528,7 +528,7 @@ port_seal(acre_mmap *map)
 }
 
 acre_status
-port_continues(const acre_mmap *map, const acre_mmap *next)
+port_continues(acre_mmap *map, const acre_mmap *next)
 {
     // Parts of one map, in whatever order they were cut.
     int same = map->backing == next->backing &&

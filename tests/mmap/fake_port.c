@@ -284,7 +284,7 @@ int port_stack_exchange(const port_bounds *to, port_bounds *from)
     return 0;
 }
 
-acre_status port_continues(const acre_mmap *map, const acre_mmap *next)
+acre_status port_continues(acre_mmap *map, const acre_mmap *next)
 {
     (void)map;
     (void)next;

@@ -64,6 +64,22 @@ TEST(Port, parts_of_a_file_continue_one_another)
     EXPECT_OK(port_continues(&second, &third));
 }
 
+TEST(Port, parts_of_memory_continue_one_another)
+{
+    for (uint32_t kind : {uint32_t{0}, uint32_t{ACRE_MAP_SHARED}, uint32_t{ACRE_IS_RESERVATION}}) {
+        Mapped map(request_for(4 * unit(), ACRE_READ_WRITE, kind));
+        ASSERT_OK(map.status);
+        acre_mmap first = map;
+        first.size = unit();
+        acre_mmap second = map;
+        second.base = map.at(unit());
+        second.offset += unit();
+        second.size = 3 * unit();
+        EXPECT_OK(port_continues(&first, &second)) << kind;
+        EXPECT_EQ(map.private_[1], first.private_[1]);
+    }
+}
+
 TEST(Port, tells_why_a_file_cannot_be_opened_and_keeps_errno)
 {
     acre_file file = 0;

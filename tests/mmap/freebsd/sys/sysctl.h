@@ -1,0 +1,2 @@
+// sys/sysctl.h - as FreeBSD has it.
+#include "tests/platforms/freebsd_headers/sys/sysctl.h"
