@@ -4,9 +4,10 @@
 //      access, is each system's (bsd_map, bsd_give_access).
 //   2. Advice does not empty pages at once on any of these systems (MADV_FREE and MADV_DONTNEED
 //      leave old bytes readable), so decommit, guard and discard map the range anew.
-//   3. Mapping anew forgets what was done to pages since they were mapped: locks, fork behaviour,
-//      access of parts.  Where a handle tells that there may be such, writable pages are cleared by
-//      hand instead, and then freed lazily.
+//   3. Mapping anew forgets what was done to pages since they were mapped.  Access is known, part by
+//      part.  Locks and fork behaviour are not: where a handle tells that there may be such,
+//      writable pages are cleared by hand instead, and then freed lazily.  That makes present all
+//      that it clears (FreeBSD), so parts that were never touched are left out.
 //   4. Guards are pages without access.
 #include "mmap/port_bsd.h"
 
@@ -261,17 +262,38 @@ bsd_empty_in_place(void *start, size_t length)
     return status;
 }
 
+// Whether pages may have locks or a fork behaviour of their own.
+static int
+is_changed(const acre_mmap *map)
+{
+    return (map->private_[1] & BSD_CHANGED) != 0 || (map->flags & ACRE_IS_ADOPTED) != 0;
+}
+
+static acre_status
+map_part_anew(acre_mmap *map, void *start, size_t length, uint32_t access, int locked)
+{
+    acre_status status = bsd_map_fresh(map, start, length, access);
+    // Some memory cannot be replaced.
+    if (status == -ENOTSUP && access & ACRE_WRITE && posix_is_anonymous(map->flags))
+        return bsd_empty_in_place(start, length);
+    return status == ACRE_OK && locked ? bsd_lock(start, length) : status;
+}
+
 // What one area of a private map holds.
 static acre_status
 empty_part(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
+    int locked = access != ACRE_NONE && (map->flags & ACRE_MAP_LOCKED) != 0;
+    return map_part_anew(map, start, length, access, locked);
+}
+
+static acre_status
+empty_changed_part(acre_mmap *map, void *start, size_t length, uint32_t access)
+{
     if (access & ACRE_WRITE && posix_is_anonymous(map->flags))
         return bsd_empty_in_place(start, length);
     int locked = access != ACRE_NONE ? bsd_is_locked(start, length) : 0;
-    if (locked < 0)
-        return locked;
-    acre_status status = bsd_map_fresh(map, start, length, access);
-    return status == ACRE_OK && locked ? bsd_lock(start, length) : status;
+    return locked < 0 ? locked : map_part_anew(map, start, length, access, locked);
 }
 
 static acre_status
@@ -285,7 +307,7 @@ empty_shared_part(acre_mmap *map, void *start, size_t length, uint32_t access)
 
 typedef acre_status (*on_part)(acre_mmap *map, void *start, size_t length, uint32_t access);
 
-// Calls `act` for each stretch of the range that is of one access.
+// Calls `act` for each stretch of the range that is of one access, and may have contents.
 static acre_status
 for_each_part(acre_mmap *map, void *start, size_t length, on_part act)
 {
@@ -303,7 +325,8 @@ for_each_part(acre_mmap *map, void *start, size_t length, on_part act)
         if (status < 0)
             break;
         uintptr_t part_end = area.end < end ? area.end : end;
-        status = act(map, (void *)at, part_end - at, area.access);
+        status = area.flags & BSD_AREA_UNTOUCHED ? ACRE_OK
+                                                 : act(map, (void *)at, part_end - at, area.access);
         at = part_end;
     }
     bsd_walk_end(&walk);
@@ -314,7 +337,7 @@ for_each_part(acre_mmap *map, void *start, size_t length, on_part act)
 static int
 is_as_made(const acre_mmap *map)
 {
-    return (map->private_[0] & (MIXED | UNEVEN)) == 0 && (map->private_[1] & BSD_CHANGED) == 0;
+    return (map->private_[0] & MIXED) == 0 && !is_changed(map);
 }
 
 static acre_status
@@ -325,7 +348,7 @@ empty(acre_mmap *map, void *start, size_t length)
     if (map->flags & ACRE_MAP_SHARED)
         return ACRE_OK;  // a shared file keeps its bytes
     if (!is_as_made(map))
-        return for_each_part(map, start, length, empty_part);
+        return for_each_part(map, start, length, is_changed(map) ? empty_changed_part : empty_part);
     acre_status status = bsd_map_fresh(map, start, length, map->access);
     return status == ACRE_OK && map->flags & ACRE_MAP_LOCKED && map->access != ACRE_NONE
                ? bsd_lock(start, length)
@@ -350,7 +373,7 @@ port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
     // Nothing is known of them.
     acre_mmap unknown = {
         .page_size = port_page_size(),
-        .private_ = {MIXED | UNEVEN, BSD_CHANGED},
+        .private_ = {MIXED, BSD_CHANGED},
     };
     for (*done = 0; *done < count; ++*done) {
         const acre_range *range = &ranges[*done];

@@ -43,6 +43,10 @@ enum {
     BSD_FREED = 2     // pages were freed lazily
 };
 
+// A flag of areas, besides those of acre/area.h, that bsd_walk_next may set: no page of it was ever
+// touched, so that all of it is as it was mapped.
+enum { BSD_AREA_UNTOUCHED = 1 << 30 };
+
 enum {
     BSD_LOCKS = ACRE_MAP_LOCKED | ACRE_MAP_LOCK_ON_FAULT,
     // What a part of a map that is mapped anew carries on.
@@ -162,7 +166,7 @@ typedef struct bsd_walk {
 } bsd_walk;
 acre_status bsd_walk_begin(bsd_walk *walk);
 // The area that holds `address`, or the first above it: 1, 0 when there is none, or a failure.  Of
-// its flags only ACRE_AREA_RESERVED needs to be right.
+// its flags only ACRE_AREA_RESERVED needs to be right, and BSD_AREA_UNTOUCHED where it is set.
 acre_status bsd_walk_next(bsd_walk *walk, uintptr_t address, acre_area *out);
 void bsd_walk_end(bsd_walk *walk);
 

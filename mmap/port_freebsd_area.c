@@ -116,6 +116,14 @@ find_record(table *records, uintptr_t address, int whole)
 
 // ---- areas --------------------------------------------------------------------------------------
 
+// Without a memory object; pages that had contents have one.
+static int
+has_no_object(const record *found)
+{
+    enum { GUARD = 9 };  // newer than the headers may be
+    return found->kve_type == KVME_TYPE_NONE || found->kve_type == GUARD;
+}
+
 static int
 ends_first_stack(const record *found)
 {
@@ -156,9 +164,7 @@ describe(const record *found, int own, acre_area *out)
         area.name = "stack";
         area.flags |= own && ends_first_stack(found) ? ACRE_AREA_STACK : 0;
     }
-    // Without a memory object; pages that had contents have one.
-    enum { GUARD = 9 };  // newer than the headers may be
-    if (area.access == ACRE_NONE && (found->kve_type == KVME_TYPE_NONE || found->kve_type == GUARD))
+    if (area.access == ACRE_NONE && has_no_object(found))
         area.flags |= ACRE_AREA_RESERVED;
     *out = area;
     return ACRE_OK;
@@ -184,7 +190,10 @@ bsd_walk_next(bsd_walk *walk, uintptr_t address, acre_area *out)
     if (found == NULL)
         return 0;
     acre_status status = describe(found, 1, out);
-    return status == ACRE_OK ? 1 : status;
+    if (status != ACRE_OK)
+        return status;
+    out->flags |= has_no_object(found) ? BSD_AREA_UNTOUCHED : 0;
+    return 1;
 }
 
 void
@@ -211,6 +220,7 @@ port_area_at(uintptr_t address, acre_area *out)
         return ACRE_NOT_MAPPED;
     area.path = NULL;
     area.name = NULL;
+    area.flags &= ~(uint32_t)BSD_AREA_UNTOUCHED;
     *out = area;
     return ACRE_OK;
 }

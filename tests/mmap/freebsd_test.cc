@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <fstream>
 #include <string>
 
 #include "acre/image.h"
@@ -16,6 +17,8 @@
 #include "tests/mmap/freebsd/fake_freebsd.h"
 
 namespace {
+
+const size_t MIB = size_t{1} << 20;
 
 std::string name_of(acre_status status)
 {
@@ -53,6 +56,35 @@ struct Map : acre_mmap {
         EXPECT_OK(acre_mmap_unmap(this));
     }
 };
+
+// As the kernel says: bytes of the process, or of areas that begin in the map.
+size_t smaps(const char *key, const void *from = nullptr, const void *to = nullptr)
+{
+    std::ifstream file("/proc/self/smaps");
+    std::string line;
+    size_t sum = 0;
+    bool inside = false;
+    while (std::getline(file, line)) {
+        unsigned long start = 0, end = 0, amount = 0;
+        if (std::sscanf(line.c_str(), "%lx-%lx ", &start, &end) == 2)
+            inside = from == nullptr || (start >= reinterpret_cast<uintptr_t>(from) &&
+                                         start < reinterpret_cast<uintptr_t>(to));
+        else if (inside && line.compare(0, std::strlen(key), key) == 0 &&
+                 std::sscanf(line.c_str() + std::strlen(key), ": %lu", &amount) == 1)
+            sum += amount * 1024;
+    }
+    return sum;
+}
+
+size_t resident(const acre_mmap &map)
+{
+    return smaps("Rss", map.base, bytes(map, map.size));
+}
+
+size_t locked(const acre_mmap &map)
+{
+    return smaps("Locked", map.base, bytes(map, map.size));
+}
 
 bool is_mapped(const void *address)
 {
@@ -130,6 +162,87 @@ TEST(FreebsdMerge, of_a_part_that_was_locked_or_advised_is_remembered)
     pid_t child = fork();
     if (child == 0)
         _exit(is_mapped(map.base) && !is_mapped(bytes(map, 4 * page())) ? 0 : 1);
+    int status = -1;
+    ASSERT_EQ(child, waitpid(child, &status, 0));
+    EXPECT_EQ(0, status);
+}
+
+// ---- discarding ---------------------------------------------------------------------------------
+
+TEST(FreebsdDiscard, of_a_reservation_makes_nothing_resident)
+{
+    Map map;
+    ASSERT_OK(acre_mmap_reserve(64 * MIB, ACRE_READ_WRITE, nullptr, &map));
+    ASSERT_OK(acre_mmap_commit(&map, 0, 32 * MIB));
+    bytes(map, MIB)[0] = 1;
+    ASSERT_OK(acre_mmap_discard(&map, 0, map.size, ACRE_DISCARD_NOW));
+    EXPECT_EQ(0u, resident(map));
+    EXPECT_EQ(0, bytes(map, MIB)[0]);
+    bytes(map, 32 * MIB - 1)[0] = 1;
+    // What was not committed is not now, either.
+    ASSERT_OK(acre_mmap_commit(&map, 32 * MIB, page()));
+    EXPECT_EQ(0, bytes(map, 32 * MIB)[0]);
+}
+
+TEST(FreebsdDiscard, of_many_makes_nothing_resident_that_was_never_touched)
+{
+    Map map;
+    ASSERT_OK(acre_mmap_reserve(64 * MIB, ACRE_READ_WRITE, nullptr, &map));
+    ASSERT_OK(acre_mmap_commit(&map, 0, 32 * MIB));
+    const acre_range ranges[] = {{map.base, 16 * MIB}, {bytes(map, 16 * MIB), 48 * MIB}};
+    size_t done = 0;
+    ASSERT_OK(acre_discard_many(ranges, 2, ACRE_DISCARD_NOW, &done));
+    EXPECT_EQ(2u, done);
+    EXPECT_EQ(0u, resident(map));
+}
+
+TEST(FreebsdDiscard, keeps_the_access_of_parts)
+{
+    Map map;
+    ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, nullptr, &map));
+    std::memset(map.base, 1, map.size);
+    ASSERT_OK(acre_mmap_protect(&map, page(), page(), ACRE_READ));
+    ASSERT_OK(acre_mmap_protect(&map, 2 * page(), page(), ACRE_NONE));
+    ASSERT_OK(acre_mmap_discard(&map, 0, map.size, ACRE_DISCARD_NOW));
+    EXPECT_EQ(0, bytes(map)[0]);
+    EXPECT_EQ(0, bytes(map, page())[0]);
+    ASSERT_OK(acre_mmap_protect(&map, 2 * page(), page(), ACRE_READ_WRITE));
+    EXPECT_EQ(0, bytes(map, 2 * page())[0]);
+    std::memset(bytes(map, 2 * page()), 1, 2 * page());
+}
+
+TEST(FreebsdDiscard, keeps_the_locks_of_parts_and_of_the_whole)
+{
+    Map map;
+    ASSERT_OK(acre_mmap_reserve(8 * page(), ACRE_READ_WRITE, nullptr, &map));
+    ASSERT_OK(acre_mmap_commit(&map, 0, 4 * page()));
+    ASSERT_OK(acre_mmap_lock(&map, page(), page()));
+    std::memset(map.base, 1, 4 * page());
+    ASSERT_OK(acre_mmap_discard(&map, 0, map.size, ACRE_DISCARD_NOW));
+    EXPECT_EQ(0, bytes(map, page())[0]);
+    EXPECT_EQ(page(), locked(map));
+
+    Map whole;
+    acre_mmap_opts opts = flags(ACRE_MAP_LOCKED);
+    ASSERT_OK(acre_mmap_reserve(8 * page(), ACRE_READ_WRITE, &opts, &whole));
+    ASSERT_OK(acre_mmap_commit(&whole, 0, 4 * page()));
+    std::memset(whole.base, 1, 4 * page());
+    ASSERT_OK(acre_mmap_discard(&whole, 0, whole.size, ACRE_DISCARD_NOW));
+    EXPECT_EQ(0, bytes(whole)[0]);
+    EXPECT_EQ(4 * page(), locked(whole));
+}
+
+TEST(FreebsdDiscard, keeps_the_fork_behavior_of_the_map)
+{
+    Map map;
+    acre_mmap_opts opts = flags(ACRE_MAP_DONT_FORK);
+    ASSERT_OK(acre_mmap_reserve(8 * page(), ACRE_READ_WRITE, &opts, &map));
+    ASSERT_OK(acre_mmap_commit(&map, 0, 4 * page()));
+    std::memset(map.base, 1, 4 * page());
+    ASSERT_OK(acre_mmap_discard(&map, 0, map.size, ACRE_DISCARD_NOW));
+    pid_t child = fork();
+    if (child == 0)
+        _exit(is_mapped(map.base) ? 1 : 0);
     int status = -1;
     ASSERT_EQ(child, waitpid(child, &status, 0));
     EXPECT_EQ(0, status);

@@ -11,6 +11,7 @@ using namespace acre_test;
 namespace {
 
 SKIP_WITHOUT_ADVICE(
+    "Port.discarding_makes_nothing_resident "
     "Port.locks_once_and_unlocks_as_often_as_asked "
     "Port.shared_memory_is_emptied");
 
@@ -35,6 +36,32 @@ TEST(Port, discarded_pages_are_zero_and_keep_their_access)
     EXPECT_EQ(uint32_t{ACRE_READ_WRITE}, access_at(map.at(2 * unit())));
     ASSERT_OK(port_protect(&map, map.at(unit()), unit(), ACRE_READ_WRITE));
     EXPECT_TRUE(all_are(map.at(), map.size, 0));
+}
+
+TEST(Port, discarding_makes_nothing_resident)
+{
+    if (kOnWindows)
+        GTEST_SKIP() << "discarded pages may stay in the working set";
+    size_t size = 64 * unit();
+    for (int many = 0; many < 2; many++) {
+        Mapped map(request_for(size, ACRE_READ_WRITE, ACRE_IS_RESERVATION));
+        ASSERT_OK(map.status);
+        ASSERT_OK(port_commit(&map, map.base, size / 2, ACRE_READ_WRITE));
+        // Many: nothing is known of the map, so what was touched may stay.
+        if (!many)
+            *map.at(unit()) = 1;
+        const acre_range range = {map.base, many ? size / 2 : size};
+        size_t done = 0;
+        ASSERT_OK(many ? port_discard_many(&range, 1, ACRE_DISCARD_NOW, &done)
+                       : port_discard(&map, map.base, size, ACRE_DISCARD_NOW));
+        size_t resident = 1;
+        ASSERT_OK(port_resident(map.base, size / 2, &resident));
+        EXPECT_EQ(0u, resident) << many;
+        EXPECT_TRUE(all_are(map.at(), size / 2, 0));
+        std::memset(map.base, 1, size / 2);
+        // The rest was not committed by it.
+        EXPECT_EQ(1, port_is_reserved(map.at(size / 2), size / 2));
+    }
 }
 
 TEST(Port, lazily_discarded_pages_take_new_bytes)
