@@ -53,6 +53,17 @@ set_fork_behavior(void *base, size_t size, uint32_t flags)
     return flags & ACRE_MAP_WIPE_ON_FORK ? sys_minherit(base, size, INHERIT_ZERO) : ACRE_OK;
 }
 
+// Whether the system gives the place that is asked for to anybody.
+static int
+is_place(const port_request *request)
+{
+    if ((request->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) == 0)
+        return 1;
+    uint64_t bits = port_address_bits();
+    uint64_t last = (uintptr_t)request->address + (request->size - 1);
+    return bits == 64 || last >> bits == 0;
+}
+
 acre_status
 bsd_map(const port_request *request, void **base)
 {
@@ -65,8 +76,12 @@ bsd_map(const port_request *request, void **base)
     // What is in the way is told as memory that is short, or as an invalid argument.
     if ((status == -ENOMEM || status == -EINVAL) && flags & ACRE_MAP_FIXED) {
         int mapped = freebsd_is_mapped(request->address, request->size);
-        return mapped == 1 ? -EEXIST : status;
+        if (mapped == 1)
+            return -EEXIST;
     }
+    // So does the kernel call it when accounting refuses (vm_mmap_to_errno).
+    if (status == -EINVAL && (flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0 && is_place(request))
+        return -ENOMEM;
     if (status != ACRE_OK)
         return flags & ACRE_IS_FILE ? bsd_explain_file(status, request->file) : status;
     if (flags & ACRE_MAP_FIXED && *base != request->address)
@@ -112,6 +127,15 @@ bsd_move_pages(const acre_mmap *map, void *target)
 
 // ---- access, contents ---------------------------------------------------------------------------
 
+// A refused map has taken away what was in its place (vm_map_fixed): nobody else is to get the
+// addresses.  Somebody who was faster keeps them.
+static void
+reserve_again(void *start, size_t length)
+{
+    void *base;
+    (void)sys_mmap(start, length, PROT_NONE, MAP_GUARD | MAP_FIXED | MAP_EXCL, -1, 0, &base);
+}
+
 acre_status
 bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
@@ -140,6 +164,8 @@ bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
                           : sys_mprotect((void *)at, part, posix_protection(access));
         if (status == ACRE_OK)
             at += part;
+        else if (reserved)
+            reserve_again((void *)at, part);
     }
     bsd_walk_end(&walk);
     if (status != ACRE_OK && all_reserved && at != (uintptr_t)start)

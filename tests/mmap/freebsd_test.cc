@@ -248,4 +248,21 @@ TEST(FreebsdDiscard, keeps_the_fork_behavior_of_the_map)
     EXPECT_EQ(0, status);
 }
 
+// ---- accounting ---------------------------------------------------------------------------------
+
+TEST(FreebsdAccounting, refuses_with_the_status_for_memory)
+{
+    Map reserved;
+    ASSERT_OK(acre_mmap_reserve(8 * MIB, ACRE_READ_WRITE, nullptr, &reserved));
+    fake_refuse_from = MIB;
+    acre_mmap map = {};
+    EXPECT_STATUS(-ENOMEM, acre_mmap_anon(2 * MIB, ACRE_READ_WRITE, nullptr, &map));
+    EXPECT_STATUS(-ENOMEM, acre_mmap_commit(&reserved, 0, 2 * MIB));
+    fake_refuse_from = 0;
+    // Nothing else can be mapped where the refused commit was.
+    EXPECT_TRUE(is_mapped(reserved.base));
+    EXPECT_OK(acre_mmap_commit(&reserved, 0, 2 * MIB));
+    bytes(reserved)[0] = 1;
+}
+
 }  // namespace
