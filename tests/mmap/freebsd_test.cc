@@ -217,6 +217,8 @@ TEST(FreebsdDiscard, keeps_the_locks_of_parts_and_of_the_whole)
     ASSERT_OK(acre_mmap_reserve(8 * page(), ACRE_READ_WRITE, nullptr, &map));
     ASSERT_OK(acre_mmap_commit(&map, 0, 4 * page()));
     ASSERT_OK(acre_mmap_lock(&map, page(), page()));
+    if (locked(map) == 0)
+        GTEST_SKIP() << "nothing was locked: sanitizers let mlock do nothing";
     std::memset(map.base, 1, 4 * page());
     ASSERT_OK(acre_mmap_discard(&map, 0, map.size, ACRE_DISCARD_NOW));
     EXPECT_EQ(0, bytes(map, page())[0]);
