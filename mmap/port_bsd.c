@@ -4,8 +4,8 @@
 //      access, is each system's (bsd_map, bsd_give_access).
 //   2. Advice does not empty pages at once on any of these systems (MADV_FREE and MADV_DONTNEED
 //      leave old bytes readable), so decommit, guard and discard map the range anew.
-//   3. Mapping anew forgets what was done to pages since they were mapped.  Access is known, part by
-//      part.  Locks and fork behaviour are not: where a handle tells that there may be such,
+//   3. Mapping anew forgets what was done to pages since they were mapped.  Access is known, part
+//      by part.  Locks and fork behaviour are not: where a handle tells that there may be such,
 //      writable pages are cleared by hand instead, and then freed lazily.  That makes present all
 //      that it clears (FreeBSD), so parts that were never touched are left out.
 //   4. Guards are pages without access.

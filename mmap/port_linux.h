@@ -206,7 +206,7 @@ acre_status linux_build(const port_request *request, void **base, uint32_t *gran
 // What a map must and should have besides its pages: demands, locks, wishes.  Flags of wishes that
 // were not granted are taken out of *flags.
 acre_status linux_prepare(void *base, const port_request *request, uint32_t *flags);
-// Kernel memory with a name, closed on exec: a descriptor, or a failure, -EFBIG beyond RLIMIT_FSIZE.
+// Kernel memory with a name, closed on exec: a descriptor, or a failure (-EFBIG: RLIMIT_FSIZE).
 // `huge` is a page size or 0; with huge pages the first writable map sets the size.
 int linux_memory_object(const char *name, uint64_t size, size_t huge);
 

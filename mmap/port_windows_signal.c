@@ -65,8 +65,8 @@ port_fault_install(port_fault_fn look)
 acre_status
 port_fault_remove(void)
 {
-    // One that somebody else put before it stays where it is.  Ours stays listed when it was left by
-    // a jump, with nobody to call.
+    // One that somebody else put before it stays where it is.  Ours stays listed when it was left
+    // by a jump, with nobody to call.
     atomic_store_explicit(&looks, NULL, memory_order_release);
     DWORD saved = GetLastError();
     (void)RemoveVectoredExceptionHandler(atomic_exchange(&handler, NULL));

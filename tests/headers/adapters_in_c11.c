@@ -1,5 +1,5 @@
-// The adapters in a plain C11 program, built once for each set of macros that a program may ask its C
-// library with (BUILD.bazel).
+// The adapters in a plain C11 program, built once for each set of macros that a program may ask its
+// C library with (BUILD.bazel).
 #ifdef OTHERS_FIRST
 #include <stdio.h>
 #include <stdlib.h>

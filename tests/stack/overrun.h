@@ -57,8 +57,8 @@ struct Subject {
     bool has_recovered = false;
 };
 
-/// Takes the calling thread's signal stack away: a sanitizer may have given it one, without a guard.
-/// False when that was refused.
+/// Takes the calling thread's signal stack away: a sanitizer may have given it one, without a
+/// guard.  False when that was refused.
 bool take_away_signal_stack();
 
 /// Fills in the report of the subject whose guard it is.

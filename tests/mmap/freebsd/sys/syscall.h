@@ -1,4 +1,4 @@
-// sys/syscall.h - the one system call that the port makes by number: it lets the kernel read a page.
+// sys/syscall.h - the one system call that the port makes by number: the kernel reads a page.
 #ifndef ACRE_TESTS_FREEBSD_SYS_SYSCALL_H_
 #define ACRE_TESTS_FREEBSD_SYS_SYSCALL_H_
 
