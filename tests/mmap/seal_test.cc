@@ -72,6 +72,9 @@ TEST(Seal, replacing_a_sealed_map_fails_and_leaves_it)
             acre_mmap_seal(&map) != ACRE_OK)
             return 1;
         bytes(map)[0] = 5;
+        // Valgrind looks at mremap before the kernel does, and refuses by ENOMEM.
+        const acre_status other = emulated() ? -ENOMEM : -EPERM;
+        auto is_refused = [=](acre_status status) { return status == -EPERM || status == other; };
         // Nothing may allocate between the two counts: a sanitizer would map memory of its own.
         uint64_t areas = 0, after = 0;
         if (acre_area_count(&areas) != ACRE_OK)
@@ -79,9 +82,9 @@ TEST(Seal, replacing_a_sealed_map_fails_and_leaves_it)
         for (uint32_t more : {0u, uint32_t{ACRE_MAP_NO_DUMP}}) {
             acre_mmap_opts opts = flags(ACRE_MAP_REPLACE | more);
             opts.address = map.base;
-            if (acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &untouched) != -EPERM)
+            if (!is_refused(acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &untouched)))
                 return 2;
-            if (acre_mmap_ring(page(), &opts, &untouched) != -EPERM)
+            if (!is_refused(acre_mmap_ring(page(), &opts, &untouched)))
                 return 3;
         }
         if (acre_area_count(&after) != ACRE_OK || after != areas)
