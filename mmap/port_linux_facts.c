@@ -253,12 +253,16 @@ probe_wipe_on_fork(void)
 
 // Whether a tool carries out this program's system calls: Valgrind answers what "/proc/self/exe" is
 // with the program's path, but only under that name; under others the kernel answers with the
-// tool's.  Known to the library without the tool's headers.
+// tool's.  Known to the library without the tool's headers.  It also hides the kernel's own code
+// (the vDSO): where that is, no file is asked for, since a sandbox may kill for the question.
 static int
 runs_in_a_tool(void)
 {
+    enum { KERNEL_CODE = 33 };  // AT_SYSINFO_EHDR, which not all headers have
     char claimed[512], real[512];
     int saved = errno;
+    if (getauxval(KERNEL_CODE) != 0)
+        return 0;
     ssize_t length = readlink("/proc/self/exe", claimed, sizeof claimed);
     ssize_t real_length = readlink("/proc/thread-self/exe", real, sizeof real);
     errno = saved;
