@@ -43,6 +43,7 @@ request(benchmark::State &state)
     for (auto _ : state) {
         for (size_t i = 0; i < BLOCKS; i++) {
             char *block = static_cast<char *>(region.any(wanted[i]));
+            benchmark::DoNotOptimize(block);
             blocks[i] = block;
             for (size_t at = 0; at < wanted[i]; at += step)
                 block[at] = 1;
