@@ -2,7 +2,11 @@
 #pragma GCC diagnostic error "-Wuseless-cast"
 #endif
 
+#include "acre/mmap.h"
 #include "inline.h"
+
+// From C++20 on compilers warn of an operation on two enumerations; adopt takes both kinds of flag.
+static_assert((ACRE_IS_FILE | ACRE_MAP_SHARED) == (1 << 17 | 1), "");
 
 namespace {
 

@@ -205,8 +205,11 @@ TEST(PoolFork, InTheMiddleOfOtherThreadsWorkLeavesTheChildWorking)
         busy.emplace_back([&, i] {
             for (size_t round = 0; !stop; round++) {
                 std::vector<acre_stack> stacks = pool.take(50 + round % 500);
-                for (const acre_stack &stack : stacks)
-                    at_depth(stack, 4095 + 960) = at_depth(stack, 4096) = at_depth(stack, 1) = 1;
+                for (const acre_stack &stack : stacks) {
+                    at_depth(stack, 1) = 1;
+                    at_depth(stack, 4096) = 1;
+                    at_depth(stack, 4095 + 960) = 1;
+                }
                 pool.give(stacks);
                 if (i == 0 && round % 8 == 0) {
                     EXPECT_OK(acre_stack_pool_trim(pool, 20));

@@ -232,7 +232,8 @@ TEST(PoolLimit, SmallestAndLargestStacks)
             std::vector<acre_stack> stacks = pool.take(10);
             for (const acre_stack &stack : stacks) {
                 EXPECT_GE(stack.size, size);
-                at_depth(stack, 1) = at_depth(stack, stack.size) = 1;
+                at_depth(stack, stack.size) = 1;
+                at_depth(stack, 1) = 1;
                 EXPECT_FALSE(readable(static_cast<char *>(stack.base) - guard));
             }
             pool.give(stacks);

@@ -65,8 +65,10 @@ TEST(PoolThreads, EveryStackHasOneOwner)
             if (choice < 7 && own.size() < 200) {
                 Marked marked = {pool.take(), step << 8 | (self + 1)};
                 word(marked.stack) = marked.mark;
-                if (choice == 0)
-                    at_depth(marked.stack, 30000) = at_depth(marked.stack, 4095 + 960) = 1;
+                if (choice == 0) {
+                    at_depth(marked.stack, 4095 + 960) = 1;
+                    at_depth(marked.stack, 30000) = 1;
+                }
                 own.push_back(marked);
             } else if (choice < 13 && !own.empty()) {
                 give(own.back());
