@@ -56,11 +56,12 @@ demand(void *base, size_t size, uint32_t flags)
         if ((flags & table[i].flag) == 0)
             continue;
         acre_status status = sys_madvise(base, size, table[i].advice);
-        // A kernel built without transparent huge pages does not know that advice, and keeps to it.
+        // Where the program never gets transparent huge pages (kernels without them, emulators)
+        // the advice is rejected.
         if ((status == -EINVAL || status == -ENOTSUP) && table[i].flag == ACRE_MAP_NO_HUGE)
             continue;
         if (status != ACRE_OK)
-            return linux_explain_advice(status);
+            return linux_explain_refusal(status, table[i].advice);
     }
     return ACRE_OK;
 }
@@ -256,17 +257,26 @@ map_aligned(const port_request *request, void **base)
 static acre_status
 map_near(const port_request *request, void **base)
 {
-    // Another thread may be faster; then the room is looked for again.
-    acre_status status;
-    int tries = 16;
-    do {
+    uintptr_t near_address = request->near_address, refused = 0, beyond = 0;
+    size_t step = 64 * 1024;
+    for (int tries = 32; tries > 0; tries--) {
         void *room;
-        status = linux_find_near(request->size, request->alignment, request->near_address,
-                                 request->reach, &room);
+        acre_status status = linux_find_near(request->size, request->alignment, near_address,
+                                             request->reach, beyond, &room);
         if (status == ACRE_OK)
             status = map_fixed(request, room, base);
-    } while (status == -EEXIST && --tries > 0);
-    return status == -EEXIST ? -ENOMEM : status;
+        if (status != -EEXIST)
+            return status;
+        // Another thread may have been faster, which the next look shows.  What is refused again
+        // is not shown (an emulator's own memory): the next room is further away.
+        uintptr_t at = (uintptr_t)room;
+        if (beyond != 0 || at == refused) {
+            beyond = (at > near_address ? at - near_address : near_address - at) + step;
+            step *= 2;
+        }
+        refused = at;
+    }
+    return -ENOMEM;
 }
 
 // Somewhere off the place that it will be moved to.  What lies across that keeps the kernel from

@@ -18,6 +18,7 @@
 #define linux_read_file acre_linux_read_file
 #define linux_read_number acre_linux_read_number
 #define linux_smallest_huge_size acre_linux_smallest_huge_size
+#define linux_takes_advice acre_linux_takes_advice
 
 #include "mmap/port_posix.h"
 
@@ -160,13 +161,15 @@ size_t linux_smallest_huge_size(void);
 int linux_can_populate(void);
 // Whether shared memory without a file can be shown twice: 1, 0, or -1: not to be found out now.
 int linux_can_alias(void);
+// Whether the system takes this advice of a fresh page; -1 when it cannot be found out now.
+int linux_takes_advice(int advice);
 // PROCMAP_QUERY for the area at `address` of this process; -ENOTSUP or another failure where the
 // kernel has none.
 acre_status linux_query_self(uintptr_t address, acre_area *out);
 // Room of `size` bytes at a multiple of `alignment`, all within `reach` of `near_address`, as near
-// as can be.
+// as can be but not nearer than `beyond`.
 acre_status linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t reach,
-                            void **base);
+                            uintptr_t beyond, void **base);
 // -ENOMEM, or ACRE_TOO_MANY_AREAS when the process was seen to be at that limit.
 acre_status linux_out_of_memory(void);
 
@@ -182,6 +185,15 @@ static inline acre_status
 linux_explain_advice(acre_status status)
 {
     return status == -ENOMEM || status == -EAGAIN ? linux_out_of_memory() : status;
+}
+
+// The same of refused advice; -ENOTSUP where the system does not take it of any page.
+static inline acre_status
+linux_explain_refusal(acre_status status, int advice)
+{
+    if (status == -EINVAL && advice != LINUX_MADV_COLLAPSE && linux_takes_advice(advice) == 0)
+        return -ENOTSUP;
+    return linux_explain_advice(status);
 }
 
 // Whether two ranges of `size` bytes have addresses in common.

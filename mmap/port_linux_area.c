@@ -595,11 +595,13 @@ is_the_kernels(const acre_area *area)
 }
 
 acre_status
-linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t reach, void **base)
+linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t reach,
+                uintptr_t beyond, void **base)
 {
     // Stacks grow down and the program break up, and both need room for that.
     enum { STACK_ROOM = 16 * 1024 * 1024, HEAP_ROOM = 64 * 1024 * 1024 };
     posix_room room = posix_room_within(size, alignment, near_address, reach);
+    room.beyond = beyond;
     walker areas = {.by_ioctl = port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME)};
     areas.text = (window){
         .file = open_proc(0, "maps"), .capacity = sizeof areas.bytes, .bytes = areas.bytes};

@@ -32,6 +32,8 @@ empty(const acre_mmap *map, void *start, size_t length)
     if (status == -EINVAL && advice == MADV_DONTNEED)
         status = sys_madvise(start, length, LINUX_MADV_DONTNEED_LOCKED);
     int unknown = status == -EINVAL || (status == -ENOTSUP && advice == MADV_DONTNEED);
+    if (unknown && linux_takes_advice(advice) == 0)
+        return -ENOTSUP;
     return unknown ? drop_locked(map, start, length, advice) : status;
 }
 
@@ -266,7 +268,7 @@ port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
     int can = advice >= ACRE_ADVISE_NO_DUMP ? probe_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) : 1;
     if (can != 1)
         return can == 0 ? -ENOTSUP : -ENOMEM;
-    return linux_explain_advice(sys_madvise(start, length, table[advice]));
+    return linux_explain_refusal(sys_madvise(start, length, table[advice]), table[advice]);
 }
 
 // ---- residency ----------------------------------------------------------------------------------

@@ -227,10 +227,18 @@ linux_heeds_advice(void)
     return heeds;
 }
 
-static int
-takes_advice(int advice)
+int
+linux_takes_advice(int advice)
 {
-    void *page = scratch_page(PROT_READ | PROT_WRITE);
+    void *page = NULL;
+    if (advice == MADV_REMOVE) {  // of shared memory alone
+        if (sys_mmap(NULL, port_page_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                     0, &page) != ACRE_OK)
+            return -1;
+        (void)sys_munlock(page, port_page_size());
+    } else {
+        page = scratch_page(PROT_READ | PROT_WRITE);
+    }
     if (page == NULL)
         return -1;
     acre_status status = sys_madvise(page, port_page_size(), advice);
@@ -242,13 +250,13 @@ takes_advice(int advice)
 static int
 probe_exclude_from_dumps(void)
 {
-    return takes_advice(MADV_DONTDUMP);
+    return linux_takes_advice(MADV_DONTDUMP);
 }
 
 static int
 probe_wipe_on_fork(void)
 {
-    return takes_advice(MADV_WIPEONFORK);
+    return linux_takes_advice(MADV_WIPEONFORK);
 }
 
 // Whether a tool carries out this program's system calls: Valgrind answers what "/proc/self/exe" is
@@ -525,7 +533,7 @@ linux_can_populate(void)
     static _Atomic int known = -1;
     int can = atomic_load_explicit(&known, memory_order_relaxed);
     if (can < 0) {
-        can = takes_advice(LINUX_MADV_POPULATE_READ);
+        can = linux_takes_advice(LINUX_MADV_POPULATE_READ);
         atomic_store_explicit(&known, can, memory_order_relaxed);
     }
     return can == 1;

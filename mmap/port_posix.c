@@ -105,8 +105,8 @@ distance(uintptr_t a, uintptr_t b)
     return a > b ? a - b : b - a;
 }
 
-void
-posix_consider(posix_room *room, uintptr_t start, uintptr_t end)
+static void
+consider_hole(posix_room *room, uintptr_t start, uintptr_t end)
 {
     if (start < room->low)
         start = room->low;
@@ -122,6 +122,22 @@ posix_consider(posix_room *room, uintptr_t start, uintptr_t end)
     at = at < first ? first : at > last ? last : at;
     if (room->best == 0 || distance(at, room->center) < distance(room->best, room->center))
         room->best = at;
+}
+
+void
+posix_consider(posix_room *room, uintptr_t start, uintptr_t end)
+{
+    if (room->beyond == 0) {
+        consider_hole(room, start, end);
+        return;
+    }
+    // The part of the hole below the center, and that above.
+    uintptr_t center = room->center, beyond = room->beyond;
+    uintptr_t low_end = center > beyond ? center - beyond : 0;
+    low_end = low_end > UINTPTR_MAX - room->size ? UINTPTR_MAX : low_end + room->size;
+    uintptr_t high_start = center > UINTPTR_MAX - beyond ? UINTPTR_MAX : center + beyond;
+    consider_hole(room, start, end < low_end ? end : low_end);
+    consider_hole(room, start > high_start ? start : high_start, end);
 }
 
 posix_room

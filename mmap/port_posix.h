@@ -178,7 +178,8 @@ typedef struct posix_room {
     size_t size, alignment;
     uintptr_t low, high;  // it lies within [low, high]
     uintptr_t center;
-    uintptr_t best;  // so far; 0 = none
+    uintptr_t beyond;  // no nearer to the center than this
+    uintptr_t best;    // so far; 0 = none
 } posix_room;
 
 posix_room posix_room_within(size_t size, size_t alignment, uintptr_t near_address, size_t reach);

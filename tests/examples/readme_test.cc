@@ -75,7 +75,7 @@ TEST(Cookbook, shows_what_runs)
         expect_quoted(program, "docs/mapping.md", "quote");
     }
     if (!keeps_advice())
-        GTEST_SKIP() << "this emulator takes any advice and carries none out";
+        GTEST_SKIP() << "this emulator carries out hardly any advice";
     for (const Recipe &recipe : recipes) {
         std::string program = std::string("examples/mapping/") + recipe.name;
         Said said = run(program, {});

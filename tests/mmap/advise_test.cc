@@ -13,6 +13,7 @@ SKIP_WITHOUT_ADVICE(
     "Advice.a_commit_refused_half_way_hides_no_committed_byte "
     "Advice.a_commit_refused_half_way_over_parts_commits_nothing "
     "Advice.collapse_makes_huge_pages_now "
+    "Advice.demands_hold_in_the_child "
     "Advice.is_seen_in_the_area_until_it_is_taken_back "
     "Advice.on_a_part_is_the_parts_alone "
     "Advice.page_out_of_file_pages_takes_them_out");

@@ -8,6 +8,10 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_WITHOUT_ADVICE(
+    "Demand.dont_fork_is_absent_in_the_child "
+    "Demand.of_a_file_map "
+    "Demand.survives_decommit_and_commit");
 
 struct Demand {
     uint32_t flag;

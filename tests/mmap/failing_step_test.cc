@@ -32,7 +32,13 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
-SKIP_WITHOUT_ADVICE("FailingStep.*");
+SKIP_WITHOUT_ADVICE("FailingStep.* HiddenRoom.is_gone_round_by_what_is_mapped_near");
+
+// Addresses that mmap refuses although no area is there, as where an emulator has its own memory.
+struct Hidden {
+    uintptr_t start, end;
+};
+Hidden hidden;
 
 // Which call fails, and how.
 struct Steps {
@@ -67,8 +73,17 @@ extern "C" {
         return fails(usual) ? (failure) : __real_##name arguments; \
     }
 
-WRAP(ENOMEM, MAP_FAILED, void *, mmap64, (void *a, size_t b, int c, int d, int e, off64_t f),
-     (a, b, c, d, e, f))
+void *__real_mmap64(void *a, size_t b, int c, int d, int e, off64_t f);
+void *__wrap_mmap64(void *a, size_t b, int c, int d, int e, off64_t f);
+void *__wrap_mmap64(void *a, size_t b, int c, int d, int e, off64_t f)
+{
+    uintptr_t at = reinterpret_cast<uintptr_t>(a);
+    if (at != 0 && at < hidden.end && at + b > hidden.start) {
+        errno = EEXIST;
+        return MAP_FAILED;
+    }
+    return fails(ENOMEM) ? MAP_FAILED : __real_mmap64(a, b, c, d, e, f);
+}
 WRAP(ENOMEM, -1, int, mprotect, (void *a, size_t b, int c), (a, b, c))
 WRAP(EAGAIN, -1, int, madvise, (void *a, size_t b, int c), (a, b, c))
 WRAP(ENOMEM, -1, int, mincore, (void *a, size_t b, unsigned char *c), (a, b, c))
@@ -900,6 +915,42 @@ TEST(FailingStep, of_looking_at_the_system)
             EXPECT_EQ(99u, system.reserved[0]);
         }
     });
+}
+
+// A map near the middle of free addresses of which some are hidden on both sides of it.
+acre_status map_near_hidden(size_t bytes_hidden, acre_mmap *out, uintptr_t *middle)
+{
+    const size_t reach = 32 << 20;
+    acre_mmap room = {};
+    EXPECT_OK(acre_mmap_reserve(2 * reach, ACRE_READ_WRITE, nullptr, &room));
+    acre_mmap_opts opts = {};
+    opts.near_address = bytes(room, reach);
+    opts.reach = reach;
+    *middle = reinterpret_cast<uintptr_t>(opts.near_address);
+    EXPECT_OK(acre_mmap_unmap(&room));
+    hidden = {*middle - bytes_hidden, *middle + bytes_hidden};
+    acre_status status = acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, out);
+    hidden = {};
+    return status;
+}
+
+TEST(HiddenRoom, is_gone_round_by_what_is_mapped_near)
+{
+    const size_t some = 1 << 20;
+    uintptr_t middle = 0;
+    Map map;
+    ASSERT_OK(map_near_hidden(some, &map, &middle));
+    uintptr_t base = reinterpret_cast<uintptr_t>(map.base);
+    EXPECT_TRUE(base + page() <= middle - some || base >= middle + some);
+    EXPECT_LE(base < middle ? middle - base : base - middle, 8 * some);
+}
+
+TEST(HiddenRoom, all_within_reach_is_refused)
+{
+    uintptr_t middle = 0;
+    acre_mmap untouched = {};
+    EXPECT_STATUS(-ENOMEM, map_near_hidden(64 << 20, &untouched, &middle));
+    EXPECT_TRUE(same(untouched, acre_mmap{}));
 }
 
 }  // namespace

@@ -26,6 +26,8 @@ bool within(const acre_mmap &map, uintptr_t center, uintptr_t reach)
     return below <= reach && above <= reach;
 }
 
+SKIP_WITHOUT_KERNELS_ACCOUNT("Near.every_byte_is_within_reach");
+
 // Each test finds room by ioctl and by text.
 class Near : public EachWay {};
 

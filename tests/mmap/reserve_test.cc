@@ -8,6 +8,7 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_WITHOUT_KERNELS_ACCOUNT("Decommit.a_thousand_rounds_leave_one_area");
 
 constexpr size_t MiB = size_t{1} << 20;
 

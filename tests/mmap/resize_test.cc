@@ -10,6 +10,7 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_WITHOUT_KERNELS_ACCOUNT("Resize.grows_anonymous_memory_in_place");
 SKIP_WITHOUT_ADVICE(
     "Resize.a_commit_refused_over_what_was_added_commits_nothing "
     "Resize.brings_the_pages_of_populated_maps "

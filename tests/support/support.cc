@@ -142,13 +142,29 @@ std::string vm_flags(const void *address)
     return at == std::string::npos ? "" : text.substr(at + 8, text.find('\n', at) - at - 8) + " ";
 }
 
+// The kernel counts a program's variables ("ac"), and no emulator that writes flags itself does.
+bool shows_kernels_account()
+{
+    static char here;
+    std::string flags = vm_flags(&here);
+    return flags.empty() || flags.find(" ac ") != std::string::npos;
+}
+
+static void want_kernels_account()
+{
+    if (!shows_kernels_account())
+        skip("this emulator writes the account of a process's areas itself");
+}
+
 bool has_vm_flag(const void *address, const char *flag)
 {
+    want_kernels_account();
     return vm_flags(address).find(std::string(" ") + flag + " ") != std::string::npos;
 }
 
 size_t smaps_bytes(const void *address, const char *key)
 {
+    want_kernels_account();
     std::istringstream in(account_of(address));
     return kilobytes(in, key);
 }
@@ -315,19 +331,26 @@ bool limit_locks(size_t pages)
 
 bool keeps_advice()
 {
-    // A kernel refuses advice that does not exist.
+    // A kernel refuses advice that does not exist, and takes what each Linux knows.
     static const bool keeps = [] {
         alignas(65536) static char page[65536];
-        return madvise(page, sizeof page, 0x7fff) != 0;
+        bool all = madvise(page, sizeof page, 0x7fff) == 0;
+#ifdef MADV_DONTFORK
+        bool none = madvise(page, sizeof page, MADV_DONTFORK) != 0 ||
+                    madvise(page, sizeof page, MADV_DOFORK) != 0;
+#else
+        bool none = false;
+#endif
+        return !all && !none;
     }();
     return keeps;
 }
 
 bool emulated()
 {
-    // VmFlags come from the kernel itself; emulators do not write them, or not all.
-    int here = 0;
-    return under_valgrind() || !keeps_advice() || !shows_own_addresses() || vm_flags(&here).empty();
+    static char here;
+    return under_valgrind() || !keeps_advice() || !shows_own_addresses() ||
+           !shows_kernels_account() || vm_flags(&here).empty();
 }
 
 int skip_under_valgrind(const char *reason)

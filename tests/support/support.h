@@ -64,7 +64,8 @@ bool readable(const void *address);
 
 /// Whether the system has transparent huge pages; where it has none, none are kept away.
 bool has_huge_pages();
-/// False where any advice is answered by 0 and nothing is done: under qemu-user.
+/// False where hardly any advice is carried out: under qemu-user, which answers 0 (7.2) or EINVAL
+/// (11.1) to it.
 bool keeps_advice();
 /// The file that a descriptor stands for, as acre takes it.
 intptr_t handle_of(int descriptor);
@@ -92,6 +93,10 @@ int skip_without(bool (*probe)(), const char *reason, const char *cases);
 
 bool owns_kernel();  ///< !emulated()
 
+/// False under emulators that write the account of a process's areas themselves, and have memory
+/// among them that is not in it.
+bool shows_kernels_account();
+
 /// False under emulators that know nothing of pages without access.
 bool knows_hidden_pages();
 
@@ -107,7 +112,7 @@ bool tells_bus_errors();
 /// For what has no effect under qemu-user: advice, and what is made of it.
 #define SKIP_WITHOUT_ADVICE(cases)                                             \
     [[maybe_unused]] const int skips_without_advice = acre_test::skip_without( \
-        acre_test::keeps_advice, "this emulator takes any advice and carries none out", cases)
+        acre_test::keeps_advice, "this emulator carries out hardly any advice", cases)
 
 /// For what looks at pages without access.
 #define SKIP_WITHOUT_HIDDEN_PAGES(cases)                       \
@@ -125,5 +130,11 @@ bool tells_bus_errors();
 #define SKIP_EMULATED(reason, cases)                  \
     [[maybe_unused]] const int skips_where_emulated = \
         acre_test::skip_without(acre_test::owns_kernel, reason, cases)
+
+/// For what counts areas, or looks for room among them.
+#define SKIP_WITHOUT_KERNELS_ACCOUNT(cases)                       \
+    [[maybe_unused]] const int skips_without_account =            \
+        acre_test::skip_without(acre_test::shows_kernels_account, \
+                                "this emulator writes the account of areas itself", cases)
 
 #endif  // ACRE_TESTS_SUPPORT_SUPPORT_H_

@@ -218,6 +218,11 @@ bool knows_hidden_pages()
     return true;
 }
 
+bool shows_kernels_account()
+{
+    return true;
+}
+
 bool tells_bus_errors()
 {
     return false;
