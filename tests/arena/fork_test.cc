@@ -7,6 +7,10 @@
 using namespace acre_test;
 
 SKIP_WHERE_APART("Fork.a_wiped_arena_reads_zero_in_the_child_and_goes_on");
+SKIP_WITHOUT_ADVICE(
+    "Fork.an_absent_arena_can_only_be_destroyed_in_the_child "
+    "Fork.an_absent_arena_has_no_stale_marks_in_the_child "
+    "Fork.an_absent_arena_makes_no_block_out_of_line_in_the_child");
 
 namespace {
 

@@ -15,6 +15,7 @@
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_WITHOUT_ADVICE("Fork.DontForkStacksAreNobodysInTheChild");
 
 char *bytes(const acre_stack &stack)
 {
