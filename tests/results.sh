@@ -51,6 +51,8 @@ function value(key) {
 /^{"id":{"targetConfigured"/ && /"testSize"/ { open[value("label")] = 1 }
 # What cannot be built for this platform, and says so.
 /^{"id":{"targetCompleted"/ && /"aborted":{"reason":"SKIPPED"/ { delete open[value("label")] }
+# Built, and not run unless a result follows: its tag was filtered out.
+/^{"id":{"targetCompleted"/ && /"completed":{"success":true/ { delete open[value("label")] }
 /^{"id":{"testResult"/ {
     label = value("label")
     delete open[label]

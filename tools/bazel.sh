@@ -19,3 +19,7 @@ bazel_of_debian() {
 
 # How Bazel shows progress to tools/progress.sh.
 BAZEL_TALK=(--noshow_loading_progress --curses=no --color=no --show_progress_rate_limit=2)
+
+# Compilers see only their own files without namespaces, too, and start faster.
+BAZEL_QUICK=(--strategy=CppCompile=processwrapper-sandbox --strategy=CppLink=processwrapper-sandbox
+    --strategy=CppArchive=processwrapper-sandbox)
