@@ -100,7 +100,7 @@ TEST_P(OverflowCore, of_an_unhandled_overflow_shows_it)
     munmap(shared, sizeof *told);
 }
 
-#ifdef __linux__
+#if defined(__linux__)
 // Of a fault that does not come again the handler itself has to tell the kernel.
 TEST(Core, of_what_does_not_come_again_shows_what_the_kernel_reported)
 {
