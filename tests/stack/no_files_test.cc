@@ -19,6 +19,8 @@ using namespace acre_test;
 
 namespace {
 
+SKIP_EMULATED("the emulator writes files of its own", "*NoFiles.WhereFilesMayHaveNoSize/*");
+
 class NoFiles : public EachGuard {};
 
 bool take_descriptors()
