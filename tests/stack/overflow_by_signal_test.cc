@@ -24,6 +24,8 @@ using namespace acre_test;
 
 namespace {
 
+SKIP_EMULATED("the emulator puts signals' frames on stacks itself", "*");
+
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
 
 const int RIGHT = 42;
