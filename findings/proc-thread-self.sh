@@ -23,10 +23,10 @@ apt-get -q download valgrind=1:3.19.0-1 qemu-user-static=1:7.2+dfsg-7+deb12u18+b
     exit 2
 }
 for package in *.deb; do
-    dpkg-deb -x "$package" root
+    dpkg-deb -x "$package" tree
 done
-export VALGRIND_LIB=$work/root/usr/libexec/valgrind
-box=$work/root/bin/busybox
+export VALGRIND_LIB=$work/tree/usr/libexec/valgrind
+box=$work/tree/bin/busybox
 failed=0
 
 # shows TEXT COMMAND...: what the command prints has the text in it.
@@ -39,7 +39,7 @@ shows() {
     failed=1
 }
 
-for tool in "$work/root/usr/bin/valgrind -q --tool=none" "$work/root/usr/bin/qemu-x86_64-static"; do
+for tool in "$work/tree/usr/bin/valgrind -q --tool=none" "$work/tree/usr/bin/qemu-x86_64-static"; do
     name=none-amd64-linux command=valgrind.bin
     [[ $tool != *qemu* ]] || name=qemu-x86_64-static command=qemu-x86_64-static
     # shellcheck disable=SC2086
@@ -50,8 +50,8 @@ for tool in "$work/root/usr/bin/valgrind -q --tool=none" "$work/root/usr/bin/qem
         shows "/$command" $tool "$box" cat /proc/thread-self/cmdline
     }
 done
-own=$("$work/root/usr/bin/qemu-x86_64-static" "$box" cat /proc/self/maps)
-all=$("$work/root/usr/bin/qemu-x86_64-static" "$box" cat /proc/thread-self/maps)
+own=$("$work/tree/usr/bin/qemu-x86_64-static" "$box" cat /proc/self/maps)
+all=$("$work/tree/usr/bin/qemu-x86_64-static" "$box" cat /proc/thread-self/maps)
 printf 'areas in qemu-user: %d by /proc/self/maps, %d by /proc/thread-self/maps\n' "$(wc -l <<<"$own")" "$(wc -l <<<"$all")"
 [[ $own != *qemu-x86_64-static* && $all == *qemu-x86_64-static* ]] || {
     echo 'changed: the emulator no longer shows itself in /proc/thread-self/maps alone'
