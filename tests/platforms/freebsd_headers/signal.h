@@ -54,6 +54,7 @@ int raise(int signal);
 int sigaction(int signal, const struct sigaction *action, struct sigaction *old);
 int sigaddset(sigset_t *set, int signal);
 int sigaltstack(const stack_t *next, stack_t *old);
+int sigdelset(sigset_t *set, int signal);
 int sigemptyset(sigset_t *set);
 int sigismember(const sigset_t *set, int signal);
 
