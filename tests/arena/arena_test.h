@@ -13,6 +13,7 @@
 #include "acre/arena.h"
 #include "acre/mmap.h"
 #include "acre/page.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/support.h"
 
 namespace acre_test {
@@ -126,19 +127,6 @@ inline void in_child_expect(const std::function<void()> &body)
     EXPECT_TRUE(ended.exited);
     EXPECT_EQ(0, ended.code);
 }
-
-// Limits on memory stop a sanitizer, too.
-#if defined(ACRE_ARENA_CHECKED_) || defined(__SANITIZE_THREAD__)
-const bool SANITIZED = true;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-const bool SANITIZED = true;
-#else
-const bool SANITIZED = false;
-#endif
-#else
-const bool SANITIZED = false;
-#endif
 
 // Whether blocks lie one after the other: under AddressSanitizer and Valgrind they lie apart.
 inline bool packs()

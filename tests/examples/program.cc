@@ -15,6 +15,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/support/sanitizers.h"
+
 namespace acre_test {
 namespace {
 
@@ -182,13 +184,7 @@ Said run_on_terminal(const std::string &program, const std::vector<std::string> 
 
 bool sanitized()
 {
-#if defined(__has_feature)
-    return __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return true;
-#else
-    return false;
-#endif
+    return SANITIZED;
 }
 
 bool can_trace()

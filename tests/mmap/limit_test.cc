@@ -81,7 +81,7 @@ TEST(AreaLimit, is_told_by_calls_that_need_an_area)
 
 TEST(AreaLimit, unmapping_in_the_middle_fails_and_can_be_repeated)
 {
-    if (kThreadSanitized)
+    if (TSAN)
         GTEST_SKIP() << "the sanitizer maps memory of its own beside each map";
     at_the_limit([](Crowd &crowd) {
         acre_mmap middle = {}, tail = {};

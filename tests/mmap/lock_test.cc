@@ -305,7 +305,7 @@ TEST(LockLimit, refuses_a_lock_and_leaves_nothing_locked)
 
 TEST(LockLimit, refuses_locked_maps_and_leaves_nothing_behind)
 {
-    if (kThreadSanitized)
+    if (TSAN)
         GTEST_SKIP() << "the sanitizer maps memory of its own beside each map";
     File file(std::string(16 * page(), 'f'));
     with_a_limit_of_8_pages([&] {
@@ -398,7 +398,7 @@ TEST(LockLimit, a_hidden_page_keeps_its_bytes_when_its_commit_is_refused)
 
 TEST(LockLimit, refuses_growth_and_leaves_the_map_as_it_was)
 {
-    if (kThreadSanitized)
+    if (TSAN)
         GTEST_SKIP() << "the sanitizer maps memory of its own beside each map";
     with_a_limit_of_8_pages([] {
         acre_mmap map = {};

@@ -14,6 +14,7 @@
 #include "mmap/port.h"
 #include "tests/support/expect.h"
 #include "tests/support/posix.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/support.h"
 
 namespace acre_test {
@@ -51,13 +52,6 @@ struct Map : acre_mmap {
         EXPECT_STATUS(ACRE_OK, acre_mmap_unmap(this));
     }
 };
-
-/// Under ThreadSanitizer, which maps memory of its own beside each map that it is told of.
-#if defined(__SANITIZE_THREAD__)
-constexpr bool kThreadSanitized = true;
-#else
-constexpr bool kThreadSanitized = false;
-#endif
 
 /// Where acre cannot do something at all, or Windows does it in its own way.
 #if defined(_WIN32)

@@ -1,5 +1,6 @@
 // Where a map lies: wishes, fixed addresses, replacing, alignment.
 #include "tests/mmap/maps.h"
+#include "tests/support/sanitizers.h"
 
 using namespace acre_test;
 
@@ -88,7 +89,7 @@ TEST(Place, populated_pages_replace_too)
 
 TEST(Place, alignment_up_to_a_gibibyte)
 {
-    if (kThreadSanitized)
+    if (TSAN)
         GTEST_SKIP() << "the sanitizer maps memory of its own beside each map";
     size_t largest = sizeof(void *) == 8 ? size_t{1} << 30 : size_t{1} << 26;
     for (size_t alignment = 1; alignment <= largest; alignment *= 2) {
@@ -114,7 +115,7 @@ TEST(Place, an_alignment_beyond_the_address_space_is_out_of_memory)
     Map middle;
     acre_mmap_opts opts = flags(ACRE_MAP_FIXED);
     opts.address = reinterpret_cast<void *>(SIZE_MAX / 2 + 1);
-#if !defined(__SANITIZE_THREAD__)  // which asks for address 0 instead
+#if !TSAN  // which asks for address 0 instead
     // A 32-bit process may have one such address.
     acre_status status = acre_mmap_anon(page(), ACRE_NONE, &opts, &middle);
     EXPECT_TRUE(status == ACRE_OK || status == -EEXIST || status == -ENOMEM || status == -EINVAL)

@@ -267,7 +267,7 @@ TEST(Resize, moved_memory_keeps_its_bytes_demands_and_locks)
     EXPECT_TRUE(has_vm_flag(bytes(map, 5 * granule()), "dd"));
     EXPECT_TRUE(has_vm_flag(bytes(map, 5 * granule()), "lo"));
     EXPECT_EQ(locked + map.size, status_bytes("VmLck"));
-    if (!kThreadSanitized) {  // which maps memory of its own
+    if (!TSAN) {  // which maps memory of its own
         EXPECT_LE(area_count(), areas + 1);
     }
 }
@@ -318,7 +318,7 @@ TEST(Resize, memory_that_moves_stays_one_area)
         ASSERT_OK(acre_mmap_resize(&map, map.size + granule(), ACRE_RESIZE_MAY_MOVE));
         areas = count == 10 ? area_count() : areas;
     }
-    if (!kThreadSanitized) {
+    if (!TSAN) {
         EXPECT_LE(area_count(), areas + 4);
     }
 }

@@ -8,17 +8,12 @@
 
 #include "tests/stack/pool.h"
 #include "tests/support/posix.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/support.h"
 
 using namespace acre_test;
 
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 // How many, and why not a million.
 size_t choose_count(std::string *reason)
@@ -31,7 +26,7 @@ size_t choose_count(std::string *reason)
         *reason = "the system does not tell its memory";
     else if (sizeof(void *) < 8)
         *reason = "there are not enough addresses";
-    else if (kSanitized)
+    else if (SANITIZED)
         *reason = "a sanitizer keeps memory of its own for each byte";
     else if (emulated())
         *reason = "an emulator is too slow";
@@ -119,7 +114,7 @@ TEST(Million, GuardedStacksAliveAtOnce)
     const size_t count = choose_count(&reason);
     if (!reason.empty())
         std::cout << count << " instead of a million: " << reason << "\n";
-    const bool exact = !kSanitized && !emulated() && acre_can(ACRE_CAN_GUARD_WITH_MARKERS);
+    const bool exact = !SANITIZED && !emulated() && acre_can(ACRE_CAN_GUARD_WITH_MARKERS);
 
     Pool pool;
     std::vector<acre_stack> stacks(count);
@@ -148,7 +143,7 @@ TEST(Million, GuardedStacksAliveAtOnce)
         ASSERT_EQ(stacks[i].base, info.base);
         ASSERT_EQ(stacks[i].generation, info.generation);
     }
-    if (!kSanitized && !emulated())
+    if (!SANITIZED && !emulated())
         catch_overruns(stacks);
 
     for (const acre_stack &stack : stacks)

@@ -14,6 +14,7 @@
 #include "tests/stack/overrun.h"
 #include "tests/support/posix.h"
 #include "tests/support/run_on.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/support.h"
 
 #ifdef __linux__
@@ -30,7 +31,7 @@ SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and l
 
 const int RIGHT = 42;
 
-#if defined(__SANITIZE_THREAD__)
+#if TSAN
 bool delivers_signals_at_once()
 {
     return false;

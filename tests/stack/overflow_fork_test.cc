@@ -6,6 +6,7 @@
 #include "tests/stack/overrun.h"
 #include "tests/support/expect.h"
 #include "tests/support/posix.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/support.h"
 
 using namespace acre_test;
@@ -34,7 +35,7 @@ int answer;  // of the child
 
 }  // namespace
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_THREAD__)
+#if defined(__GLIBC__) && !TSAN
 // In place of the C library's.
 extern "C" int sigaction(int signal, const struct sigaction *action, struct sigaction *old) noexcept
 {
@@ -52,7 +53,7 @@ class OverflowFork : public testing::Test {
   protected:
     void SetUp() override
     {
-#if defined(__SANITIZE_THREAD__)
+#if TSAN
         GTEST_SKIP() << "ThreadSanitizer has a sigaction of its own";
 #elif !defined(__GLIBC__)
         GTEST_SKIP() << "the calls of this C library are not seen";

@@ -10,6 +10,7 @@
 #include "mmap/port.h"
 #include "tests/stack/overrun.h"
 #include "tests/support/posix.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/support.h"
 
 using namespace acre_test;
@@ -80,7 +81,7 @@ TEST_P(OverflowReport, of_alloca_is_told)
 
 TEST_P(OverflowReport, in_a_signal_handler_on_the_stack_is_told)
 {
-#if defined(__SANITIZE_THREAD__)
+#if TSAN
     GTEST_SKIP() << "ThreadSanitizer blocks every signal in a handler, faults included";
 #endif
     expect_told_and_recovered([] {

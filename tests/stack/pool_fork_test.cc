@@ -5,6 +5,7 @@
 
 #include "tests/stack/pool.h"
 #include "tests/support/posix.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/support.h"
 
 using namespace acre_test;
@@ -126,7 +127,7 @@ TEST(PoolFork, AChildOfTheChildHasItToo)
     pool.give(stack);
 }
 
-#if !defined(__SANITIZE_THREAD__)
+#if !TSAN
 TEST(PoolFork, ThreadsOfTheChildUseItAndEnd)
 {
     need_fork();

@@ -5,6 +5,7 @@
 
 #include "tests/stack/pool.h"
 #include "tests/support/posix.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/support.h"
 
 #ifdef __linux__
@@ -79,7 +80,7 @@ TEST(PoolLimit, AddressesAreUsedAsFarAsThereAre)
 {
     if (emulated())
         GTEST_SKIP() << "an emulator needs addresses of its own";
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if SANITIZED
     GTEST_SKIP() << "the sanitizer maps more than any limit";
 #endif
     need_fork();
@@ -109,7 +110,7 @@ TEST(PoolLimit, MemoryIsUsedAsFarAsItIsGranted)
 {
     if (emulated())
         GTEST_SKIP() << "an emulator needs memory of its own";
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if SANITIZED
     GTEST_SKIP() << "the sanitizer maps more than any limit";
 #endif
     need_fork();

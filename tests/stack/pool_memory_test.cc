@@ -4,6 +4,7 @@
 
 #include "tests/stack/guards.h"
 #include "tests/stack/pool.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/support.h"
 
 using namespace acre_test;
@@ -230,7 +231,7 @@ FOR_EACH_GUARD(PoolMemory);
 
 TEST(PoolPageTables, GoWithTrim)
 {
-#if defined(__SANITIZE_THREAD__)
+#if TSAN
     GTEST_SKIP() << "the sanitizer's own memory has page tables, too";
 #endif
     if (emulated() || status_bytes("VmPTE") == 0)

@@ -8,6 +8,7 @@
 #include "tests/stack/pool.h"
 #include "tests/support/posix.h"
 #include "tests/support/run_on.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/support.h"
 
 using namespace acre_test;
@@ -17,7 +18,7 @@ namespace {
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
 
 // Frames of a sanitizer are larger, and so is what calls want.
-#if defined(__SANITIZE_ADDRESS__)
+#if ASAN
 const size_t MOST = 96 * 1024;
 const size_t STEP_OF_ROOM = 512;
 #else
@@ -125,7 +126,7 @@ class PoolOverflow : public EachGuard {
         EachGuard::SetUp();
         if (!IsSkipped() && emulated())
             GTEST_SKIP() << "the emulator runs on stacks of its own";
-#if defined(__SANITIZE_THREAD__)
+#if TSAN
         GTEST_SKIP()
             << "what runs over is ThreadSanitizer's runtime, which cannot be left by a jump";
 #endif

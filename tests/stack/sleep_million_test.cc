@@ -6,6 +6,7 @@
 #include "acre/stack_sleep.h"
 #include "gtest/gtest.h"
 #include "tests/stack/pool.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/support.h"
 
 using namespace acre_test;
@@ -15,7 +16,7 @@ namespace {
 SKIP_EMULATED("memory and page tables are the kernel's to count", "MillionAsleep.*");
 
 // Sanitizers keep memory of their own about every byte.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if SANITIZED
 const bool COUNTS = false;
 const size_t MOST = 10000;
 #else

@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "tests/support/posix.h"
+#include "tests/support/sanitizers.h"
 
 namespace acre_test {
 namespace {
@@ -34,7 +35,7 @@ std::string read_core(const std::string &folder)
 
 std::string no_core_because()
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if SANITIZED
     return "sanitizers write no core files";
 #endif
     std::ifstream in("/proc/sys/kernel/core_pattern");

@@ -1,5 +1,6 @@
 // A malloc family of the program's own, which aborts while it is forbidden.
 #include "tests/support/no_malloc.h"
+#include "tests/support/sanitizers.h"
 
 #include <atomic>
 #include <cerrno>
@@ -11,15 +12,7 @@
 #include <sys/mman.h>
 #endif
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAS_MALLOC_OF_ITS_OWN
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define HAS_MALLOC_OF_ITS_OWN
-#endif
-#endif
-
-#if !defined(HAS_MALLOC_OF_ITS_OWN)
+#if !SANITIZED  // which have a malloc of their own
 
 namespace {
 

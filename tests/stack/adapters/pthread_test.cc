@@ -8,6 +8,7 @@
 #include "gtest/gtest.h"
 #include "tests/stack/adapters/where.h"
 #include "tests/stack/pool.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/support.h"
 
 using namespace acre_test;
@@ -15,7 +16,7 @@ using namespace acre_test;
 namespace {
 
 // ThreadSanitizer has nearly a megabyte of variables in each thread, on its stack.
-#if defined(__SANITIZE_THREAD__)
+#if TSAN
 const size_t COUNT = 50;
 const size_t STACK_SIZE = 2 << 20;
 #else
