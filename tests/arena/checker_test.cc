@@ -65,6 +65,13 @@ void expect_has(const std::string &report, const char *text)
     EXPECT_NE(std::string::npos, report.find(text)) << report;
 }
 
+// clang's sanitizers ask another program for names of functions, which may be missing.
+void expect_names(const std::string &report, const char *function)
+{
+    if (report.find("external symbolizer") == std::string::npos)
+        expect_has(report, function);
+}
+
 }  // namespace
 
 TEST_F(Checker, says_nothing_where_nothing_is_wrong)
@@ -79,7 +86,7 @@ TEST_F(Checker, reports_what_touches_memory_that_is_no_block)
           "overflow_of_aligned", "use_of_what_was_given_back"}) {
         std::string report = report_of(name);
         expect_has(report, ASAN ? "use-after-poison" : "Invalid ");
-        expect_has(report, name);  // the function that did it
+        expect_names(report, name);
     }
 }
 
@@ -109,7 +116,7 @@ TEST_F(LeakChecker, reports_what_an_arena_pointed_to_when_its_memory_was_taken_b
                              "lost_by_destroy_without_cache", "lost_by_destroying_many"}) {
         std::string report = report_of(name);
         expect_has(report, "LeakSanitizer: detected memory leaks");
-        expect_has(report, "own_in");
+        expect_names(report, "own_in");
     }
 }
 

@@ -24,9 +24,9 @@ declared() {
 
 # shellcheck disable=SC2046
 cc -shared -o "$scratch/libacre.so" -Wl,--whole-archive $(archives "$@") -Wl,--no-whole-archive || exit 1
-# AddressSanitizer names each global variable once more.
+# AddressSanitizer names each global variable once more, and the section of them all.
 nm --dynamic --defined-only --format=posix "$scratch/libacre.so" |
-    awk 'NF > 1 && $1 !~ /^__odr_asan/ { print $1 }' | sort -u >"$scratch/exported"
+    awk 'NF > 1 && $1 !~ /^__odr_asan|^__st(art|op)_asan_globals$/ { print $1 }' | sort -u >"$scratch/exported"
 declared "$@" >"$scratch/declared"
 
 grep -q '^acre_version$' "$scratch/declared" || { echo 'no declarations were found'; exit 1; }
