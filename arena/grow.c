@@ -15,7 +15,8 @@
 #include "acre/page.h"
 #include "arena/core.h"
 #include "arena/watch.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
+#include "mmap/port/thread.h"
 
 static const size_t FIRST_STEP = (size_t)64 << 10;
 static const size_t LAST_STEP = (size_t)8 << 20;

@@ -1,7 +1,8 @@
 // Root regions, which LeakSanitizer searches for pointers; see roots.h.
 #include "arena/roots.h"
 
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
+#include "mmap/port/thread.h"
 
 #ifdef ACRE_ARENA_ROOTS_
 

@@ -19,7 +19,7 @@
 #include "acre/page.h"
 #include "arena/core.h"
 #include "arena/watch.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 
 static const uint64_t DEFAULT_RESERVE = (uint64_t)64 << 30;
 static const size_t DEFAULT_LEAST = (size_t)16 << 20;

@@ -5,7 +5,8 @@
 // gone.
 #include "acre/area.h"
 
-#include "mmap/port.h"
+#include "mmap/port/area.h"
+#include "mmap/port/memory.h"
 
 typedef struct view {
     acre_process owner;  // the process that opened it; 0 in a child

@@ -3,7 +3,7 @@
 #define ACRE_MMAP_CHECK_H_
 
 #include "acre/mmap.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 
 // Bits of acre_mmap.private_[0]: what may have been done to parts of the map.
 enum {

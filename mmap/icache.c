@@ -1,7 +1,7 @@
 // Instruction caches.
 #include "acre/icache.h"
 
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 
 void
 acre_icache_flush(void *start, size_t length)

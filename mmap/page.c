@@ -1,7 +1,7 @@
 // Page sizes, capabilities and limits: what the port found out.
 #include "acre/page.h"
 
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 
 size_t
 acre_page_size(void)

@@ -9,7 +9,7 @@
 
 #include "acre/mmap.h"
 #include "acre/page.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 
 static _Atomic(void *) process_word;
 static _Atomic uint32_t process_count;

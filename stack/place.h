@@ -7,7 +7,7 @@
 #include "acre/mmap.h"
 #include "acre/page.h"
 #include "acre/stack.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 
 #define stack_place_of acre_stack_place_of_
 

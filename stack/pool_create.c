@@ -14,7 +14,6 @@
 #include "stack/sizes.h"
 
 #include "acre/page.h"
-#include "mmap/port.h"
 #include "stack/watched.h"
 
 _Static_assert(sizeof(acre_stack_pool_opts) == (sizeof(void *) == 8 ? 88 : 64),

@@ -12,7 +12,9 @@
 #include "stack/room.h"
 
 #include "acre/page.h"
-#include "mmap/port.h"
+#include "mmap/port/area.h"
+#include "mmap/port/memory.h"
+#include "mmap/port/thread.h"
 
 // ---- areas --------------------------------------------------------------------------------------
 

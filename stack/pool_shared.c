@@ -6,7 +6,7 @@
 #include "stack/lasting.h"
 #include "stack/pool.h"
 
-#include "mmap/port.h"
+#include "mmap/port/thread.h"
 
 uint32_t
 pool_fresh_token(void)

@@ -4,7 +4,7 @@
 
 #include "acre/area.h"
 #include "acre/page.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 
 // ---- states -------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@
 #include "stack/pool.h"
 #include "stack/room.h"
 
-#include "mmap/port.h"
+#include "mmap/port/thread.h"
 
 // Frames leave behind what AddressSanitizer forbids to read.
 #if defined(__GNUC__)

@@ -13,7 +13,7 @@
 #include "stack/lasting.h"
 #include "stack/pool.h"
 
-#include "mmap/port.h"
+#include "mmap/port/thread.h"
 
 enum { CHUNK = 64, CHUNKS = 1024 };
 

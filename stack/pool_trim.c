@@ -9,7 +9,8 @@
 #include "stack/room.h"
 
 #include "acre/page.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
+#include "mmap/port/thread.h"
 
 // ---- deep stacks --------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@
 #include <stddef.h>
 
 #include "acre/page.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "stack/lasting.h"
 
 enum {

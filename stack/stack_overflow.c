@@ -17,7 +17,7 @@
 
 #include <stdatomic.h>
 
-#include "mmap/port.h"
+#include "mmap/port/thread.h"
 #include "stack/lasting.h"
 #include "stack/room.h"
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "stack/extent.h"
 #include "stack/place.h"
 #include "stack/sizes.h"

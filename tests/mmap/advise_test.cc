@@ -1,6 +1,6 @@
 // Advice: what the kernel took, by its own flags; what is refused, and that a part keeps its own.
 
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "tests/mmap/maps.h"
 #include "tests/support/posix.h"
 

@@ -20,7 +20,7 @@
 #include <sstream>
 #include <vector>
 
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "tests/mmap/maps.h"
 
 using namespace acre_test;

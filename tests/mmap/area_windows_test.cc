@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "acre/area.h"
-#include "mmap/port.h"
 #include "tests/mmap/maps.h"
 
 using namespace acre_test;

@@ -1,6 +1,6 @@
 // Contents: discarding, counting what is resident, files.
 
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "tests/mmap/maps.h"
 #include "tests/support/posix.h"
 

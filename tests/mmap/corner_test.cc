@@ -10,7 +10,7 @@
 #include <string>
 
 #include "acre/image.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "tests/mmap/maps.h"
 #include "tests/support/posix.h"
 

@@ -24,7 +24,7 @@
 
 #include "acre/area.h"
 #include "acre/image.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "tests/mmap/maps.h"
 
 using namespace acre_test;

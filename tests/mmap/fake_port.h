@@ -3,7 +3,9 @@
 #ifndef ACRE_TESTS_MMAP_FAKE_PORT_H_
 #define ACRE_TESTS_MMAP_FAKE_PORT_H_
 
-#include "mmap/port.h"
+#include "mmap/port/area.h"
+#include "mmap/port/memory.h"
+#include "mmap/port/thread.h"
 
 ACRE_EXTERN_C_BEGIN
 

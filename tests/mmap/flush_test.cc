@@ -1,6 +1,6 @@
 // Flushing and populating: any byte range, on every kind of map.
 
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "tests/mmap/maps.h"
 #include "tests/support/posix.h"
 

@@ -1,7 +1,7 @@
 // The FreeBSD port on FreeBSD's calls as Linux can play them (freebsd/fake_freebsd.h).
 //
 // What it does with them is tested here: which it makes, and what they cost.  That FreeBSD answers
-// so is not; the tests of mmap/port.h say that when they are run there.
+// so is not; the tests of mmap/port/ say that when they are run there.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/wait.h>

@@ -1,7 +1,7 @@
 // Guards: kernel markers where there are, protected pages elsewhere; both fault, and unguard gives
 // fresh pages.
 #include "acre/area.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "tests/mmap/maps.h"
 
 using namespace acre_test;

@@ -5,7 +5,6 @@
 #include <thread>
 #include <vector>
 
-#include "mmap/port.h"
 #include "tests/mmap/maps.h"
 
 using namespace acre_test;

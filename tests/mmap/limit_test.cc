@@ -1,5 +1,4 @@
 // At the limit of memory areas: what fails says which limit, and what needs no area still works.
-#include "mmap/port.h"
 #include "tests/mmap/maps.h"
 
 #include "acre/area.h"

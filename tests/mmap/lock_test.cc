@@ -1,6 +1,5 @@
 // Locks: what is locked and what is not, by the kernel's word, at every limit.
 #include "acre/area.h"
-#include "mmap/port.h"
 #include "tests/mmap/maps.h"
 
 using namespace acre_test;

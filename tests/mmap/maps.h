@@ -11,7 +11,7 @@
 
 #include "acre/mmap.h"
 #include "acre/page.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "tests/support/expect.h"
 #include "tests/support/posix.h"
 #include "tests/support/sanitizers.h"

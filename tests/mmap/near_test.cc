@@ -1,6 +1,5 @@
 // Nearness: every byte within reach, or nothing.
 #include "acre/icache.h"
-#include "mmap/port.h"
 #include "tests/mmap/maps.h"
 
 using namespace acre_test;

@@ -5,7 +5,7 @@
 #include "acre/area.h"
 #include "acre/icache.h"
 #include "acre/image.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "tests/mmap/maps.h"
 
 #include "tests/support/no_malloc.h"

@@ -1,7 +1,7 @@
 // Resizing: in place and moving; what is added is fresh, what was there stays, and a refusal
 // changes nothing.
 
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "tests/mmap/maps.h"
 #include "tests/support/posix.h"
 

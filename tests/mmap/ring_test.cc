@@ -4,7 +4,6 @@
 
 #include "acre/area.h"
 #include "acre/icache.h"
-#include "mmap/port.h"
 #include "tests/mmap/maps.h"
 #include "tests/support/posix.h"
 

@@ -4,7 +4,7 @@
 #include <cerrno>
 
 #include "acre/area.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "tests/mmap/maps.h"
 #include "tests/support/posix.h"
 

@@ -6,7 +6,7 @@
 #include "acre/page.h"
 #include "acre/stack.h"
 #include "gtest/gtest.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "tests/support/expect.h"
 #include "tests/support/posix.h"
 #include "tests/support/support.h"

@@ -7,7 +7,6 @@
 #include "acre/page.h"
 #include "acre/stack.h"
 #include "gtest/gtest.h"
-#include "mmap/port.h"
 #include "tests/stack/guards.h"
 #include "tests/support/posix.h"
 

@@ -6,7 +6,7 @@
 
 #include "acre/page.h"
 #include "acre/stack.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 
 namespace acre_test {
 

@@ -8,7 +8,7 @@
 
 #include "acre/stack_overflow.h"
 #include "gtest/gtest.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "tests/stack/overrun.h"
 #include "tests/support/core.h"
 #include "tests/support/posix.h"

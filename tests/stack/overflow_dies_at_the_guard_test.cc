@@ -2,7 +2,7 @@
 #include "acre/page.h"
 #include "acre/stack.h"
 #include "gtest/gtest.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "tests/stack/guards.h"
 #include "tests/support/posix.h"
 #include "tests/support/run_on.h"

@@ -6,7 +6,7 @@
 
 #include "acre/mmap.h"
 #include "acre/stack_overflow.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "tests/support/run_on.h"
 #include "tests/support/support.h"
 

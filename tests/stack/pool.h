@@ -9,7 +9,7 @@
 
 #include "acre/page.h"
 #include "acre/stack_pool.h"
-#include "mmap/port.h"
+#include "mmap/port/memory.h"
 #include "tests/support/expect.h"
 
 namespace acre_test {

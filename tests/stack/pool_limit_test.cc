@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "mmap/port/area.h"
 #include "tests/stack/pool.h"
 #include "tests/support/posix.h"
 #include "tests/support/sanitizers.h"

@@ -5,7 +5,7 @@
 //   - The table of areas tells of a type: none for guards and for memory that was never touched.
 //   - mincore tells of present pages, and madvise empties nothing.
 //   - What accounting refuses is answered EINVAL, after what was in the way has gone.
-// It is no proof of how FreeBSD behaves: that is for the tests of mmap/port.h, run there.
+// It is no proof of how FreeBSD behaves: that is for the tests of mmap/port/, run there.
 #ifndef ACRE_TESTS_MMAP_FREEBSD_FAKE_FREEBSD_H_
 #define ACRE_TESTS_MMAP_FREEBSD_FAKE_FREEBSD_H_
 

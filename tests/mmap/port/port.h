@@ -1,4 +1,4 @@
-// tests/mmap/port/port.h - what the tests of mmap/port.h share.
+// tests/mmap/port/port.h - what the tests of mmap/port/ share.
 //
 // They call the port as //mmap calls it, on whatever system this is built for.  What a system may
 // not have is skipped by what it says that it can do.
@@ -12,7 +12,9 @@
 #include <iterator>
 #include <string>
 
-#include "mmap/port.h"
+#include "mmap/port/area.h"
+#include "mmap/port/memory.h"
+#include "mmap/port/thread.h"
 #include "tests/mmap/maps.h"
 #include "tests/support/posix.h"
 #include "tests/support/support.h"

@@ -1,0 +1,636 @@
+// macOS, iOS, FreeBSD: the port functions that are the same on these systems.
+//
+//   1. A reservation is inaccessible pages without memory; what it is made of, and how it gets its
+//      access, is each system's (bsd_map, bsd_give_access).
+//   2. Advice does not empty pages at once on any of these systems (MADV_FREE and MADV_DONTNEED
+//      leave old bytes readable), so decommit, guard and discard map the range anew.
+//   3. Mapping anew forgets what was done to pages since they were mapped.  Access is known, part
+//      by part.  Locks and fork behaviour are not: where a handle tells that there may be such,
+//      writable pages are cleared by hand instead, and then freed lazily.  That makes present all
+//      that it clears (FreeBSD), so parts that were never touched are left out.
+//   4. Guards are pages without access.
+#include "mmap/port/system.h"
+
+#if ACRE_ON_BSD
+
+#include "mmap/port/bsd/bsd.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+// ---- facts --------------------------------------------------------------------------------------
+
+void *
+bsd_scratch_page(int protection)
+{
+    void *page = NULL;
+    acre_status status =
+        sys_mmap(NULL, port_page_size(), protection, MAP_PRIVATE | MAP_ANON, -1, 0, &page);
+    return status == ACRE_OK ? page : NULL;
+}
+
+// ---- mapping ------------------------------------------------------------------------------------
+
+acre_status
+bsd_explain_file(acre_status status, acre_file file)
+{
+    struct stat found;
+    int saved = errno;
+    int other = status == -EINVAL && fstat((int)file, &found) == 0 && !S_ISREG(found.st_mode) &&
+                !S_ISCHR(found.st_mode);
+    errno = saved;
+    return other ? -ENODEV : status;
+}
+
+static acre_status
+bring_in(const char *start, size_t length)
+{
+    acre_status status = ACRE_OK;
+    for (size_t done = 0; done < length && status == ACRE_OK; done += port_page_size())
+        status = bsd_touch(start + done);
+    return status;
+}
+
+acre_status
+bsd_prepare(const port_request *request, void *base, uint32_t *flags)
+{
+    int accessible = request->access != ACRE_NONE && (*flags & ACRE_IS_RESERVATION) == 0;
+    if (*flags & ACRE_MAP_LOCKED && accessible) {
+        acre_status status = bsd_lock(base, request->size);
+        if (status != ACRE_OK)
+            return status;
+    }
+    if (*flags & ACRE_MAP_HUGE_TRANSPARENT && !bsd_huge(request))
+        *flags &= ~(uint32_t)ACRE_MAP_HUGE_TRANSPARENT;
+    if (*flags & ACRE_MAP_POPULATE && (*flags & ACRE_IS_RESERVATION) == 0 &&
+        ((request->access & ACRE_READ) == 0 || bring_in(base, request->size) != ACRE_OK))
+        *flags &= ~(uint32_t)ACRE_MAP_POPULATE;
+    return ACRE_OK;
+}
+
+acre_status
+port_map(const port_request *request, acre_mmap *out)
+{
+    uint32_t flags =
+        request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE | ACRE_MAP_DROPPABLE);
+    // Pages without access cannot be locked: those that can be committed are locked then.
+    int lockable = request->access != ACRE_NONE || posix_is_committable(flags);
+    if (flags & bsd_refused_flags || (flags & ACRE_MAP_LOCKED && !lockable))
+        return -ENOTSUP;
+
+    void *base = NULL;
+    acre_status status = bsd_map(request, &base);
+    if (status != ACRE_OK)
+        return status;
+    status = bsd_prepare(request, base, &flags);
+    if (status != ACRE_OK) {
+        (void)sys_munmap(base, request->size);
+        return status;
+    }
+    if (flags & ACRE_IS_CLONE) {
+        bsd_image_hold(bsd_image_of(request->file), request->size);
+        out->backing = (uintptr_t)request->file;
+    }
+    out->base = base;
+    out->flags = flags;
+    out->private_[1] = 0;
+    return ACRE_OK;
+}
+
+acre_status
+bsd_map_fresh(acre_mmap *map, void *start, size_t length, uint32_t access)
+{
+    port_request request = {
+        .address = start,
+        .size = length,
+        .alignment = map->page_size,
+        .page_size = map->page_size,
+        .offset = map->offset + ((uintptr_t)start - (uintptr_t)map->base),
+        .access = access,
+        .flags = (map->flags & (BSD_KEPT | ACRE_IS_CLONE | ACRE_IS_FILE)) | ACRE_MAP_REPLACE,
+    };
+    void *base;
+    if (posix_is_anonymous(map->flags)) {
+        request.offset = 0;
+        request.flags |= access == ACRE_NONE ? ACRE_IS_RESERVATION : 0;
+        return bsd_map(&request, &base);
+    }
+    // Of an adopted map nobody told of which file or image it shows what.
+    if (map->flags & ACRE_IS_ADOPTED)
+        return -ENOTSUP;
+    if (map->flags & ACRE_IS_CLONE) {
+        request.file = (acre_file)map->backing;
+        return bsd_map(&request, &base);
+    }
+    int file = bsd_open_again(start);
+    if (file < 0)
+        return file;
+    request.file = file;
+    acre_status status = bsd_map(&request, &base);
+    sys_close(file);
+    return status;
+}
+
+int
+bsd_open_same(const char *path, uint64_t device, uint64_t inode)
+{
+    int file = sys_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (file < 0)
+        return file == -EMFILE || file == -ENFILE ? file : -ENOTSUP;
+    struct stat found;
+    int saved = errno;
+    int same = fstat(file, &found) == 0 && (uint64_t)found.st_ino == inode &&
+               (uint64_t)found.st_dev == device;
+    errno = saved;
+    if (same)
+        return file;
+    sys_close(file);
+    return -ENOTSUP;
+}
+
+acre_status
+port_decommit(acre_mmap *map, void *start, size_t length)
+{
+    return bsd_map_fresh(map, start, length, ACRE_NONE);
+}
+
+int
+port_is_reserved(const void *start, size_t length)
+{
+    uintptr_t at = (uintptr_t)start;
+    uintptr_t end = at + length;
+    bsd_walk walk;
+    if (bsd_walk_begin(&walk) != ACRE_OK)
+        return 0;
+    acre_area area;
+    while (at < end && bsd_walk_next(&walk, at, &area) == 1 && area.start <= at &&
+           area.flags & ACRE_AREA_RESERVED)
+        at = area.end;
+    bsd_walk_end(&walk);
+    // What was hidden by a protection has pages, which a reservation has not.
+    const void *lowest;
+    return at >= end && port_lowest_touched(start, length, &lowest) == ACRE_OK &&
+           (uintptr_t)lowest == end;
+}
+
+acre_status
+port_can_account(size_t length)
+{
+    void *trial = NULL;
+    acre_status status =
+        sys_mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0, &trial);
+    return status == ACRE_OK ? sys_munmap(trial, length) : status;
+}
+
+acre_status
+port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
+{
+    acre_status status = bsd_give_access(map, start, length, access);
+    if (status == ACRE_OK && map->flags & ACRE_MAP_LOCKED)
+        status = bsd_lock(start, length);
+    if (status == ACRE_OK && map->flags & ACRE_MAP_POPULATE && access & ACRE_READ)
+        (void)bring_in(start, length);
+    return status;
+}
+
+acre_status
+port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
+{
+    // What is committed by the way is committed in full.
+    if (access != ACRE_NONE && posix_is_committable(map->flags))
+        return port_commit(map, start, length, access);
+    if (access != ACRE_NONE && posix_is_anonymous(map->flags))
+        return bsd_give_access(map, start, length, access);
+    return sys_mprotect(start, length, posix_protection(access));
+}
+
+// ---- contents -----------------------------------------------------------------------------------
+
+acre_status
+port_guard_many(const acre_range *ranges, size_t count, size_t *done)
+{
+    (void)ranges;
+    (void)count;
+    *done = 0;
+    return -ENOTSUP;  // there are no markers
+}
+
+// Asks mincore for a range in blocks; a block's bytes are those of its pages.
+typedef struct pages {
+    uintptr_t start, end;
+    size_t count;
+    unsigned char present[512];
+} pages;
+
+// The next block of [block->start, end): 1, 0 at the end, or a failure.
+static acre_status
+next_block(pages *block)
+{
+    block->start += block->count * port_page_size();
+    if (block->start >= block->end)
+        return 0;
+    block->count = (block->end - block->start) / port_page_size();
+    if (block->count > sizeof block->present)
+        block->count = sizeof block->present;
+    int saved = errno;
+    // The type of the last parameter differs in sign.
+    acre_status status = status_of(
+        mincore((void *)block->start, block->count * port_page_size(), (void *)block->present),
+        saved);
+    return status == ACRE_OK ? 1 : status;
+}
+
+enum { IN_CORE = 1 };
+
+// Pages that have contents, as far as the system tells.
+#ifdef MINCORE_PAGED_OUT
+enum { HAS_CONTENTS = IN_CORE | MINCORE_PAGED_OUT, TELLS_OF_SWAP = 1 };
+#else
+enum { HAS_CONTENTS = IN_CORE, TELLS_OF_SWAP = 0 };
+#endif
+
+acre_status
+bsd_empty_in_place(void *start, size_t length)
+{
+    size_t page = port_page_size();
+    pages block = {.start = (uintptr_t)start, .end = (uintptr_t)start + length};
+    acre_status status;
+    while ((status = next_block(&block)) == 1) {
+        for (size_t i = 0; i < block.count; i++) {
+            if (!TELLS_OF_SWAP || block.present[i] & HAS_CONTENTS)
+                memset((char *)block.start + i * page, 0, page);
+        }
+    }
+    if (status == ACRE_OK)
+        (void)bsd_free_lazily(start, length);  // the bytes are gone already
+    return status;
+}
+
+// Whether pages may have locks or a fork behaviour of their own.
+static int
+is_changed(const acre_mmap *map)
+{
+    return (map->private_[1] & BSD_CHANGED) != 0 || (map->flags & ACRE_IS_ADOPTED) != 0;
+}
+
+static acre_status
+map_part_anew(acre_mmap *map, void *start, size_t length, uint32_t access, int locked)
+{
+    acre_status status = bsd_map_fresh(map, start, length, access);
+    // Some memory cannot be replaced.
+    if (status == -ENOTSUP && access & ACRE_WRITE && posix_is_anonymous(map->flags))
+        return bsd_empty_in_place(start, length);
+    return status == ACRE_OK && locked ? bsd_lock(start, length) : status;
+}
+
+// What one area of a private map holds.
+static acre_status
+empty_part(acre_mmap *map, void *start, size_t length, uint32_t access)
+{
+    int locked = access != ACRE_NONE && (map->flags & ACRE_MAP_LOCKED) != 0;
+    return map_part_anew(map, start, length, access, locked);
+}
+
+static acre_status
+empty_changed_part(acre_mmap *map, void *start, size_t length, uint32_t access)
+{
+    if (access & ACRE_WRITE && posix_is_anonymous(map->flags))
+        return bsd_empty_in_place(start, length);
+    int locked = access != ACRE_NONE ? bsd_is_locked(start, length) : 0;
+    return locked < 0 ? locked : map_part_anew(map, start, length, access, locked);
+}
+
+static acre_status
+empty_shared_part(acre_mmap *map, void *start, size_t length, uint32_t access)
+{
+    if (access & ACRE_WRITE)
+        return bsd_empty_in_place(start, length);
+    // A guard was emptied when it was made.
+    return access == ACRE_NONE && map->flags & ACRE_HAS_PAGE_GUARDS ? ACRE_OK : -EACCES;
+}
+
+typedef acre_status (*on_part)(acre_mmap *map, void *start, size_t length, uint32_t access);
+
+// Calls `act` for each stretch of the range that is of one access, and may have contents.
+static acre_status
+for_each_part(acre_mmap *map, void *start, size_t length, on_part act)
+{
+    uintptr_t at = (uintptr_t)start;
+    uintptr_t end = at + length;
+    bsd_walk walk;
+    acre_status status = bsd_walk_begin(&walk);
+    if (status != ACRE_OK)
+        return status;
+    while (at < end && status == ACRE_OK) {
+        acre_area area;
+        status = bsd_walk_next(&walk, at, &area);
+        if (status >= 0 && (status == 0 || area.start > at))
+            status = -ENOMEM;  // a hole
+        if (status < 0)
+            break;
+        uintptr_t part_end = area.end < end ? area.end : end;
+        status = area.flags & BSD_AREA_UNTOUCHED ? ACRE_OK
+                                                 : act(map, (void *)at, part_end - at, area.access);
+        at = part_end;
+    }
+    bsd_walk_end(&walk);
+    return status;
+}
+
+// Whether every page has the map's own access, and nothing but what the map's flags tell.
+static int
+is_as_made(const acre_mmap *map)
+{
+    return (map->private_[0] & MIXED) == 0 && !is_changed(map);
+}
+
+static acre_status
+empty(acre_mmap *map, void *start, size_t length)
+{
+    if (posix_is_shared_memory(map))
+        return for_each_part(map, start, length, empty_shared_part);
+    if (map->flags & ACRE_MAP_SHARED)
+        return ACRE_OK;  // a shared file keeps its bytes
+    if (!is_as_made(map))
+        return for_each_part(map, start, length, is_changed(map) ? empty_changed_part : empty_part);
+    acre_status status = bsd_map_fresh(map, start, length, map->access);
+    return status == ACRE_OK && map->flags & ACRE_MAP_LOCKED && map->access != ACRE_NONE
+               ? bsd_lock(start, length)
+               : status;
+}
+
+acre_status
+port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
+{
+    int lazily = when == ACRE_DISCARD_LAZY && !posix_is_shared_memory(map) &&
+                 (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0;
+    acre_status status = lazily ? bsd_free_lazily(start, length) : -ENOTSUP;
+    if (status == -ENOTSUP)
+        return empty(map, start, length);
+    map->private_[1] |= BSD_FREED;
+    return status;
+}
+
+acre_status
+port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done)
+{
+    // Nothing is known of them.
+    acre_mmap unknown = {
+        .page_size = port_page_size(),
+        .private_ = {MIXED, BSD_CHANGED},
+    };
+    for (*done = 0; *done < count; ++*done) {
+        const acre_range *range = &ranges[*done];
+        acre_status status =
+            range->length == 0 ? ACRE_OK : port_discard(&unknown, range->base, range->length, when);
+        if (status != ACRE_OK)
+            return status;
+    }
+    return ACRE_OK;
+}
+
+int
+port_discards_at_once(void)
+{
+    return 0;
+}
+
+// Mapping anew tells of the untouched pages that they are; clearing by hand would touch them where
+// the system does not tell (FreeBSD).
+acre_status
+port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
+{
+    if (map->flags & ACRE_MAP_LOCKED || map->private_[1] & BSD_CHANGED)
+        return bsd_empty_in_place(start, length - keep);
+    return bsd_map_fresh(map, start, length - keep, ACRE_READ_WRITE);
+}
+
+acre_status
+port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
+{
+    int fresh = (map->flags & (ACRE_MAP_SHARED | ACRE_IS_RING | ACRE_IS_TWIN)) == 0 &&
+                (map->private_[1] & BSD_CHANGED) == 0;
+    acre_status status =
+        fresh ? bsd_map_fresh(map, start, length, ACRE_NONE) : empty(map, start, length);
+    if (status == ACRE_OK)
+        status = sys_mprotect(start, length, PROT_NONE);
+    if (status == ACRE_OK)
+        *kind = ACRE_HAS_PAGE_GUARDS;
+    return status;
+}
+
+acre_status
+port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
+{
+    // Always needed, since guards are pages without access.
+    (void)set_access;
+    acre_status status = port_protect(map, start, length, map->access);
+    if (status != ACRE_OK)
+        (void)sys_mprotect(start, length, PROT_NONE);
+    return status;
+}
+
+acre_status
+port_populate(acre_mmap *map, void *start, size_t length)
+{
+    (void)map;
+    return bring_in(start, length);
+}
+
+// ---- locks, files, residency --------------------------------------------------------------------
+
+acre_status
+port_lock(acre_mmap *map, void *start, size_t length)
+{
+    acre_status status = bsd_lock(start, length);
+    if (status != ACRE_OK)
+        (void)bsd_unlock(start, length);  // a part may be locked
+    map->private_[1] |= BSD_CHANGED;
+    return status;
+}
+
+acre_status
+port_lock_on_fault(acre_mmap *map, void *start, size_t length)
+{
+    (void)map;
+    (void)start;
+    (void)length;
+    return -ENOTSUP;
+}
+
+acre_status
+port_unlock(acre_mmap *map, void *start, size_t length)
+{
+    map->private_[1] |= BSD_CHANGED;
+    return bsd_unlock(start, length);
+}
+
+acre_status
+port_resident(const void *start, size_t length, size_t *bytes)
+{
+    pages block = {.start = (uintptr_t)start, .end = (uintptr_t)start + length};
+    size_t count = 0;
+    acre_status status;
+    while ((status = next_block(&block)) == 1) {
+        for (size_t i = 0; i < block.count; i++)
+            count += (block.present[i] & IN_CORE) != 0;
+    }
+    if (status == ACRE_OK)
+        *bytes = count * port_page_size();
+    return status;
+}
+
+acre_status
+port_lowest_touched(const void *start, size_t length, const void **lowest)
+{
+    pages block = {.start = (uintptr_t)start, .end = (uintptr_t)start + length};
+    acre_status status;
+    while ((status = next_block(&block)) == 1) {
+        for (size_t i = 0; i < block.count; i++) {
+            if (block.present[i] & HAS_CONTENTS) {
+                *lowest = (const void *)(block.start + i * port_page_size());
+                return ACRE_OK;
+            }
+        }
+    }
+    if (status == ACRE_OK)
+        *lowest = (const void *)block.end;
+    return status;
+}
+
+acre_status
+port_lowest_touched_many(const acre_range *ranges, size_t count, const void **lowest)
+{
+    acre_status status = ACRE_OK;
+    for (size_t i = 0; status == ACRE_OK && i < count; i++)
+        status = port_lowest_touched(ranges[i].base, ranges[i].length, &lowest[i]);
+    return status;
+}
+
+// ---- resizing, identity -------------------------------------------------------------------------
+
+static acre_status
+shrink(acre_mmap *map, size_t size)
+{
+    acre_mmap rest = *map;
+    rest.base = (char *)map->base + size;
+    rest.size = map->size - size;
+    acre_status status = port_unmap(&rest);
+    if (status == ACRE_OK)
+        map->size = size;
+    return status;
+}
+
+// A map of the same kind, with the same demands.
+static acre_status
+map_another(const acre_mmap *map, void *address, size_t size, uint32_t placement, void **base)
+{
+    port_request request = {
+        .address = address,
+        .size = size,
+        .alignment = map->page_size,
+        .page_size = map->page_size,
+        .access = map->access,
+        .flags = (map->flags & (BSD_KEPT | BSD_LOCKS | ACRE_MAP_POPULATE |
+                                ACRE_MAP_HUGE_TRANSPARENT | ACRE_IS_RESERVATION)) |
+                 placement,
+    };
+    acre_mmap another = {0};
+    acre_status status = port_map(&request, &another);
+    *base = another.base;
+    return status == -EEXIST ? -ENOMEM : status;
+}
+
+static acre_status
+move(acre_mmap *map, size_t size)
+{
+    void *base;
+    acre_status status = map_another(map, NULL, size, 0, &base);
+    if (status != ACRE_OK)
+        return status;
+    status = bsd_move_pages(map, base);
+    if (status == ACRE_OK && map->flags & ACRE_MAP_LOCKED && map->access != ACRE_NONE &&
+        (map->flags & ACRE_IS_RESERVATION) == 0)
+        status = bsd_lock(base, map->size);
+    if (status == ACRE_OK)
+        status = sys_munmap(map->base, map->size);
+    if (status != ACRE_OK) {
+        (void)sys_munmap(base, size);
+        return status;
+    }
+    map->base = base;
+    map->size = size;
+    return ACRE_OK;
+}
+
+acre_status
+port_resize(acre_mmap *map, size_t size, uint32_t how)
+{
+    if (size < map->size)
+        return shrink(map, size);
+    // More of a file cannot be mapped without it.
+    if (map->flags & ACRE_IS_FILE)
+        return -ENOTSUP;
+    void *added;
+    char *end = (char *)map->base + map->size;
+    acre_status status = map_another(map, end, size - map->size, ACRE_MAP_FIXED, &added);
+    if (status == ACRE_OK)
+        map->size = size;
+    if (status == ACRE_OK || how != ACRE_RESIZE_MAY_MOVE)
+        return status;
+    // Pages that differ from one another would be alike behind it.
+    uint32_t access;
+    size_t areas;
+    int alike = (map->private_[1] & BSD_CHANGED) == 0 && (map->flags & ACRE_HAS_PAGE_GUARDS) == 0 &&
+                posix_is_alike(map, &access, &areas);
+    return alike ? move(map, size) : ACRE_BAD_STATE;
+}
+
+acre_status
+port_seal(acre_mmap *map)
+{
+    (void)map;
+    return -ENOTSUP;
+}
+
+static acre_status
+check_same_backing(const acre_mmap *map, const acre_mmap *next)
+{
+    // Of memory without a file the kernel tracks pages one by one.
+    if ((map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0)
+        return ACRE_OK;
+    uint64_t end = map->offset + map->size;
+    if (map->flags & ACRE_IS_CLONE)
+        return map->backing != 0 && map->backing == next->backing && end == next->offset
+                   ? ACRE_OK
+                   : ACRE_BACKING_MISMATCH;
+
+    acre_area first;
+    acre_area second;
+    acre_status status = port_area_at((uintptr_t)map->base + map->size - 1, &first);
+    if (status == ACRE_OK)
+        status = port_area_at((uintptr_t)next->base, &second);
+    if (status != ACRE_OK)
+        return status;
+    // Of adopted maps nobody told the offsets; of others the handles know better than systems that
+    // tell them within the copies of changed pages.
+    uint64_t start = next->offset;
+    if (map->flags & ACRE_IS_ADOPTED) {
+        end = first.file_offset + ((uintptr_t)map->base + map->size - first.start);
+        start = second.file_offset + ((uintptr_t)next->base - second.start);
+    }
+    int same = first.device == second.device && first.inode == second.inode && first.inode != 0 &&
+               end == start;
+    return same ? ACRE_OK : ACRE_BACKING_MISMATCH;
+}
+
+acre_status
+port_continues(acre_mmap *map, const acre_mmap *next)
+{
+    acre_status status = check_same_backing(map, next);
+    if (status == ACRE_OK)
+        map->private_[1] |= next->private_[1];
+    return status;
+}
+
+#endif  // ACRE_ON_BSD

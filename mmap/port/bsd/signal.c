@@ -1,0 +1,38 @@
+// macOS, iOS, FreeBSD: what a signal takes.
+#include "mmap/port/system.h"
+
+#if ACRE_ON_BSD
+
+#include "mmap/port/posix/signal.h"
+
+int
+posix_comes_again(const siginfo_t *info)
+{
+    (void)info;
+    return 1;
+}
+
+void
+posix_send_again(int signal, const siginfo_t *info)
+{
+    (void)info;
+    (void)raise(signal);
+}
+
+// These systems end a process on whose stack a signal's frame does not fit, with SIGILL, and call
+// nobody.
+size_t
+posix_unwritten_frame(const siginfo_t *info, const void *context)
+{
+    (void)info;
+    (void)context;
+    return 0;
+}
+
+size_t
+posix_least_signal_stack(void)
+{
+    return MINSIGSTKSZ;
+}
+
+#endif  // ACRE_ON_BSD

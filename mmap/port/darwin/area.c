@@ -1,0 +1,353 @@
+// macOS and iOS: what is mapped, by mach_vm_region_recurse.
+//
+// One call finds the region of an address, or the next above it, in time that does not grow with
+// their number; submaps (what dyld shares among programs) are descended into.  Files are told by
+// another call, proc_pidinfo, on macOS only: it is no public function of iOS, where a file is known
+// by the number of its memory object instead, and has no path.
+#include "mmap/port/system.h"
+
+#if ACRE_ON_DARWIN
+
+#include "mmap/port/darwin/darwin.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/sysctl.h>
+
+#if TARGET_OS_OSX
+#include <sys/proc_info.h>
+
+// As libproc.h has it, which not every SDK does.
+int proc_pidinfo(int process, int flavor, uint64_t argument, void *buffer, int size);
+
+typedef struct proc_regionwithpathinfo file_info;
+#else
+typedef struct file_info {
+    char nothing;
+} file_info;
+#endif
+
+// ---- regions ------------------------------------------------------------------------------------
+
+acre_status
+darwin_region(mach_port_t task, uintptr_t address, darwin_region_info *out)
+{
+    for (natural_t depth = 0;; depth++) {
+        vm_region_submap_info_data_64_t info = {0};
+        mach_vm_address_t start = address;
+        mach_vm_size_t size = 0;
+        mach_msg_type_number_t count = VM_REGION_SUBMAP_INFO_COUNT_64;
+        natural_t reached = depth;
+        kern_return_t result = mach_vm_region_recurse(task, &start, &size, &reached,
+                                                      (vm_region_recurse_info_t)&info, &count);
+        if (result == KERN_INVALID_ADDRESS)
+            return 0;
+        // A task that has ended is told as an invalid one, or as an invalid argument.
+        if (result != KERN_SUCCESS)
+            return result == KERN_INVALID_ARGUMENT ? -ESRCH : darwin_status(result);
+        if (info.is_submap)
+            continue;
+        out->info = info;
+        out->start = (uintptr_t)start;
+        out->end = (uintptr_t)(start + size);
+        return 1;
+    }
+}
+
+static uint32_t
+access_of(vm_prot_t protection)
+{
+    return (protection & VM_PROT_READ ? ACRE_READ : 0u) |
+           (protection & VM_PROT_WRITE ? ACRE_WRITE : 0u) |
+           (protection & VM_PROT_EXECUTE ? ACRE_EXEC : 0u);
+}
+
+// The names of what the system maps for every program.
+static const char *
+name_of(unsigned tag)
+{
+    switch (tag) {
+    case VM_MEMORY_MALLOC:
+    case VM_MEMORY_MALLOC_SMALL:
+    case VM_MEMORY_MALLOC_LARGE:
+    case VM_MEMORY_MALLOC_HUGE:
+    case VM_MEMORY_MALLOC_TINY:
+        return "malloc";
+    case VM_MEMORY_STACK:
+        return "stack";
+    case VM_MEMORY_GUARD:
+        return "guard";
+    case VM_MEMORY_DYLIB:
+    case VM_MEMORY_DYLD:
+        return "dyld";
+    case VM_MEMORY_OS_ALLOC_ONCE:
+        return "alloc_once";
+    default:
+        return NULL;
+    }
+}
+
+static void
+describe(const darwin_region_info *region, acre_area *out)
+{
+    const vm_region_submap_info_data_64_t *info = &region->info;
+    // What nobody shares yet, but a child would, is told by the inheritance only.
+    int shared = info->share_mode == SM_SHARED || info->share_mode == SM_TRUESHARED ||
+                 info->share_mode == SM_SHARED_ALIASED || info->inheritance == VM_INHERIT_SHARE;
+    *out = (acre_area){
+        .start = region->start,
+        .end = region->end,
+        .allocation_base = region->start,
+        .page_size = port_page_size(),
+        .access = access_of(info->protection),
+        .flags = shared ? ACRE_AREA_SHARED : 0,
+    };
+    if (info->external_pager) {
+        out->flags |= ACRE_AREA_FILE;
+        out->file_offset = info->offset;
+        out->inode = info->object_id;
+    } else {
+        out->name = name_of(info->user_tag);
+        out->flags |= out->access == ACRE_NONE && !shared ? ACRE_AREA_RESERVED : 0;
+    }
+}
+
+// ---- files --------------------------------------------------------------------------------------
+
+#if TARGET_OS_OSX
+// What file is behind the area, if any; `info` holds the path.
+static void
+find_file(acre_process process, const darwin_region_info *region, file_info *info, acre_area *out)
+{
+    int saved = errno;
+    int got = proc_pidinfo(process, PROC_PIDREGIONPATHINFO, region->start, info, sizeof *info);
+    errno = saved;
+    // The call goes on to the next region where there is none.
+    if (got < (int)sizeof *info || info->prp_prinfo.pri_address != region->start)
+        return;
+    const struct vinfo_stat *file = &info->prp_vip.vip_vi.vi_stat;
+    if (file->vst_ino == 0 && info->prp_vip.vip_path[0] == 0)
+        return;
+    out->flags &= ~(uint32_t)ACRE_AREA_RESERVED;
+    out->flags |= ACRE_AREA_FILE | (file->vst_nlink == 0 ? ACRE_AREA_DELETED : 0);
+    out->file_offset = region->info.offset;
+    out->device = (uint64_t)(dev_t)file->vst_dev;  // as stat tells it
+    out->inode = file->vst_ino;
+    out->name = NULL;
+    info->prp_vip.vip_path[sizeof info->prp_vip.vip_path - 1] = 0;
+    if (info->prp_vip.vip_path[0] != 0)
+        out->path = info->prp_vip.vip_path;
+}
+#else
+static void
+find_file(acre_process process, const darwin_region_info *region, file_info *info, acre_area *out)
+{
+    (void)process;
+    (void)region;
+    (void)info;
+    (void)out;
+}
+#endif
+
+// The first thread's stack ends where the kernel says.
+static void
+find_stack(acre_area *area)
+{
+    int name[2] = {CTL_KERN, sizeof(void *) == 8 ? KERN_USRSTACK64 : KERN_USRSTACK32};
+    uintptr_t top = 0;
+    size_t size = sizeof top;
+    int saved = errno;
+    int told = sysctl(name, 2, &top, &size, NULL, 0) == 0 && size == sizeof top;
+    errno = saved;
+    if (told && area->start < top && top <= area->end)
+        area->flags |= ACRE_AREA_STACK;
+}
+
+static void
+describe_fully(acre_process process, const darwin_region_info *region, file_info *info,
+               acre_area *out)
+{
+    describe(region, out);
+    find_file(process, region, info, out);
+    if (process == port_process_id() && region->info.user_tag == VM_MEMORY_STACK)
+        find_stack(out);
+}
+
+int
+bsd_open_again(const void *address)
+{
+    darwin_region_info region;
+    file_info info;
+    acre_area area = {0};
+    acre_status status = darwin_region(mach_task_self(), (uintptr_t)address, &region);
+    if (status != 1)
+        return status < 0 ? status : -ENOMEM;
+    find_file(port_process_id(), &region, &info, &area);
+    return area.path != NULL ? bsd_open_same(area.path, area.device, area.inode) : -ENOTSUP;
+}
+
+// ---- without a view -----------------------------------------------------------------------------
+
+acre_status
+port_area_at(uintptr_t address, acre_area *out)
+{
+    darwin_region_info region;
+    acre_status status = darwin_region(mach_task_self(), address, &region);
+    if (status != 1 || region.start > address)
+        return status < 0 ? status : ACRE_NOT_MAPPED;
+    file_info info;
+    acre_area area;
+    describe_fully(port_process_id(), &region, &info, &area);
+    area.path = NULL;
+    area.name = NULL;
+    *out = area;
+    return ACRE_OK;
+}
+
+acre_status
+port_area_count(uint64_t *out)
+{
+    uint64_t count = 0;
+    uintptr_t at = 0;
+    darwin_region_info region;
+    acre_status status;
+    while ((status = darwin_region(mach_task_self(), at, &region)) == 1) {
+        count++;
+        at = region.end;
+        if (at == 0)
+            break;
+    }
+    if (status < 0)
+        return status;
+    *out = count;
+    return ACRE_OK;
+}
+
+// The lowest address that the system gives to anybody: what is below has no region.
+static uintptr_t
+lowest_address(void)
+{
+    task_vm_info_data_t info = {0};
+    mach_msg_type_number_t count = TASK_VM_INFO_COUNT;
+    kern_return_t result = task_info(mach_task_self(), TASK_VM_INFO, (task_info_t)&info, &count);
+    return result == KERN_SUCCESS ? (uintptr_t)info.min_address : 0;
+}
+
+acre_status
+bsd_walk_begin(bsd_walk *walk)
+{
+    walk->words[0] = lowest_address();
+    return ACRE_OK;
+}
+
+acre_status
+bsd_walk_next(bsd_walk *walk, uintptr_t address, acre_area *out)
+{
+    if (address < walk->words[0]) {
+        *out = (acre_area){.end = walk->words[0], .page_size = port_page_size()};
+        return 1;
+    }
+    darwin_region_info region;
+    acre_status status = darwin_region(mach_task_self(), address, &region);
+    if (status == 1)
+        describe(&region, out);
+    return status;
+}
+
+void
+bsd_walk_end(bsd_walk *walk)
+{
+    (void)walk;
+}
+
+// ---- views --------------------------------------------------------------------------------------
+
+struct port_view {
+    mach_port_t task;
+    acre_process process;
+    uintptr_t position;
+    file_info next, queried;  // paths that were told
+};
+_Static_assert(sizeof(struct port_view) <= PORT_VIEW_SIZE, "two paths fit");
+
+static acre_status
+task_of(acre_process process, mach_port_t *task)
+{
+#if TARGET_OS_OSX
+    int saved = errno;
+    int exists = kill(process, 0) == 0 || errno != ESRCH;
+    errno = saved;
+    if (!exists)
+        return -ESRCH;
+    // Refused for whatever reason: the system's own programs, without the entitlement, not as root.
+    return task_for_pid(mach_task_self(), process, task) == KERN_SUCCESS ? ACRE_OK : -EPERM;
+#else
+    (void)process;
+    (void)task;
+    return -ENOTSUP;
+#endif
+}
+
+acre_status
+port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
+{
+    if (process < 0)
+        return -ESRCH;
+    acre_process self = port_process_id();
+    view->process = process == 0 ? self : process;
+    view->task = mach_task_self();
+    handle[0] = 0;
+    handle[1] = (uintptr_t)self;
+    if (view->process == self)
+        return ACRE_OK;
+    acre_status status = task_of(process, &view->task);
+    if (status == ACRE_OK)
+        handle[0] = view->task;
+    return status;
+}
+
+void
+port_view_close(const uintptr_t handle[2])
+{
+    // The child of a fork does not have its parent's ports: there the number may mean another.
+    if (handle[0] != 0 && handle[1] == (uintptr_t)port_process_id())
+        (void)mach_port_deallocate(mach_task_self(), (mach_port_name_t)handle[0]);
+}
+
+acre_status
+port_view_next(port_view *view, acre_area *out)
+{
+    if (view->position == UINTPTR_MAX)
+        return 0;
+    darwin_region_info region;
+    acre_status status = darwin_region(view->task, view->position, &region);
+    if (status != 1)
+        return status;
+    describe_fully(view->process, &region, &view->next, out);
+    view->position = region.end != 0 ? region.end : UINTPTR_MAX;
+    return 1;
+}
+
+acre_status
+port_view_seek(port_view *view, uintptr_t address)
+{
+    darwin_region_info region;
+    acre_status status = darwin_region(view->task, address, &region);
+    if (status < 0)
+        return status;
+    view->position = address;
+    return ACRE_OK;
+}
+
+acre_status
+port_view_query(port_view *view, uintptr_t address, acre_area *out)
+{
+    darwin_region_info region;
+    acre_status status = darwin_region(view->task, address, &region);
+    if (status != 1 || region.start > address)
+        return status < 0 ? status : ACRE_NOT_MAPPED;
+    describe_fully(view->process, &region, &view->queried, out);
+    return ACRE_OK;
+}
+
+#endif  // ACRE_ON_DARWIN

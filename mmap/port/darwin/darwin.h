@@ -1,0 +1,67 @@
+// mmap/port/darwin/darwin.h - Mach calls as the port of macOS and iOS makes them.
+#ifndef ACRE_MMAP_PORT_DARWIN_DARWIN_H_
+#define ACRE_MMAP_PORT_DARWIN_DARWIN_H_
+
+#define darwin_region acre_darwin_region
+#define darwin_status acre_darwin_status
+#define darwin_map_memory acre_darwin_map_memory
+
+#include <TargetConditionals.h>
+#include <mach/mach.h>
+
+#include "mmap/port/bsd/bsd.h"
+
+// iOS has these functions, but no header for them.
+kern_return_t mach_vm_map(vm_map_t task, mach_vm_address_t *address, mach_vm_size_t size,
+                          mach_vm_offset_t mask, int flags, mem_entry_name_port_t object,
+                          memory_object_offset_t offset, boolean_t copy, vm_prot_t protection,
+                          vm_prot_t most, vm_inherit_t inheritance);
+kern_return_t mach_vm_remap(vm_map_t task, mach_vm_address_t *address, mach_vm_size_t size,
+                            mach_vm_offset_t mask, int flags, vm_map_t source_task,
+                            mach_vm_address_t source, boolean_t copy, vm_prot_t *protection,
+                            vm_prot_t *most, vm_inherit_t inheritance);
+kern_return_t mach_vm_region_recurse(vm_map_t task, mach_vm_address_t *address,
+                                     mach_vm_size_t *size, natural_t *depth,
+                                     vm_region_recurse_info_t info, mach_msg_type_number_t *count);
+kern_return_t mach_vm_read_overwrite(vm_map_t task, mach_vm_address_t address, mach_vm_size_t size,
+                                     mach_vm_address_t data, mach_vm_size_t *got);
+
+// What vmmap and the like show for acre's anonymous memory: the last of the tags that are the
+// program's own.
+enum { DARWIN_TAG = 255 };
+#define DARWIN_TAG_FLAGS ((int)((unsigned)DARWIN_TAG << 24))
+
+// A region of some task's map.
+typedef struct darwin_region_info {
+    uintptr_t start, end;
+    vm_region_submap_info_data_64_t info;
+} darwin_region_info;
+
+// The region that holds `address`, or the first above it: 1, 0 when there is none, or a failure.
+acre_status darwin_region(mach_port_t task, uintptr_t address, darwin_region_info *out);
+// What a kernel's answer means.
+acre_status darwin_status(kern_return_t result);
+// Memory (object 0: of its own, else of a memory entry, from its beginning) at the place that is
+// asked for.
+acre_status darwin_map_memory(const port_request *request, mem_entry_name_port_t object,
+                              void **base);
+
+// What becomes of a map's pages in the child of a fork.
+static inline vm_inherit_t
+darwin_inheritance(uint32_t flags)
+{
+    if (flags & ACRE_MAP_DONT_FORK)
+        return VM_INHERIT_NONE;
+    return flags & (ACRE_MAP_SHARED | ACRE_IS_RING | ACRE_IS_TWIN) ? VM_INHERIT_SHARE
+                                                                   : VM_INHERIT_COPY;
+}
+
+static inline int
+darwin_placement(uint32_t flags)
+{
+    if (flags & ACRE_MAP_REPLACE)
+        return VM_FLAGS_FIXED | VM_FLAGS_OVERWRITE;
+    return flags & ACRE_MAP_FIXED ? VM_FLAGS_FIXED : VM_FLAGS_ANYWHERE;
+}
+
+#endif  // ACRE_MMAP_PORT_DARWIN_DARWIN_H_

@@ -1,0 +1,45 @@
+// macOS and iOS: what a signal tells.
+#include "mmap/port/system.h"
+
+#if ACRE_ON_DARWIN
+
+#include "mmap/port/posix/signal.h"
+
+// In this order.
+#include <sys/ucontext.h>
+
+// The code of every SIGSEGV and SIGBUS is that of a fault.  What the thread last went into the
+// kernel for tells more: a thread that sends itself a signal does so by a system call.
+int
+posix_was_sent(const siginfo_t *info, const void *context)
+{
+    const ucontext_t *interrupted = context;
+    (void)info;
+#if defined(__x86_64__)
+    enum { PROCESSOR_FAULTS = 32 };  // above: interrupts, system calls
+    return interrupted->uc_mcontext->__es.__trapno >= PROCESSOR_FAULTS;
+#elif defined(__aarch64__)
+    enum { CLASS_SHIFT = 26, SYSTEM_CALL = 0x15 };
+    return interrupted->uc_mcontext->__es.__esr >> CLASS_SHIFT == SYSTEM_CALL;
+#else
+    (void)interrupted;
+    return 0;
+#endif
+}
+
+const void *
+posix_stack_pointer(const void *context)
+{
+    const ucontext_t *interrupted = context;
+#if defined(__x86_64__)
+    return (const void *)(uintptr_t)interrupted->uc_mcontext->__ss.__rsp;
+#elif defined(__aarch64__)
+    return (const void *)(uintptr_t)__darwin_arm_thread_state64_get_sp(
+        interrupted->uc_mcontext->__ss);
+#else
+    (void)interrupted;
+    return NULL;
+#endif
+}
+
+#endif  // ACRE_ON_DARWIN

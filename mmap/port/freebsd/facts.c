@@ -1,0 +1,228 @@
+// FreeBSD: page sizes, capabilities, limits, caches.
+#include "mmap/port/system.h"
+
+#if ACRE_ON_FREEBSD
+
+#include "mmap/port/freebsd/freebsd.h"
+
+#include <sys/param.h>
+#include <sys/resource.h>
+#include <sys/sysctl.h>
+
+// ---- page sizes ---------------------------------------------------------------------------------
+
+uint64_t
+freebsd_read_number(const char *name)
+{
+    // The low bytes first, as on all machines that FreeBSD runs on and acre is ported to.
+    uint64_t value = 0;
+    size_t size = sizeof value;
+    int saved = errno;
+    int told = sysctlbyname(name, &value, &size, NULL, 0) == 0;
+    errno = saved;
+    return told ? value : 0;
+}
+
+// Larger pages are not asked for but come about, where a whole one was touched.
+size_t
+port_transparent_huge_size(void)
+{
+    size_t sizes[4];
+    int saved = errno;
+    int count = getpagesizes(sizes, 4);
+    errno = saved;
+    return count >= 2 && port_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES) ? sizes[1] : 0;
+}
+
+size_t
+port_default_huge_size(void)
+{
+    return 0;
+}
+
+int
+port_page_sizes(size_t *sizes, size_t capacity)
+{
+    if (capacity >= 1)
+        sizes[0] = port_page_size();
+    return 1;
+}
+
+// ---- capabilities -------------------------------------------------------------------------------
+
+// What `act` answers to a page that can be written: 1 for success, 0, or -1.
+static int
+try_on_page(acre_status (*act)(void *page, size_t size))
+{
+    void *page = bsd_scratch_page(PROT_READ | PROT_WRITE);
+    if (page == NULL)
+        return -1;
+    acre_status status = act(page, port_page_size());
+    return sys_munmap(page, port_page_size()) == ACRE_OK ? status == ACRE_OK : -1;
+}
+
+static acre_status
+leave_out_of_dumps(void *page, size_t size)
+{
+    return sys_madvise(page, size, MADV_NOCORE);
+}
+
+static int
+probe_exclude_from_dumps(void)
+{
+    return try_on_page(leave_out_of_dumps);
+}
+
+static acre_status
+wipe_on_fork(void *page, size_t size)
+{
+    return sys_minherit(page, size, INHERIT_ZERO);
+}
+
+static int
+probe_wipe_on_fork(void)
+{
+    return try_on_page(wipe_on_fork);
+}
+
+// A call that the system has may still be refused by this process's limits.
+static acre_status
+lock_if_there(void *page, size_t size)
+{
+    return sys_mlock(page, size) == -ENOTSUP ? -ENOTSUP : ACRE_OK;
+}
+
+static int
+probe_lock(void)
+{
+    return try_on_page(lock_if_there);
+}
+
+static int
+probe_transparent_huge_pages(void)
+{
+    return freebsd_read_number("vm.pmap.pg_ps_enabled") != 0 ||
+           freebsd_read_number("vm.pmap.superpages_enabled") != 0;
+}
+
+static int
+probe_jit(void)
+{
+    void *page = bsd_scratch_page(PROT_READ | PROT_WRITE | PROT_EXEC);
+    if (page != NULL)
+        return sys_munmap(page, port_page_size()) == ACRE_OK ? 1 : -1;
+    void *plain = bsd_scratch_page(PROT_READ);
+    return plain != NULL && sys_munmap(plain, port_page_size()) == ACRE_OK ? 0 : -1;
+}
+
+static int
+probe_twin(void)
+{
+    int file = freebsd_memory_object(port_page_size(), 0);
+    if (file == -EMFILE || file == -ENFILE || file == -ENOMEM)
+        return -1;
+    if (file < 0)
+        return 0;
+    sys_close(file);
+    return 1;
+}
+
+static int
+probe_seal_images(void)
+{
+    int file = freebsd_memory_object(port_page_size(), 1);
+    if (file == -EMFILE || file == -ENFILE || file == -ENOMEM)
+        return -1;
+    if (file < 0)
+        return 0;
+    int saved = errno;
+    int sealed = fcntl(file, F_ADD_SEALS, F_SEAL_WRITE) == 0;
+    errno = saved;
+    sys_close(file);
+    return sealed;
+}
+
+// One for each; none is missing.
+const probe probes[ACRE_CAPABILITY_COUNT] = {
+    [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_exclude_from_dumps,
+    [ACRE_CAN_LOCK] = probe_lock,
+    [ACRE_CAN_LOCK_ON_FAULT] = probe_never,
+    [ACRE_CAN_GUARD_WITH_MARKERS] = probe_never,
+    [ACRE_CAN_HUGE_PAGES] = probe_never,
+    [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = probe_transparent_huge_pages,
+    [ACRE_CAN_FIX_ADDRESS] = probe_always,
+    [ACRE_CAN_REPLACE] = probe_always,
+    [ACRE_CAN_SEAL] = probe_never,
+    [ACRE_CAN_SEAL_IMAGES] = probe_seal_images,
+    [ACRE_CAN_WIPE_ON_FORK] = probe_wipe_on_fork,
+    [ACRE_CAN_MOVE] = probe_never,
+    [ACRE_CAN_TWIN] = probe_twin,
+    [ACRE_CAN_JIT] = probe_jit,
+    [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = probe_never,
+    [ACRE_CAN_COUNT_RESIDENT_EXACTLY] = probe_never,
+    [ACRE_CAN_NAME] = probe_never,
+    [ACRE_CAN_PLACE_ON_NODES] = probe_never,
+};
+
+// ---- limits -------------------------------------------------------------------------------------
+
+static uint64_t
+lock_limit(void)
+{
+    struct rlimit limit;
+    int saved = errno;
+    if (status_of(getrlimit(RLIMIT_MEMLOCK, &limit), saved) != ACRE_OK)
+        return 0;
+    uint64_t own = limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : (uint64_t)limit.rlim_cur;
+    uint64_t user = freebsd_read_number("vm.max_user_wired") * port_page_size();
+    return user != 0 && user < own ? user : own;
+}
+
+// The first stack ends at the top of the addresses, but for a few pages of the system's; or, where
+// it is placed at random (13.2 on 64 bits), somewhere far below.
+uint64_t
+port_address_bits(void)
+{
+#if defined(__x86_64__)
+    enum { LEAST = 47 };
+#elif defined(__aarch64__)
+    enum { LEAST = 48 };
+#else
+    enum { LEAST = 0 };
+#endif
+    uint64_t bits = 0;
+    for (uint64_t top = freebsd_read_number("kern.usrstack"); top != 0; top >>= 1)
+        bits++;
+    return bits > LEAST ? bits : LEAST;
+}
+
+acre_status
+port_system_read(acre_system *out)
+{
+    out->physical_memory = freebsd_read_number("hw.physmem");
+    out->committed = freebsd_read_number("vm.swap_reserved");
+    // Bit 0: what exceeds swap is refused.
+    if (freebsd_read_number("vm.overcommit") & 1)
+        out->commit_limit = freebsd_read_number("vm.swap_total");
+    out->lock_limit = lock_limit();
+    out->address_bits = port_address_bits();
+    out->transparent_huge_size = port_transparent_huge_size();
+    out->transparent_huge_mode = out->transparent_huge_size != 0 ? 2 : 0;
+    return out->physical_memory != 0 ? ACRE_OK : -ENOENT;
+}
+
+// ---- caches -------------------------------------------------------------------------------------
+
+void
+port_icache_flush(void *start, size_t length)
+{
+    __builtin___clear_cache((char *)start, (char *)start + length);
+}
+
+void
+port_jit_write(int allowed)
+{
+    (void)allowed;  // no such toggle here
+}
+
+#endif  // ACRE_ON_FREEBSD

@@ -1,0 +1,261 @@
+// FreeBSD: mapping, access, locks, advice.
+//
+//   1. Reservations and guards are MAP_GUARD, which has no memory object and no accounting.
+//      (Inaccessible anonymous memory will not do: the first part of it that becomes writable is
+//      accounted for as the whole.)  mprotect on them succeeds and changes nothing, so reserved
+//      parts get their access by being mapped anew, which accounts for just them; other pages by
+//      mprotect.  Only the table of areas tells which are which.
+//   2. MAP_STACK is never used: it grows, and keeps a guard within the size that was asked for.
+//   3. Fork behaviour (minherit) is not told by any call, so pages that were given another than the
+//      map's are not mapped anew as long as they can be cleared by hand.
+#include "mmap/port/system.h"
+
+#if ACRE_ON_FREEBSD
+
+#include "mmap/port/freebsd/freebsd.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+
+const uint32_t bsd_refused_flags = ACRE_MAP_LOCK_ON_FAULT | ACRE_MAP_HUGE;
+
+// ---- mapping ------------------------------------------------------------------------------------
+
+static int
+kind_of_map(const port_request *request)
+{
+    int kind = MAP_GUARD;  // takes no other flags than those about the place
+    if ((request->flags & ACRE_IS_RESERVATION) == 0) {
+        kind = request->flags & ACRE_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE;
+        if ((request->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0)
+            kind |= MAP_ANON;
+        if (request->flags & ACRE_MAP_NO_DUMP)
+            kind |= MAP_NOCORE;
+    }
+    if (request->flags & ACRE_MAP_REPLACE)
+        kind |= MAP_FIXED;
+    else if (request->flags & ACRE_MAP_FIXED)
+        kind |= MAP_FIXED | MAP_EXCL;
+    else if (request->alignment > port_page_size())
+        kind |= MAP_ALIGNED(__builtin_ctzll(request->alignment));
+    return kind;
+}
+
+static int
+file_of(const port_request *request)
+{
+    if (request->flags & ACRE_IS_CLONE)
+        return (int)bsd_image_of(request->file)->source;
+    return request->flags & ACRE_IS_FILE ? (int)request->file : -1;
+}
+
+static acre_status
+set_fork_behavior(void *base, size_t size, uint32_t flags)
+{
+    if (flags & ACRE_MAP_DONT_FORK)
+        return sys_minherit(base, size, INHERIT_NONE);
+    return flags & ACRE_MAP_WIPE_ON_FORK ? sys_minherit(base, size, INHERIT_ZERO) : ACRE_OK;
+}
+
+// Whether the system gives the place that is asked for to anybody.
+static int
+is_place(const port_request *request)
+{
+    if ((request->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) == 0)
+        return 1;
+    uint64_t bits = port_address_bits();
+    uint64_t last = (uintptr_t)request->address + (request->size - 1);
+    return bits == 64 || last >> bits == 0;
+}
+
+acre_status
+bsd_map(const port_request *request, void **base)
+{
+    if (request->reach != 0)
+        return bsd_map_near(request, base);
+    uint32_t flags = request->flags;
+    int protection = flags & ACRE_IS_RESERVATION ? PROT_NONE : posix_protection(request->access);
+    acre_status status = sys_mmap(request->address, request->size, protection, kind_of_map(request),
+                                  file_of(request), request->offset, base);
+    // What is in the way is told as memory that is short, or as an invalid argument.
+    if ((status == -ENOMEM || status == -EINVAL) && flags & ACRE_MAP_FIXED) {
+        int mapped = freebsd_is_mapped(request->address, request->size);
+        if (mapped == 1)
+            return -EEXIST;
+    }
+    // So does the kernel call it when accounting refuses (vm_mmap_to_errno).
+    if (status == -EINVAL && (flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0 && is_place(request))
+        return -ENOMEM;
+    if (status != ACRE_OK)
+        return flags & ACRE_IS_FILE ? bsd_explain_file(status, request->file) : status;
+    if (flags & ACRE_MAP_FIXED && *base != request->address)
+        status = -EEXIST;
+    else if ((uintptr_t)*base & (request->alignment - 1))
+        status = -ENOMEM;
+    else
+        status = set_fork_behavior(*base, request->size, flags);
+    if (status != ACRE_OK)
+        (void)sys_munmap(*base, request->size);
+    return status;
+}
+
+acre_status
+port_unmap(acre_mmap *map)
+{
+    acre_status status = sys_munmap(map->base, map->size);
+    bsd_image *image = (bsd_image *)map->backing;
+    bsd_image last;
+    if (status == ACRE_OK && image != NULL && bsd_image_release(image, map->size, &last))
+        sys_close((int)last.source);
+    return status;
+}
+
+// There is no call that moves pages.
+acre_status
+bsd_move_pages(const acre_mmap *map, void *target)
+{
+    acre_area area;
+    acre_status status = port_area_at((uintptr_t)map->base, &area);
+    if (status != ACRE_OK || area.flags & ACRE_AREA_RESERVED)
+        return status;
+    if ((area.access & ACRE_READ) == 0)
+        return -ENOTSUP;
+    acre_mmap copy = *map;
+    copy.base = target;
+    status = bsd_give_access(&copy, target, map->size, ACRE_READ_WRITE);
+    if (status != ACRE_OK)
+        return status;
+    memcpy(target, map->base, map->size);
+    return sys_mprotect(target, map->size, posix_protection(area.access));
+}
+
+// ---- access, contents ---------------------------------------------------------------------------
+
+// A refused map has taken away what was in its place (vm_map_fixed): nobody else is to get the
+// addresses.  Somebody who was faster keeps them.
+static void
+reserve_again(void *start, size_t length)
+{
+    void *base;
+    (void)sys_mmap(start, length, PROT_NONE, MAP_GUARD | MAP_FIXED | MAP_EXCL, -1, 0, &base);
+}
+
+acre_status
+bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
+{
+    // Of a map that was always accessible nothing is reserved.
+    if ((map->flags & ACRE_IS_RESERVATION) == 0 && (map->private_[0] & MIXED) == 0 &&
+        map->access != ACRE_NONE)
+        return sys_mprotect(start, length, posix_protection(access));
+    uintptr_t at = (uintptr_t)start;
+    uintptr_t end = at + length;
+    bsd_walk walk;
+    acre_status status = bsd_walk_begin(&walk);
+    if (status != ACRE_OK)
+        return status;
+    int all_reserved = 1;
+    while (at < end && status == ACRE_OK) {
+        acre_area area;
+        status = bsd_walk_next(&walk, at, &area);
+        if (status >= 0 && (status == 0 || area.start > at))
+            status = -ENOMEM;  // a hole
+        if (status < 0)
+            break;
+        size_t part = (area.end < end ? area.end : end) - at;
+        int reserved = (area.flags & ACRE_AREA_RESERVED) != 0;
+        all_reserved &= reserved;
+        status = reserved ? bsd_map_fresh(map, (void *)at, part, access)
+                          : sys_mprotect((void *)at, part, posix_protection(access));
+        if (status == ACRE_OK)
+            at += part;
+        else if (reserved)
+            reserve_again((void *)at, part);
+    }
+    bsd_walk_end(&walk);
+    if (status != ACRE_OK && all_reserved && at != (uintptr_t)start)
+        (void)bsd_map_fresh(map, start, at - (uintptr_t)start, ACRE_NONE);
+    return status;
+}
+
+acre_status
+bsd_free_lazily(void *start, size_t length)
+{
+    acre_status status = sys_madvise(start, length, MADV_FREE);
+    return status == -EINVAL ? -ENOTSUP : status;
+}
+
+acre_status
+bsd_touch(const void *page)
+{
+    // The kernel reads a set of signals there, so that no signal is raised, and then refuses what
+    // was to be done with it.  By number: the threads library reads it by itself.
+    int saved = errno;
+    acre_status status = status_of(syscall(SYS_sigprocmask, 0, page, NULL), saved);
+    return status == -EINVAL ? ACRE_OK : -EFAULT;
+}
+
+int
+bsd_huge(const port_request *request)
+{
+    size_t huge = port_transparent_huge_size();
+    return huge != 0 && request->size >= huge && (request->flags & ACRE_IS_FILE) == 0;
+}
+
+// Locks are not counted, and unlocking what is not locked succeeds.
+acre_status
+bsd_lock(void *start, size_t length)
+{
+    return sys_mlock(start, length);
+}
+
+acre_status
+bsd_unlock(void *start, size_t length)
+{
+    return sys_munlock(start, length);
+}
+
+// ---- advice -------------------------------------------------------------------------------------
+
+acre_status
+port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
+{
+    int shared = (map->flags & (ACRE_MAP_SHARED | ACRE_IS_RING | ACRE_IS_TWIN)) != 0;
+    if (advice >= ACRE_ADVISE_NO_DUMP)
+        map->private_[1] |= BSD_CHANGED;
+    switch (advice) {
+    case ACRE_ADVISE_NORMAL:
+        return sys_madvise(start, length, MADV_NORMAL);
+    case ACRE_ADVISE_SEQUENTIAL:
+        return sys_madvise(start, length, MADV_SEQUENTIAL);
+    case ACRE_ADVISE_RANDOM:
+        return sys_madvise(start, length, MADV_RANDOM);
+    case ACRE_ADVISE_WILL_NEED:
+        return sys_madvise(start, length, MADV_WILLNEED);
+    case ACRE_ADVISE_COLD:
+        return sys_madvise(start, length, MADV_DONTNEED);  // contents stay
+    case ACRE_ADVISE_HUGE:
+        // Pages become huge by themselves where the system lets them.
+        return port_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES) ? ACRE_OK : -ENOTSUP;
+    case ACRE_ADVISE_NO_HUGE:
+        return ACRE_OK;  // huge pages are touched ones, so none costs memory: see platforms.md
+    case ACRE_ADVISE_NO_DUMP:
+        return sys_madvise(start, length, MADV_NOCORE);
+    case ACRE_ADVISE_DUMP:
+        return sys_madvise(start, length, MADV_CORE);
+    case ACRE_ADVISE_DONT_FORK:
+        return sys_minherit(start, length, INHERIT_NONE);
+    case ACRE_ADVISE_WIPE_ON_FORK:
+        return shared || map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)
+                   ? -EINVAL
+                   : sys_minherit(start, length, INHERIT_ZERO);
+    case ACRE_ADVISE_DO_FORK:
+    case ACRE_ADVISE_KEEP_ON_FORK:
+        return sys_minherit(start, length, shared ? INHERIT_SHARE : INHERIT_COPY);
+    case ACRE_ADVISE_PAGE_OUT:
+    case ACRE_ADVISE_COLLAPSE:
+    default:
+        return -ENOTSUP;
+    }
+}
+
+#endif  // ACRE_ON_FREEBSD

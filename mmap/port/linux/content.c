@@ -1,0 +1,467 @@
+// Linux: what pages hold and where they are: guards, discarding, locks, advice, residency.
+//
+// Guards are markers in the page tables, which cost no area; where there are none, and on locked
+// pages, which take none, they are protected pages.  Dropping pages by MADV_DONTNEED brings back
+// their first contents; locked ones want a call of their own.
+#include "mmap/port/system.h"
+
+#if ACRE_ON_LINUX
+
+#include "mmap/port/linux/linux.h"
+
+#include <stdatomic.h>
+#include <sys/uio.h>
+
+// ---- discarding ---------------------------------------------------------------------------------
+
+// Locked pages are not dropped from shared memory, nor from any by kernels before 5.18.
+static acre_status
+drop_locked(const acre_mmap *map, void *start, size_t length, int advice)
+{
+    acre_status status = sys_munlock(start, length);
+    if (status == ACRE_OK)
+        status = sys_madvise(start, length, advice);
+    acre_status locked = sys_mlock_on_fault(start, length);
+    if (status == ACRE_OK && locked == ACRE_OK && map->flags & ACRE_MAP_LOCKED)
+        locked = sys_mlock(start, length);
+    return status != ACRE_OK ? status : locked;
+}
+
+// The range back to its first contents.  A shared file keeps its own.
+static acre_status
+empty(const acre_mmap *map, void *start, size_t length)
+{
+    int advice = posix_is_shared_memory(map) ? MADV_REMOVE : MADV_DONTNEED;
+    acre_status status = sys_madvise(start, length, advice);
+    if (status == -EINVAL && advice == MADV_DONTNEED)
+        status = sys_madvise(start, length, LINUX_MADV_DONTNEED_LOCKED);
+    int unknown = status == -EINVAL || (status == -ENOTSUP && advice == MADV_DONTNEED);
+    if (unknown && linux_takes_advice(advice) == 0)
+        return -ENOTSUP;
+    return unknown ? drop_locked(map, start, length, advice) : status;
+}
+
+acre_status
+port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
+{
+    int lazily = when == ACRE_DISCARD_LAZY && !posix_is_shared_memory(map) &&
+                 (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0;
+    if (lazily) {
+        acre_status status = sys_madvise(start, length, MADV_FREE);
+        if (status != -EINVAL && status != -ENOTSUP)
+            return linux_explain_advice(status);
+    }
+    return linux_explain_advice(empty(map, start, length));
+}
+
+// ---- many ranges --------------------------------------------------------------------------------
+
+// As many bytes of whole ranges as one call took, from 6.13 on; -ENOTSUP before.
+static acre_status
+advise_batch(const struct iovec *ranges, size_t count, int advice, size_t *bytes)
+{
+    enum { PIDFD_SELF = -10000 };
+    int saved = errno;
+    long done = syscall(LINUX_SYS_process_madvise, PIDFD_SELF, ranges, count, advice, 0);
+    if (done < 0)
+        return status_of(-1, saved);
+    *bytes = (size_t)done;
+    return ACRE_OK;
+}
+
+// Gives advice on many ranges by few calls, and on those that such a call does not like (a locked
+// one, say) by `one`.  *done is set to the number of those handled.
+static acre_status
+advise_many(const acre_range *ranges, size_t count, int advice,
+            acre_status (*one)(void *start, size_t length), size_t *done)
+{
+    static _Atomic int refused = LINUX_IS_ANDROID;
+    enum { BATCH = 128 };
+    struct iovec batch[BATCH];
+    *done = 0;
+    while (*done < count) {
+        size_t filled = 0;
+        for (; filled < BATCH && *done + filled < count; filled++) {
+            batch[filled].iov_base = ranges[*done + filled].base;
+            batch[filled].iov_len = ranges[*done + filled].length;
+        }
+        size_t bytes = 0;
+        if (!atomic_load_explicit(&refused, memory_order_relaxed) && filled > 1) {
+            acre_status status = advise_batch(batch, filled, advice, &bytes);
+            if (status == -ENOTSUP || status == -EPERM || status == -EBADF)
+                atomic_store_explicit(&refused, 1, memory_order_relaxed);
+        }
+        // The call stops inside the first range that it does not like.
+        size_t taken = 0;
+        while (taken < filled && bytes >= batch[taken].iov_len)
+            bytes -= batch[taken++].iov_len;
+        *done += taken;
+        if (taken == filled)
+            continue;
+        const acre_range *next = &ranges[*done];
+        acre_status status = next->length == 0 ? ACRE_OK : one(next->base, next->length);
+        if (status != ACRE_OK)
+            return status;
+        ++*done;
+    }
+    return ACRE_OK;
+}
+
+static acre_status
+discard_now(void *start, size_t length)
+{
+    acre_mmap anonymous = {0};
+    return port_discard(&anonymous, start, length, ACRE_DISCARD_NOW);
+}
+
+static acre_status
+discard_lazily(void *start, size_t length)
+{
+    acre_mmap anonymous = {0};
+    return port_discard(&anonymous, start, length, ACRE_DISCARD_LAZY);
+}
+
+acre_status
+port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done)
+{
+    return when == ACRE_DISCARD_LAZY ? advise_many(ranges, count, MADV_FREE, discard_lazily, done)
+                                     : advise_many(ranges, count, MADV_DONTNEED, discard_now, done);
+}
+
+int
+port_discards_at_once(void)
+{
+    return 1;
+}
+
+acre_status
+port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
+{
+    return port_discard(map, start, length - keep, ACRE_DISCARD_NOW);
+}
+
+static acre_status
+install_marker(void *start, size_t length)
+{
+    return sys_madvise(start, length, LINUX_MADV_GUARD_INSTALL);
+}
+
+acre_status
+port_guard_many(const acre_range *ranges, size_t count, size_t *done)
+{
+    *done = 0;
+    if (!port_can(ACRE_CAN_GUARD_WITH_MARKERS))
+        return -ENOTSUP;
+    return linux_explain_advice(
+        advise_many(ranges, count, LINUX_MADV_GUARD_INSTALL, install_marker, done));
+}
+
+// ---- guards -------------------------------------------------------------------------------------
+
+acre_status
+port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
+{
+    // Shared memory can only be emptied while it is writable.  Private pages are dropped by a
+    // marker, or behind the guard.
+    int shared = posix_is_shared_memory(map);
+    acre_status status = shared ? linux_explain_advice(empty(map, start, length)) : ACRE_OK;
+    if (status != ACRE_OK)
+        return status;
+    // Locked pages take no markers, and those that will be locked (again) by the next commit could
+    // not be with a marker in them.
+    int locks = (map->flags & (ACRE_MAP_LOCKED | ACRE_MAP_LOCK_ON_FAULT)) != 0;
+    if (!locks && port_can(ACRE_CAN_GUARD_WITH_MARKERS)) {
+        *kind = ACRE_HAS_MARKER_GUARDS;
+        status = sys_madvise(start, length, LINUX_MADV_GUARD_INSTALL);
+        if (status == ACRE_OK)
+            return ACRE_OK;
+        // Of locked ones among the range; those before them may have got theirs.
+        (void)sys_madvise(start, length, LINUX_MADV_GUARD_REMOVE);
+        if (status != -EINVAL)
+            return linux_explain_advice(status);
+    }
+    *kind = ACRE_HAS_PAGE_GUARDS;
+    status = linux_explain(sys_mprotect(start, length, PROT_NONE));
+    return status != ACRE_OK || shared ? status : linux_explain_advice(empty(map, start, length));
+}
+
+acre_status
+port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
+{
+    // Access first: when it is refused, all is still guarded.
+    if (set_access) {
+        acre_status status = port_protect(map, start, length, map->access);
+        if (status != ACRE_OK) {
+            // Of several steps the one that gave access may be done.
+            if (map->flags & ACRE_HAS_PAGE_GUARDS)
+                (void)sys_mprotect(start, length, PROT_NONE);
+            return status;
+        }
+    }
+    if ((map->flags & ACRE_HAS_MARKER_GUARDS) == 0)
+        return ACRE_OK;
+    return linux_explain_advice(sys_madvise(start, length, LINUX_MADV_GUARD_REMOVE));
+}
+
+// ---- locks, presence, files ---------------------------------------------------------------------
+
+acre_status
+port_lock(acre_mmap *map, void *start, size_t length)
+{
+    (void)map;
+    acre_status status = linux_explain(sys_mlock(start, length));
+    if (status != ACRE_OK)
+        (void)sys_munlock(start, length);  // a part, or all of it without its pages, may be locked
+    return status;
+}
+
+acre_status
+port_lock_on_fault(acre_mmap *map, void *start, size_t length)
+{
+    (void)map;
+    acre_status status = linux_explain(sys_mlock_on_fault(start, length));
+    if (status != ACRE_OK && status != -ENOTSUP)
+        (void)sys_munlock(start, length);
+    return status;
+}
+
+acre_status
+port_unlock(acre_mmap *map, void *start, size_t length)
+{
+    (void)map;
+    return linux_explain(sys_munlock(start, length));
+}
+
+acre_status
+port_populate(acre_mmap *map, void *start, size_t length)
+{
+    // A file's pages would be copied or, where shared, count as changed.
+    int copies = (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) != 0;
+    acre_status status = -EINVAL;
+    if (map->access & ACRE_WRITE && !copies)
+        status = sys_madvise(start, length, LINUX_MADV_POPULATE_WRITE);
+    // Where a part is not writable, or the system is older than 5.14.
+    if (status == -EINVAL)
+        status = sys_madvise(start, length, LINUX_MADV_POPULATE_READ);
+    return status == -EINVAL && !linux_can_populate() ? -ENOTSUP : linux_explain(status);
+}
+
+// ---- advice -------------------------------------------------------------------------------------
+
+acre_status
+port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
+{
+    static const int table[] = {
+        [ACRE_ADVISE_NORMAL] = MADV_NORMAL,
+        [ACRE_ADVISE_SEQUENTIAL] = MADV_SEQUENTIAL,
+        [ACRE_ADVISE_RANDOM] = MADV_RANDOM,
+        [ACRE_ADVISE_WILL_NEED] = MADV_WILLNEED,
+        [ACRE_ADVISE_COLD] = LINUX_MADV_COLD,
+        [ACRE_ADVISE_PAGE_OUT] = LINUX_MADV_PAGEOUT,
+        [ACRE_ADVISE_HUGE] = MADV_HUGEPAGE,
+        [ACRE_ADVISE_NO_HUGE] = MADV_NOHUGEPAGE,
+        [ACRE_ADVISE_COLLAPSE] = LINUX_MADV_COLLAPSE,
+        [ACRE_ADVISE_NO_DUMP] = MADV_DONTDUMP,
+        [ACRE_ADVISE_DUMP] = MADV_DODUMP,
+        [ACRE_ADVISE_DONT_FORK] = MADV_DONTFORK,
+        [ACRE_ADVISE_DO_FORK] = MADV_DOFORK,
+        [ACRE_ADVISE_WIPE_ON_FORK] = MADV_WIPEONFORK,
+        [ACRE_ADVISE_KEEP_ON_FORK] = MADV_KEEPONFORK,
+    };
+    (void)map;
+    int can = advice >= ACRE_ADVISE_NO_DUMP ? probe_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) : 1;
+    if (can != 1)
+        return can == 0 ? -ENOTSUP : -ENOMEM;
+    return linux_explain_refusal(sys_madvise(start, length, table[advice]), table[advice]);
+}
+
+// ---- residency ----------------------------------------------------------------------------------
+
+// From linux/fs.h of 6.7.
+struct page_region {
+    uint64_t start, end, categories;
+};
+struct pagemap_scan {
+    uint64_t size, flags, start, end, walk_end, regions, region_count, max_pages, inverted, all_of,
+        any_of, returned;
+};
+#define PAGEMAP_SCAN_REQUEST _IOWR('f', 16, struct pagemap_scan)
+enum { PAGE_PRESENT = 1 << 3, PAGE_SWAPPED = 1 << 4 };
+
+// Pages found in [start, start + length): how many bytes, the lowest, and the lowest of each of
+// `count` ranges in ascending order.
+typedef struct found {
+    size_t bytes;
+    uintptr_t lowest;
+    const acre_range *ranges;
+    size_t count;
+    const void **lowest_of;
+} found;
+
+static void
+find_run(found *result, uintptr_t start, uintptr_t end)
+{
+    if (result->bytes == 0)
+        result->lowest = start;
+    result->bytes += end - start;
+    // A range is done with when it has its lowest page, or the run lies behind it.
+    for (; result->count > 0; result->ranges++, result->lowest_of++, result->count--) {
+        uintptr_t base = (uintptr_t)result->ranges->base;
+        uintptr_t limit = base + result->ranges->length;
+        if (base >= end)
+            return;
+        *result->lowest_of = (const void *)(start >= limit ? limit : start > base ? start : base);
+    }
+}
+
+// One call for many pages.
+static acre_status
+scan_by_ioctl(int file, uintptr_t start, uintptr_t end, int swapped_too, int first_only,
+              found *result)
+{
+    // As far as Valgrind knows, the kernel leaves them as they are.
+    struct page_region regions[32] = {{0}};
+    struct pagemap_scan scan = {
+        .size = sizeof scan,
+        .start = start,
+        .end = end,
+        .regions = (uintptr_t)regions,
+        .region_count = sizeof regions / sizeof regions[0],
+        .max_pages = first_only ? 1 : 0,
+        .any_of = PAGE_PRESENT | (swapped_too ? PAGE_SWAPPED : 0),
+        .returned = PAGE_PRESENT | PAGE_SWAPPED,
+    };
+    while (scan.start < end) {
+        int count = 0;
+        acre_status status = sys_ioctl(file, PAGEMAP_SCAN_REQUEST, &scan, &count);
+        if (status != ACRE_OK)
+            return status;
+        for (int i = 0; i < count; i++)
+            find_run(result, (uintptr_t)regions[i].start, (uintptr_t)regions[i].end);
+        if (first_only && count > 0)
+            break;
+        scan.start = scan.walk_end;
+    }
+    return ACRE_OK;
+}
+
+// One entry of 8 bytes for each page.
+static acre_status
+scan_by_entries(int file, uintptr_t start, uintptr_t end, int swapped_too, int first_only,
+                found *result)
+{
+    uint64_t entries[256];
+    size_t page = port_page_size();
+    uint64_t wanted = (uint64_t)1 << 63 | (uint64_t)(swapped_too != 0) << 62;
+    while (start < end) {
+        size_t count = (end - start) / page;
+        if (count > sizeof entries / sizeof entries[0])
+            count = sizeof entries / sizeof entries[0];
+        ssize_t got = sys_pread(file, entries, count * sizeof entries[0],
+                                (uint64_t)start / page * sizeof entries[0]);
+        if (got < 0)
+            return (acre_status)got;
+        if (got < (ssize_t)sizeof entries[0])
+            return -EIO;
+        count = (size_t)got / sizeof entries[0];
+        for (size_t i = 0; i < count; i++, start += page) {
+            if ((entries[i] & wanted) == 0)
+                continue;
+            find_run(result, start, start + page);
+            if (first_only)
+                return ACRE_OK;
+        }
+    }
+    return ACRE_OK;
+}
+
+// Of a file's pages this tells what the page cache holds.  (Emulators refuse a range for a page
+// without access: it is halved until that one is alone.)
+static acre_status
+scan_by_mincore(uintptr_t start, uintptr_t end, int first_only, found *result)
+{
+    unsigned char present[512];
+    size_t page = port_page_size();
+    size_t most = sizeof present;
+    while (start < end) {
+        size_t count = (end - start) / page;
+        if (count > most)
+            count = most;
+        int saved = errno;
+        acre_status status = status_of(mincore((void *)start, count * page, present), saved);
+        if (status == -ENOMEM && count > 1) {
+            most = count / 2;
+            continue;
+        }
+        if (status == -ENOMEM)
+            present[0] = 0;
+        else if (status != ACRE_OK)
+            return status;
+        most = most < sizeof present / 2 ? 2 * most : sizeof present;
+        for (size_t i = 0; i < count; i++, start += page) {
+            if ((present[i] & 1) == 0)
+                continue;
+            find_run(result, start, start + page);
+            if (first_only)
+                return ACRE_OK;
+        }
+    }
+    return ACRE_OK;
+}
+
+static acre_status
+scan(const void *start, size_t length, int swapped_too, int first_only, found *result)
+{
+    uintptr_t first = (uintptr_t)start;
+    uintptr_t end = first + length;
+    result->lowest = end;
+    found none = *result;
+    if (!port_can(ACRE_CAN_COUNT_RESIDENT_EXACTLY))
+        return scan_by_mincore(first, end, first_only, result);
+
+    int file = sys_open("/proc/self/pagemap", O_RDONLY);
+    if (file < 0)
+        return file;
+    acre_status status = scan_by_ioctl(file, first, end, swapped_too, first_only, result);
+    if (status != ACRE_OK) {
+        *result = none;
+        status = scan_by_entries(file, first, end, swapped_too, first_only, result);
+    }
+    sys_close(file);
+    return status;
+}
+
+acre_status
+port_resident(const void *start, size_t length, size_t *bytes)
+{
+    found result = {0};
+    acre_status status = scan(start, length, 0, 0, &result);
+    if (status == ACRE_OK)
+        *bytes = result.bytes;
+    return status;
+}
+
+acre_status
+port_lowest_touched(const void *start, size_t length, const void **lowest)
+{
+    found result = {0};
+    acre_status status = scan(start, length, 1, 1, &result);
+    if (status == ACRE_OK)
+        *lowest = (const void *)result.lowest;
+    return status;
+}
+
+acre_status
+port_lowest_touched_many(const acre_range *ranges, size_t count, const void **lowest)
+{
+    char *start = ranges[0].base;
+    char *end = (char *)ranges[count - 1].base + ranges[count - 1].length;
+    found result = {.ranges = ranges, .count = count, .lowest_of = lowest};
+    acre_status status = scan(start, (size_t)(end - start), 1, 0, &result);
+    // Those that no run came to.
+    for (; status == ACRE_OK && result.count > 0; result.ranges++, result.count--)
+        *result.lowest_of++ = (char *)result.ranges->base + result.ranges->length;
+    return status;
+}
+
+#endif  // ACRE_ON_LINUX

@@ -1,0 +1,366 @@
+// Linux: maps of memory that is an object of its own: rings, twins, images.
+//
+// 1. The object is a file of the kernel's memory (memfd), which carries the name on every kernel.
+// 2. Where no such file can be had (no descriptor is left, RLIMIT_FSIZE is lower than its size), a
+//    ring or a twin is shared memory without a file, which a move of 0 bytes shows a second time.
+//    An image needs the file, since only files can be sealed and mapped as private copies.
+// 3. A file that is made larger than RLIMIT_FSIZE raises SIGXFSZ, which ends the program.  So the
+//    limit is read before.  Another process may lower it at any moment (prlimit), so the signal is
+//    also blocked meanwhile: the kernel sends it to the calling thread, where it can be taken away.
+// 4. A file of huge pages gets its size from the first map that can write to it, without a limit.
+#include "mmap/port/system.h"
+
+#if ACRE_ON_LINUX
+
+#include "mmap/port/linux/linux.h"
+
+#include <linux/memfd.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+static int
+is_beyond_limit(uint64_t size)
+{
+    struct rlimit limit;
+    int saved = errno;
+    return status_of(getrlimit(RLIMIT_FSIZE, &limit), saved) == ACRE_OK &&
+           limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur;
+}
+
+// Takes away a signal that waits for this thread.
+static void
+drop_signal(const sigset_t *signal)
+{
+    struct timespec none = {0};
+    int before = posix_put_off_cancellation();
+    (void)sigtimedwait(signal, NULL, &none);
+    posix_permit_cancellation(before);
+}
+
+static acre_status
+set_size(int file, uint64_t size)
+{
+    if (is_beyond_limit(size))
+        return -EFBIG;
+    int saved = errno;
+    sigset_t too_large, mask, waiting;
+    (void)sigemptyset(&too_large);
+    (void)sigaddset(&too_large, SIGXFSZ);
+    (void)sigemptyset(&waiting);
+    int blocked = pthread_sigmask(SIG_BLOCK, &too_large, &mask) == 0;
+    (void)sigpending(&waiting);
+    acre_status status = status_of(ftruncate(file, (off_t)size), saved);
+    // One that was waiting before is somebody else's.
+    if (blocked && status == -EFBIG && sigismember(&waiting, SIGXFSZ) == 0)
+        drop_signal(&too_large);
+    if (blocked)
+        (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    errno = saved;
+    return status;
+}
+
+int
+linux_memory_object(const char *name, uint64_t size, size_t huge)
+{
+    enum { NOEXEC_SEAL = 8 };  // 6.3: without it the kernel complains in its log, or refuses
+    unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+    if (huge != 0)
+        flags |= MFD_HUGETLB | (unsigned)__builtin_ctzll(huge) << LINUX_MAP_HUGE_SHIFT;
+    int saved = errno;
+    long file = syscall(SYS_memfd_create, name, flags | NOEXEC_SEAL);
+    if (file == -1 && errno == EINVAL)
+        file = syscall(SYS_memfd_create, name, flags);
+    if (file == -1)
+        return status_of(-1, saved);
+    errno = saved;
+    acre_status status = huge == 0 && size != 0 ? set_size((int)file, size) : ACRE_OK;
+    if (status == ACRE_OK)
+        return (int)file;
+    sys_close((int)file);
+    return status;
+}
+
+// A file, or NO_FILE for memory without one.
+enum { NO_FILE = -1 };
+
+static void
+close_object(int file)
+{
+    if (file != NO_FILE)
+        sys_close(file);
+}
+
+// Files carry the name themselves; one that the kernel refuses, as too long, was a wish.
+static acre_status
+open_object(const port_request *request, size_t huge, int *file, uint32_t *named)
+{
+    *named = request->name != NULL ? ACRE_GOT_NAME : 0;
+    int opened = *named ? linux_memory_object(request->name, request->size, huge) : -EINVAL;
+    if (opened == -EINVAL) {
+        *named = 0;
+        opened = linux_memory_object("acre", request->size, huge);
+    }
+    if (opened >= 0) {
+        *file = opened;
+        return ACRE_OK;
+    }
+    // Explicit huge pages are not shown a second time without a file.
+    if (huge != 0 || linux_can_alias() != 1)
+        return opened;
+    *named = 0;
+    *file = NO_FILE;
+    return ACRE_OK;
+}
+
+// ---- ring ---------------------------------------------------------------------------------------
+
+// Both views of `file` at `base`, in place of what is there.
+static acre_status
+map_views(const port_request *request, int file, char *base)
+{
+    size_t lap = request->size;
+    int kind = MAP_SHARED | MAP_FIXED | (request->flags & ACRE_MAP_STACK ? MAP_STACK : 0) |
+               (file == NO_FILE ? MAP_ANONYMOUS : 0);
+    void *view;
+    acre_status status = sys_mmap(base, lap, PROT_READ | PROT_WRITE, kind, file, 0, &view);
+    if (status == ACRE_OK)
+        status = file == NO_FILE
+                     ? sys_alias(base, lap, base + lap)
+                     : sys_mmap(base + lap, lap, PROT_READ | PROT_WRITE, kind, file, 0, &view);
+    return linux_explain(status);
+}
+
+// Off the place that the pages will be moved to, at a multiple of their size.
+static acre_status
+hold_apart(const port_request *request, size_t size, void **base)
+{
+    void *found = NULL;
+    acre_status status = linux_hold(size, request->page_size, NULL, &found);
+    if (status != ACRE_OK || !linux_overlap(found, request->address, size)) {
+        *base = found;
+        return status;
+    }
+    status = hold_apart(request, size, base);
+    (void)sys_munmap(found, size);
+    return status;
+}
+
+static acre_status
+hold_room(const port_request *request, void **base)
+{
+    size_t size = 2 * request->size;
+    if (request->flags & ACRE_MAP_REPLACE)
+        return hold_apart(request, size, base);
+    if ((request->flags & ACRE_MAP_FIXED) == 0)
+        return linux_hold(size, request->alignment, request->address, base);
+    port_request room = {
+        .address = request->address,
+        .size = size,
+        .alignment = request->alignment,
+        .page_size = port_page_size(),
+        .flags = ACRE_IS_RESERVATION | ACRE_MAP_FIXED,
+    };
+    uint32_t granted;
+    return linux_build(&room, base, &granted);
+}
+
+// From where they were built; nothing of them is left when that is refused.
+static acre_status
+move_views(char *base, size_t lap, char *target, size_t huge)
+{
+    acre_status status = linux_move(base, lap, target, huge, ACRE_READ_WRITE);
+    if (status != ACRE_OK) {
+        (void)sys_munmap(base, 2 * lap);
+        return status;
+    }
+    status = linux_move(base + lap, lap, target + lap, huge, ACRE_READ_WRITE);
+    if (status != ACRE_OK) {
+        (void)sys_munmap(target, lap);
+        (void)sys_munmap(base + lap, lap);
+    }
+    return status;
+}
+
+// Both views with all that they must have, at `base`; nothing is left of them when that fails.
+static acre_status
+build_views(const port_request *request, int file, void *base, uint32_t *flags)
+{
+    port_request whole = *request;
+    whole.size = 2 * request->size;
+    whole.access = ACRE_READ_WRITE;
+    acre_status status = map_views(request, file, base);
+    if (status == ACRE_OK)
+        status = linux_prepare(base, &whole, flags);
+    if (status != ACRE_OK)
+        (void)sys_munmap(base, whole.size);
+    return status;
+}
+
+static acre_status
+build_ring(const port_request *request, int file, void **base, uint32_t *flags)
+{
+    acre_status status = hold_room(request, base);
+    if (status == ACRE_OK)
+        status = build_views(request, file, *base, flags);
+    if (status != ACRE_OK || (request->flags & ACRE_MAP_REPLACE) == 0)
+        return status;
+    size_t huge = request->flags & ACRE_MAP_HUGE ? request->page_size : 0;
+    status = move_views(*base, request->size, request->address, huge);
+    *base = request->address;
+    // Kernels before 5.16 do not move explicit huge pages.
+    if (status == -EINVAL && huge != 0)
+        status = build_views(request, file, *base, flags);
+    return status;
+}
+
+acre_status
+port_ring(const port_request *request, acre_mmap *out)
+{
+    size_t huge = request->flags & ACRE_MAP_HUGE ? request->page_size : 0;
+    uint32_t named;
+    int file;
+    acre_status status = open_object(request, huge, &file, &named);
+    if (status != ACRE_OK)
+        return status;
+    void *base;
+    uint32_t flags =
+        (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RING | named;
+    status = build_ring(request, file, &base, &flags);
+    close_object(file);
+    if (status != ACRE_OK)
+        return status;
+    out->base = base;
+    out->flags = flags;
+    return ACRE_OK;
+}
+
+// ---- twin ---------------------------------------------------------------------------------------
+
+static acre_status
+map_twin(const port_request *request, int file, uint32_t access, uint32_t named, acre_mmap *out)
+{
+    port_request half = *request;
+    half.file = file;
+    half.access = access;
+    half.flags |= ACRE_MAP_SHARED | (file != NO_FILE ? ACRE_IS_CLONE : 0);
+    half.name = file != NO_FILE ? NULL : request->name;
+    // The place is that of the executable one; the other lies wherever it is not in the way.
+    if (access & ACRE_WRITE) {
+        half.flags &= ~(uint32_t)ACRE_MAP_FIXED;
+        half.address = request->flags & ACRE_MAP_REPLACE ? request->address : NULL;
+        half.alignment = half.page_size;
+        half.reach = 0;
+    }
+    void *base = NULL;
+    uint32_t granted = 0;
+    acre_status status = linux_build(&half, &base, &granted);
+    if (status != ACRE_OK)
+        return status;
+    out->base = base;
+    out->flags = (granted & ~(uint32_t)(ACRE_MAP_SHARED | ACRE_IS_CLONE)) | ACRE_IS_TWIN | named;
+    return ACRE_OK;
+}
+
+// The writable one, of memory without a file: what is executable shown again, with another access.
+// Memory that may not become executable (PR_SET_MDWE) may lose that.
+static acre_status
+alias_twin(const port_request *request, void *exec, acre_mmap *out)
+{
+    void *base;
+    size_t size = request->size;
+    acre_status status = request->flags & ACRE_MAP_REPLACE
+                             ? hold_apart(request, size, &base)
+                             : linux_hold(size, request->page_size, NULL, &base);
+    if (status != ACRE_OK)
+        return status;
+    port_request half = *request;
+    half.access = ACRE_READ_WRITE;
+    uint32_t granted =
+        (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_MAP_SHARED;
+    status = sys_alias(exec, size, base);
+    if (status == ACRE_OK)
+        status = sys_mprotect(base, size, PROT_READ | PROT_WRITE);
+    status = status == ACRE_OK ? linux_prepare(base, &half, &granted) : linux_explain(status);
+    if (status != ACRE_OK) {
+        (void)sys_munmap(base, size);
+        return status;
+    }
+    out->base = base;
+    out->flags = (granted & ~(uint32_t)ACRE_MAP_SHARED) | ACRE_IS_TWIN;
+    return ACRE_OK;
+}
+
+acre_status
+port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
+{
+    uint32_t named;
+    int file;
+    acre_status status = open_object(request, 0, &file, &named);
+    if (status != ACRE_OK)
+        return status;
+    // The executable one first: the other must not lie in the place that is asked for.
+    status = map_twin(request, file, ACRE_READ_EXEC, named, exec);
+    if (status != ACRE_OK) {
+        close_object(file);
+        return status;
+    }
+    status = file != NO_FILE ? map_twin(request, file, ACRE_READ_WRITE, named, write)
+                             : alias_twin(request, exec->base, write);
+    close_object(file);
+    if (status == ACRE_OK && request->flags & ACRE_MAP_REPLACE) {
+        status = linux_move(exec->base, request->size, request->address, 0, ACRE_READ_EXEC);
+        if (status != ACRE_OK)
+            (void)sys_munmap(write->base, request->size);
+    }
+    if (status != ACRE_OK) {
+        (void)sys_munmap(exec->base, request->size);
+        return status;
+    }
+    if (request->flags & ACRE_MAP_REPLACE)
+        exec->base = request->address;
+    return ACRE_OK;
+}
+
+// ---- images -------------------------------------------------------------------------------------
+
+acre_status
+port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
+{
+    int opened = linux_memory_object("acre image", size, 0);
+    if (opened < 0)
+        return opened;
+    // A child that held a writable map of it would keep the image from being sealed.
+    port_request request = {
+        .file = opened,
+        .size = size,
+        .alignment = port_page_size(),
+        .page_size = port_page_size(),
+        .access = ACRE_READ_WRITE,
+        .flags = ACRE_IS_FILE | ACRE_MAP_SHARED | ACRE_MAP_DONT_FORK,
+    };
+    acre_status status = port_map(&request, fill);
+    if (status != ACRE_OK) {
+        sys_close(opened);
+        return status;
+    }
+    *file = opened;
+    return ACRE_OK;
+}
+
+acre_status
+port_image_seal(acre_file file)
+{
+    int saved = errno;
+    return status_of(
+        fcntl((int)file, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
+        saved);
+}
+
+acre_status
+port_image_close(acre_file file)
+{
+    sys_close((int)file);
+    return ACRE_OK;
+}
+
+#endif  // ACRE_ON_LINUX

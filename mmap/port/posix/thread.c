@@ -1,0 +1,138 @@
+// POSIX systems: words of threads, and what is called when a thread ends.
+//
+// 1. A thread's end is told by the destructor of a key of POSIX threads, one for each kind of word.
+// 2. glibc keeps the first 32 keys of each thread in the thread's own memory and allocates for
+//    others: a later key is given back, and threads have no word.
+// 3. Reading goes by a word in static thread-local memory, which costs one load and no allocation
+//    even in a library that was loaded late.  Where the system has no such memory (macOS and
+//    Android allocate it when it is first touched) it is read by the key.
+// 4. No caller sees the address of a word, so none can keep it while it changes threads.
+#include "mmap/port/system.h"
+
+#if ACRE_ON_POSIX
+
+#include "mmap/port/posix/posix.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+#if defined(__APPLE__) || defined(__ANDROID__)
+#define POSIX_HAS_STATIC_WORDS 0
+#else
+#define POSIX_HAS_STATIC_WORDS 1
+#endif
+
+#ifdef __GLIBC__
+static const uintptr_t KEYS_WITHOUT_MALLOC = 32;
+#else
+static const uintptr_t KEYS_WITHOUT_MALLOC = UINTPTR_MAX;
+#endif
+
+void
+port_yield(void)
+{
+    int saved = errno;
+    (void)sched_yield();
+    errno = saved;
+}
+
+static _Atomic uintptr_t keys[PORT_THREAD_WORDS];  // plus one; 0 = there is none yet
+static _Atomic(port_thread_end) ends[PORT_THREAD_WORDS];
+
+#if POSIX_HAS_STATIC_WORDS
+static __thread void *words[PORT_THREAD_WORDS] __attribute__((tls_model("initial-exec")));
+
+static void
+keep_word(port_thread_word which, void *word)
+{
+    words[which] = word;
+}
+
+__attribute__((noinline)) void *
+port_thread_get(port_thread_word which)
+{
+    void *word = words[which];
+    // Nothing about this thread is known behind the call, also when all is optimized as one.
+    __asm__ volatile("" ::: "memory");
+    return word;
+}
+#else
+static void
+keep_word(port_thread_word which, void *word)
+{
+    uintptr_t key = atomic_load_explicit(&keys[which], memory_order_acquire);
+    int saved = errno;
+    (void)pthread_setspecific((pthread_key_t)(key - 1), word);  // the thread has room for it
+    errno = saved;
+}
+
+__attribute__((noinline)) void *
+port_thread_get(port_thread_word which)
+{
+    uintptr_t key = atomic_load_explicit(&keys[which], memory_order_acquire);
+    return key == 0 ? NULL : pthread_getspecific((pthread_key_t)(key - 1));
+}
+#endif
+
+static void
+end_thread(port_thread_word which, void *word)
+{
+    keep_word(which, atomic_load_explicit(&ends[which], memory_order_acquire)(word));
+}
+
+static void
+end_pool(void *word)
+{
+    end_thread(PORT_THREAD_POOL, word);
+}
+
+static void
+end_overflow(void *word)
+{
+    end_thread(PORT_THREAD_OVERFLOW, word);
+}
+
+static void (*const destructors[PORT_THREAD_WORDS])(void *) = {
+    [PORT_THREAD_POOL] = end_pool,
+    [PORT_THREAD_OVERFLOW] = end_overflow,
+};
+
+acre_status
+port_thread_hook(port_thread_word which, port_thread_end end)
+{
+    if (atomic_load_explicit(&keys[which], memory_order_acquire) != 0)
+        return ACRE_OK;
+    atomic_store_explicit(&ends[which], end, memory_order_release);
+
+    pthread_key_t key;
+    int error = pthread_key_create(&key, destructors[which]);
+    if (error != 0)
+        return error > 0 ? -error : -EAGAIN;
+    if ((uintptr_t)key >= KEYS_WITHOUT_MALLOC) {
+        (void)pthread_key_delete(key);
+        return -ENOTSUP;
+    }
+    uintptr_t none = 0;
+    if (!atomic_compare_exchange_strong_explicit(&keys[which], &none, (uintptr_t)key + 1,
+                                                 memory_order_acq_rel, memory_order_acquire))
+        (void)pthread_key_delete(key);
+    return ACRE_OK;
+}
+
+acre_status
+port_thread_set(port_thread_word which, void *word)
+{
+    uintptr_t key = atomic_load_explicit(&keys[which], memory_order_acquire);
+    if (key == 0)
+        return -ENOTSUP;
+    int saved = errno;
+    int error = pthread_setspecific((pthread_key_t)(key - 1), word);
+    errno = saved;
+    if (error != 0)
+        return error > 0 ? -error : -ENOMEM;
+    keep_word(which, word);
+    return ACRE_OK;
+}
+
+#endif  // ACRE_ON_POSIX

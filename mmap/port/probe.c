@@ -1,0 +1,55 @@
+// Capabilities: probed when they are first asked for, remembered once they are known.
+#include "mmap/port/probe.h"
+
+#include <stdatomic.h>
+
+static _Atomic uint32_t known_capabilities;
+static _Atomic uint32_t present_capabilities;
+static _Atomic uint32_t pretended_missing;
+
+int
+probe_can(acre_capability what)
+{
+    uint32_t bit = (uint32_t)1 << what;
+    if (atomic_load_explicit(&pretended_missing, memory_order_relaxed) & bit)
+        return 0;
+    if ((atomic_load_explicit(&known_capabilities, memory_order_acquire) & bit) == 0) {
+        int found = probes[what]();
+        if (found < 0)
+            return -1;
+        if (found)
+            atomic_fetch_or_explicit(&present_capabilities, bit, memory_order_relaxed);
+        atomic_fetch_or_explicit(&known_capabilities, bit, memory_order_release);
+    }
+    return (atomic_load_explicit(&present_capabilities, memory_order_relaxed) & bit) != 0;
+}
+
+int
+port_can(acre_capability what)
+{
+    return probe_can(what) == 1;
+}
+
+void
+port_pretend_without(acre_capability what)
+{
+    atomic_fetch_or(&pretended_missing, (uint32_t)1 << what);
+}
+
+void
+port_pretend_nothing(void)
+{
+    atomic_store(&pretended_missing, 0);
+}
+
+int
+probe_always(void)
+{
+    return 1;
+}
+
+int
+probe_never(void)
+{
+    return 0;
+}

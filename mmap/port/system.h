@@ -1,0 +1,35 @@
+// mmap/port/system.h - which system acre is compiled for: each source of a port is empty elsewhere.
+#ifndef ACRE_MMAP_PORT_SYSTEM_H_
+#define ACRE_MMAP_PORT_SYSTEM_H_
+
+#if defined(__linux__)
+#define ACRE_ON_LINUX 1
+#elif defined(__APPLE__)
+#define ACRE_ON_DARWIN 1
+#elif defined(__FreeBSD__)
+#define ACRE_ON_FREEBSD 1
+#elif defined(_WIN32)
+#define ACRE_ON_WINDOWS 1
+#else
+#error "acre has no port for this system (docs/porting.md)"
+#endif
+
+#ifndef ACRE_ON_LINUX
+#define ACRE_ON_LINUX 0
+#endif
+#ifndef ACRE_ON_DARWIN
+#define ACRE_ON_DARWIN 0
+#endif
+#ifndef ACRE_ON_FREEBSD
+#define ACRE_ON_FREEBSD 0
+#endif
+#ifndef ACRE_ON_WINDOWS
+#define ACRE_ON_WINDOWS 0
+#endif
+#define ACRE_ON_BSD (ACRE_ON_DARWIN || ACRE_ON_FREEBSD)
+#define ACRE_ON_POSIX (ACRE_ON_LINUX || ACRE_ON_BSD)
+
+// C wants a declaration in every source.
+struct acre_port_system;
+
+#endif  // ACRE_MMAP_PORT_SYSTEM_H_

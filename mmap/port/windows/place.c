@@ -1,0 +1,707 @@
+// Windows: where maps lie, what they are built of, and how their addresses come back.
+//
+// 1. With placeholders (Windows 10) addresses are held from the moment that they are chosen, cut
+//    where the pieces of a map meet, and each part is replaced by its piece: nobody gets in
+//    between.
+// 2. Without them a free place is looked for, given back, and the pieces are mapped to it one by
+//    one; where another thread was faster all is undone and tried again, a bounded number of times.
+// 3. What was made of a placeholder can become one again, also a part of it.  So any range inside a
+//    map of acre's can be replaced; anything else cannot.
+// 4. Records are never given back, so that looking for one of them (REPLACE does) needs no lock.
+#include "mmap/port/system.h"
+
+#if ACRE_ON_WINDOWS
+
+#include "mmap/port/windows/windows.h"
+
+enum { TRIES = 64 };
+
+typedef void *(WINAPI *virtual_alloc_2)(HANDLE, void *, SIZE_T, ULONG, ULONG, void *, ULONG);
+typedef void *(WINAPI *map_view_3)(HANDLE, HANDLE, void *, ULONG64, SIZE_T, ULONG, ULONG, void *,
+                                   ULONG);
+typedef BOOL(WINAPI *unmap_view_2)(HANDLE, void *, ULONG);
+
+// MEM_EXTENDED_PARAMETER of newer headers.
+typedef struct extended_parameter {
+    _Alignas(8) uint64_t type;
+    union {
+        uint64_t number;
+        void *pointer;
+    } value;
+} extended_parameter;
+
+static acre_status
+alloc_2(void *address, size_t size, DWORD type, DWORD protection, uint32_t node_plus_one,
+        void **base)
+{
+    virtual_alloc_2 call = (virtual_alloc_2)windows_newer(NEWER_VIRTUAL_ALLOC_2);
+    if (call == NULL)
+        return -ENOTSUP;
+    enum { NUMA_NODE = 2 };  // MemExtendedParameterNumaNode
+    extended_parameter node = {.type = NUMA_NODE};
+    ULONG parameters = node_plus_one != 0;
+    if (parameters != 0)
+        node.value.number = node_plus_one - 1;
+    DWORD saved = GetLastError();
+    void *result = call(GetCurrentProcess(), address, size, type, protection,
+                        parameters != 0 ? &node : NULL, parameters);
+    if (result == NULL)
+        return status_of(0, saved);
+    *base = result;
+    return ACRE_OK;
+}
+
+static acre_status
+unmap_view(void *base, DWORD flags)
+{
+    unmap_view_2 call = (unmap_view_2)windows_newer(NEWER_UNMAP_VIEW_2);
+    DWORD saved = GetLastError();
+    if (flags == 0)
+        return status_of(UnmapViewOfFile(base), saved);
+    return call == NULL ? -ENOTSUP : status_of(call(GetCurrentProcess(), base, flags), saved);
+}
+
+// Reserved memory in free addresses.  The protection is said anew by each commit; but wine gives
+// that of the reservation, wherever it is made, to the pages that it commits where stacks grow.
+static acre_status
+reserve_memory(void *base, size_t size, uint32_t node_plus_one)
+{
+    void *reserved;
+    return sys_alloc_on_node(base, size, MEM_RESERVE, PAGE_READWRITE, node_plus_one, &reserved);
+}
+
+// The same in place of a placeholder.
+static acre_status
+fill_with_memory(void *base, size_t size, uint32_t node_plus_one)
+{
+    void *filled;
+    return alloc_2(base, size, MEM_RESERVE | WINDOWS_REPLACE_PLACEHOLDER, PAGE_READWRITE,
+                   node_plus_one, &filled);
+}
+
+// ---- records ------------------------------------------------------------------------------------
+
+enum { RECORDS = WINDOWS_GRANULE / sizeof(windows_record) };
+
+// The first of each is not used as a record.
+typedef union chunk {
+    struct {
+        SLIST_ENTRY unused;
+        union chunk *next;
+    } head;
+    windows_record records[RECORDS];
+} chunk;
+
+static SLIST_HEADER free_records;
+static _Atomic(chunk *) chunks;
+
+acre_status
+windows_record_take(windows_record **out)
+{
+    SLIST_ENTRY *entry = InterlockedPopEntrySList(&free_records);
+    if (entry == NULL) {
+        void *base;
+        acre_status status =
+            sys_alloc(NULL, sizeof(chunk), MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE, &base);
+        if (status != ACRE_OK)
+            return status;
+        chunk *fresh = base;
+        fresh->head.next = atomic_load_explicit(&chunks, memory_order_relaxed);
+        while (!atomic_compare_exchange_weak_explicit(&chunks, &fresh->head.next, fresh,
+                                                      memory_order_release, memory_order_relaxed))
+            continue;
+        for (size_t i = 2; i < RECORDS; i++)
+            InterlockedPushEntrySList(&free_records, &fresh->records[i].entry);
+        entry = &fresh->records[1].entry;
+    }
+    *out = (windows_record *)entry;
+    return ACRE_OK;
+}
+
+void
+windows_record_drop(windows_record *record)
+{
+    if (record->section != NULL)
+        sys_close(record->section);
+    if (record->file != NULL)
+        sys_close(record->file);
+    record->section = record->file = NULL;
+    record->parent = NULL;
+    atomic_store_explicit(&record->start, 0, memory_order_relaxed);
+    InterlockedPushEntrySList(&free_records, &record->entry);
+}
+
+// The smallest range of acre's that holds all of [start, start + size).
+static windows_record *
+find_record(uintptr_t start, size_t size)
+{
+    windows_record *best = NULL;
+    size_t best_size = SIZE_MAX;
+    chunk *at = atomic_load_explicit(&chunks, memory_order_acquire);
+    for (; at != NULL; at = at->head.next) {
+        for (size_t i = 1; i < RECORDS; i++) {
+            windows_record *record = &at->records[i];
+            uintptr_t first = atomic_load_explicit(&record->start, memory_order_acquire);
+            size_t length = atomic_load_explicit(&record->size, memory_order_relaxed);
+            if (first != 0 && first <= start && start - first <= length &&
+                size <= length - (start - first) && length < best_size) {
+                best = record;
+                best_size = length;
+            }
+        }
+    }
+    return best;
+}
+
+// ---- regions ------------------------------------------------------------------------------------
+
+int
+windows_next_region(uintptr_t *at, uintptr_t end, windows_region *out)
+{
+    if (*at >= end)
+        return 0;
+    MEMORY_BASIC_INFORMATION info;
+    DWORD saved = GetLastError();
+    size_t got = VirtualQuery((void *)*at, &info, sizeof info);
+    SetLastError(saved);
+    out->start = (char *)*at;
+    if (got == 0) {
+        // Addresses that no program gets.
+        out->length = end - *at;
+        out->allocation = NULL;
+        out->state = MEM_FREE;
+        out->protection = out->type = 0;
+    } else {
+        uintptr_t stop = (uintptr_t)info.BaseAddress + info.RegionSize;
+        out->length = (stop < end ? stop : end) - *at;
+        out->allocation = info.State == MEM_FREE ? NULL : info.AllocationBase;
+        out->state = info.State;
+        out->protection = info.State == MEM_COMMIT ? info.Protect : 0;
+        out->type = info.State == MEM_FREE ? 0 : info.Type;
+    }
+    *at += out->length;
+    return 1;
+}
+
+int
+windows_is_free(uintptr_t start, size_t size)
+{
+    windows_region region;
+    uintptr_t at = start;
+    while (windows_next_region(&at, start + size, &region)) {
+        if (region.state != MEM_FREE)
+            return 0;
+    }
+    return 1;
+}
+
+// The part of [*at, end) that is of one allocation; *at moves behind it.
+static int
+next_allocation(uintptr_t *at, uintptr_t end, windows_region *out)
+{
+    if (!windows_next_region(at, end, out))
+        return 0;
+    windows_region more;
+    uintptr_t next = *at;
+    while (windows_next_region(&next, end, &more) && more.allocation == out->allocation &&
+           (more.state == MEM_FREE) == (out->state == MEM_FREE)) {
+        out->length += more.length;
+        *at = next;
+    }
+    return 1;
+}
+
+// ---- giving back --------------------------------------------------------------------------------
+
+static acre_status
+retire_view(const windows_region *part)
+{
+    // Whole views of placeholders; the rest is told by a refusal.
+    if (part->start == part->allocation &&
+        unmap_view(part->start, WINDOWS_PRESERVE_PLACEHOLDER) == ACRE_OK)
+        return fill_with_memory(part->start, part->length, 0);
+    return sys_protect(part->start, part->length, PAGE_NOACCESS);
+}
+
+// Whether the allocation goes on behind the part.
+static int
+goes_on(const windows_region *part)
+{
+    windows_region behind;
+    uintptr_t at = (uintptr_t)part->start + part->length;
+    return windows_next_region(&at, at + 1, &behind) && behind.allocation == part->allocation;
+}
+
+static int
+is_whole(const windows_region *part)
+{
+    return part->start == part->allocation && !goes_on(part);
+}
+
+static acre_status
+retire_part(const windows_region *part)
+{
+    if (part->type == MEM_PRIVATE)
+        return sys_free(part->start, part->length, MEM_DECOMMIT);
+    return is_whole(part) ? retire_view(part)
+                          : sys_protect(part->start, part->length, PAGE_NOACCESS);
+}
+
+acre_status
+windows_retire(void *start, size_t length)
+{
+    windows_region part;
+    uintptr_t at = (uintptr_t)start;
+    uintptr_t end = at + length;
+    while (next_allocation(&at, end, &part)) {
+        acre_status status = part.state != MEM_FREE ? retire_part(&part) : ACRE_OK;
+        if (status != ACRE_OK)
+            return status;
+    }
+    return ACRE_OK;
+}
+
+// The addresses of a range, too; of adopted memory that is a part of something those stay.
+static acre_status
+release(uintptr_t start, size_t size)
+{
+    acre_status status = ACRE_OK;
+    windows_region part;
+    uintptr_t at = start;
+    while (next_allocation(&at, start + size, &part)) {
+        if (part.state == MEM_FREE)
+            continue;
+        acre_status released;
+        if (!is_whole(&part))
+            released = retire_part(&part);
+        else if (part.type == MEM_PRIVATE)
+            released = sys_free(part.start, 0, MEM_RELEASE);
+        else
+            released = unmap_view(part.start, 0);
+        if (released != ACRE_OK)
+            status = released;
+    }
+    return status;
+}
+
+acre_status
+port_unmap(acre_mmap *map)
+{
+    windows_record *record = windows_record_of(map);
+    if (record == NULL)
+        return release((uintptr_t)map->base, map->size);
+
+    // First out of use, then counted: when the count reaches zero nobody is still at work here.
+    // Large pages go with the last of them.
+    if (atomic_load_explicit(&record->live, memory_order_acquire) != map->size) {
+        acre_status status = map->flags & ACRE_MAP_HUGE ? windows_hide(map->base, map->size)
+                                                        : windows_retire(map->base, map->size);
+        if (status != ACRE_OK)
+            return status;
+    }
+    size_t gone = map->size;
+    while (record != NULL &&
+           atomic_fetch_sub_explicit(&record->live, gone, memory_order_acq_rel) == gone) {
+        uintptr_t start = atomic_load_explicit(&record->start, memory_order_relaxed);
+        gone = atomic_load_explicit(&record->size, memory_order_relaxed);
+        windows_record *parent = record->parent;
+        // Before somebody else can have the addresses.
+        (void)windows_exclude((void *)start, gone, 0);
+        acre_status status =
+            parent != NULL ? windows_retire((void *)start, gone) : release(start, gone);
+        if (status != ACRE_OK) {
+            atomic_fetch_add_explicit(&record->live, map->size, memory_order_relaxed);
+            if (map->flags & ACRE_MAP_NO_DUMP)
+                (void)windows_exclude((void *)start, gone, 1);
+            return status;
+        }
+        windows_record_drop(record);
+        record = parent;
+    }
+    return ACRE_OK;
+}
+
+// ---- choosing a place ---------------------------------------------------------------------------
+
+// Addresses, by a placeholder where there are any.
+static acre_status
+hold_at(void *address, size_t size, void **base)
+{
+    int placeholders = port_can(ACRE_CAN_REPLACE);
+    acre_status status = placeholders
+                             ? alloc_2(address, size, MEM_RESERVE | WINDOWS_RESERVE_PLACEHOLDER,
+                                       PAGE_NOACCESS, 0, base)
+                             : sys_alloc(address, size, MEM_RESERVE, PAGE_READWRITE, base);
+    // What is no size to Windows is one to us.
+    return status == -EINVAL && address == NULL ? -ENOMEM : status;
+}
+
+static acre_status
+hold_fixed(void *address, size_t size, void **base)
+{
+    acre_status status = hold_at(address, size, base);
+    if (status == ACRE_OK)
+        return status;
+    return windows_is_free((uintptr_t)address, size) ? status : -EEXIST;
+}
+
+typedef struct wanted {
+    size_t size, alignment;
+    uintptr_t low, high;  // the room lies within [low, high]
+    uintptr_t center;
+    uintptr_t best;  // 0 = none yet
+} wanted;
+
+static uintptr_t
+distance(uintptr_t a, uintptr_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+// The place in the hole [start, end) that is nearest to the center.
+static void
+consider(wanted *room, uintptr_t start, uintptr_t end)
+{
+    uintptr_t mask = ~(uintptr_t)(room->alignment - 1);
+    start = start < room->low ? room->low : start;
+    end = end > room->high ? room->high : end;
+    if (start > UINTPTR_MAX - (room->alignment - 1))
+        return;
+    uintptr_t first = (start + room->alignment - 1) & mask;
+    if (first > end || end - first < room->size)
+        return;
+    uintptr_t last = (end - room->size) & mask;
+    uintptr_t at = room->center & mask;
+    at = at < first ? first : at > last ? last : at;
+    if (room->best == 0 || distance(at, room->center) < distance(room->best, room->center))
+        room->best = at;
+}
+
+static acre_status
+hold_near(size_t size, size_t alignment, uintptr_t center, size_t reach, void **base)
+{
+    SYSTEM_INFO system;
+    GetSystemInfo(&system);
+    uintptr_t lowest = (uintptr_t)system.lpMinimumApplicationAddress;
+    uintptr_t highest = (uintptr_t)system.lpMaximumApplicationAddress;
+    wanted room = {.size = size, .alignment = alignment, .center = center};
+    room.low = center > reach ? center - reach : 0;
+    room.low = room.low > lowest ? room.low : lowest;
+    room.high = reach < highest && center <= highest - reach ? center + reach : highest;
+
+    // Another thread may be faster; then the room is looked for again.
+    for (int i = 0; i < TRIES; i++) {
+        windows_region region;
+        uintptr_t at = room.low;
+        room.best = 0;
+        while (windows_next_region(&at, room.high, &region)) {
+            if (region.state == MEM_FREE)
+                consider(&room, (uintptr_t)region.start, (uintptr_t)region.start + region.length);
+        }
+        if (room.best == 0)
+            return -ENOMEM;
+        acre_status status = hold_fixed((void *)room.best, size, base);
+        if (status != -EEXIST)
+            return status;
+    }
+    return -ENOMEM;
+}
+
+static acre_status
+hold_aligned(size_t size, size_t alignment, void **base)
+{
+    if (size > SIZE_MAX / 2 - alignment)
+        return -ENOMEM;
+    for (int i = 0; i < TRIES; i++) {
+        void *range;
+        acre_status status = hold_at(NULL, size + alignment, &range);
+        if (status == ACRE_OK)
+            status = sys_free(range, 0, MEM_RELEASE);
+        if (status != ACRE_OK)
+            return status;
+        uintptr_t first = ((uintptr_t)range + alignment - 1) & ~(uintptr_t)(alignment - 1);
+        status = hold_fixed((void *)first, size, base);
+        // Beyond what the system gives at all it is told as an argument.
+        if (status != -EEXIST)
+            return status == -EINVAL ? -ENOMEM : status;
+    }
+    return -ENOMEM;
+}
+
+static acre_status
+hold(const port_request *request, size_t size, void **base)
+{
+    if (request->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE))
+        return hold_fixed(request->address, size, base);
+    size_t alignment = request->alignment > WINDOWS_GRANULE ? request->alignment : WINDOWS_GRANULE;
+    if (request->reach != 0)
+        return hold_near(size, alignment, request->near_address, request->reach, base);
+    uintptr_t wish = (uintptr_t)request->address & ~(uintptr_t)(alignment - 1);
+    if (wish != 0 && hold_at((void *)wish, size, base) == ACRE_OK)
+        return ACRE_OK;
+    if (alignment > WINDOWS_GRANULE)
+        return hold_aligned(size, alignment, base);
+    return hold_at(NULL, size, base);
+}
+
+// ---- pieces -------------------------------------------------------------------------------------
+
+static DWORD
+view_access(DWORD protection)
+{
+    DWORD exec = protection >= PAGE_EXECUTE ? FILE_MAP_EXECUTE : 0;
+    switch (protection) {
+    case PAGE_WRITECOPY:
+    case PAGE_EXECUTE_WRITECOPY:
+        return FILE_MAP_COPY | exec;
+    case PAGE_READWRITE:
+    case PAGE_EXECUTE_READWRITE:
+        return FILE_MAP_WRITE | exec;
+    default:
+        return FILE_MAP_READ | exec;
+    }
+}
+
+// In place of a placeholder of its size, or in free addresses.
+static acre_status
+make_piece(const windows_piece *piece, char *base, int placeholder)
+{
+    if (piece->section == NULL) {
+        // Behind a view nobody gets the rest of its granule.
+        size_t rest = (size_t) - (intptr_t)base & (WINDOWS_GRANULE - 1);
+        if (!placeholder && rest >= piece->size)
+            return ACRE_OK;
+        if (!placeholder && rest != 0)
+            return reserve_memory(base + rest, piece->size - rest, piece->node_plus_one);
+        return placeholder ? fill_with_memory(base, piece->size, piece->node_plus_one)
+                           : reserve_memory(base, piece->size, piece->node_plus_one);
+    }
+    map_view_3 call = (map_view_3)windows_newer(NEWER_MAP_VIEW_3);
+    DWORD saved = GetLastError();
+    void *view = placeholder && call != NULL
+                     ? call(piece->section, GetCurrentProcess(), base, piece->offset, piece->bytes,
+                            WINDOWS_REPLACE_PLACEHOLDER, piece->protection, NULL, 0)
+                     : MapViewOfFileEx(piece->section, view_access(piece->protection),
+                                       (DWORD)(piece->offset >> 32), (DWORD)piece->offset,
+                                       piece->bytes, base);
+    return status_of(view != NULL, saved);
+}
+
+// In the placeholder [base, base + size).  On failure what was made is still there.
+static acre_status
+make_pieces(const windows_piece *pieces, size_t count, char *base, size_t size)
+{
+    for (size_t i = 0; i < count; i++) {
+        acre_status status = ACRE_OK;
+        if (pieces[i].size != size)
+            status = sys_free(base, pieces[i].size, MEM_RELEASE | WINDOWS_PRESERVE_PLACEHOLDER);
+        if (status == ACRE_OK)
+            status = make_piece(&pieces[i], base, 1);
+        if (status != ACRE_OK)
+            return status;
+        base += pieces[i].size;
+        size -= pieces[i].size;
+    }
+    return ACRE_OK;
+}
+
+// A range inside a map of acre's becomes one placeholder.
+static acre_status
+vacate(uintptr_t start, size_t size)
+{
+    windows_region part;
+    uintptr_t at = start;
+    size_t parts = 0;
+    while (next_allocation(&at, start + size, &part)) {
+        acre_status status = -ENOTSUP;
+        if (part.state != MEM_FREE && part.type == MEM_PRIVATE)
+            status = sys_free(part.start, part.length, MEM_RELEASE | WINDOWS_PRESERVE_PLACEHOLDER);
+        else if (part.state != MEM_FREE && part.start == part.allocation && !goes_on(&part))
+            status = unmap_view(part.start, WINDOWS_PRESERVE_PLACEHOLDER);
+        if (status != ACRE_OK)
+            return -ENOTSUP;
+        parts++;
+    }
+    return parts > 1 ? sys_free((void *)start, size, MEM_RELEASE | WINDOWS_COALESCE_PLACEHOLDERS)
+                     : ACRE_OK;
+}
+
+// After a REPLACE that failed: nothing but placeholders is without an owner.
+static void
+restore_reserved(uintptr_t start, size_t size)
+{
+    windows_region part;
+    uintptr_t at = start;
+    while (next_allocation(&at, start + size, &part)) {
+        if (part.type != MEM_PRIVATE)
+            (void)unmap_view(part.start, WINDOWS_PRESERVE_PLACEHOLDER);
+        (void)fill_with_memory(part.start, part.length, 0);
+    }
+}
+
+static acre_status
+build_in_place(const port_request *request, const windows_piece *pieces, size_t count, size_t size,
+               windows_record *parent)
+{
+    acre_status status = vacate((uintptr_t)request->address, size);
+    if (status == ACRE_OK)
+        status = make_pieces(pieces, count, request->address, size);
+    if (status != ACRE_OK) {
+        restore_reserved((uintptr_t)request->address, size);
+        return status;
+    }
+    atomic_fetch_add_explicit(&parent->live, size, memory_order_relaxed);
+    return ACRE_OK;
+}
+
+static acre_status
+build_held(const port_request *request, const windows_piece *pieces, size_t count, size_t size,
+           void **base)
+{
+    acre_status status = hold(request, size, base);
+    if (status != ACRE_OK)
+        return status;
+    status = make_pieces(pieces, count, *base, size);
+    if (status != ACRE_OK)
+        (void)release((uintptr_t)*base, size);
+    return status;
+}
+
+// Without placeholders.
+static acre_status
+build_by_trying(const port_request *request, const windows_piece *pieces, size_t count, size_t size,
+                void **base)
+{
+    if (count == 1 && pieces[0].section == NULL && pieces[0].node_plus_one == 0)
+        return hold(request, size, base);
+    for (int i = 0; i < TRIES; i++) {
+        acre_status status = hold(request, size, base);
+        if (status == ACRE_OK)
+            status = sys_free(*base, 0, MEM_RELEASE);
+        if (status != ACRE_OK)
+            return status;
+        char *at = *base;
+        size_t made = 0;
+        for (; made < count && status == ACRE_OK; made++) {
+            status = make_piece(&pieces[made], at, 0);
+            if (status == ACRE_OK)
+                at += pieces[made].size;
+        }
+        if (status == ACRE_OK)
+            return ACRE_OK;
+        if (at != *base)
+            (void)release((uintptr_t)*base, (size_t)(at - (char *)*base));
+        // Refused for another reason than that somebody took the place.
+        if (windows_is_free((uintptr_t)*base, size))
+            return status;
+    }
+    return -ENOMEM;
+}
+
+static acre_status
+build(const port_request *request, windows_piece *pieces, size_t count, windows_record **parent,
+      size_t *size, void **base)
+{
+    *size = 0;
+    for (size_t i = 0; i < count; i++)
+        *size += pieces[i].size;
+    int placeholders = port_can(ACRE_CAN_REPLACE);
+    if (request->flags & ACRE_MAP_REPLACE && !windows_is_free((uintptr_t)request->address, *size)) {
+        *parent = find_record((uintptr_t)request->address, *size);
+        *base = request->address;
+        return *parent != NULL && placeholders
+                   ? build_in_place(request, pieces, count, *size, *parent)
+                   : -ENOTSUP;
+    }
+    // Nobody gets the rest of a granule: it is room to grow.
+    windows_piece *last = &pieces[count - 1];
+    size_t rest = (size_t) - (intptr_t)*size & (WINDOWS_GRANULE - 1);
+    if (last->section == NULL) {
+        last->size += rest;
+        *size += rest;
+    }
+    return placeholders ? build_held(request, pieces, count, *size, base)
+                        : build_by_trying(request, pieces, count, *size, base);
+}
+
+acre_status
+windows_build(const port_request *request, windows_piece *pieces, size_t count, HANDLE section,
+              HANDLE file, acre_mmap *out)
+{
+    windows_record *record;
+    windows_record *parent = NULL;
+    void *base = NULL;
+    size_t size = 0;
+    acre_status status = windows_record_take(&record);
+    if (status == ACRE_OK) {
+        status = build(request, pieces, count, &parent, &size, &base);
+        if (status != ACRE_OK)
+            windows_record_drop(record);
+    }
+    if (status != ACRE_OK) {
+        if (section != NULL)
+            sys_close(section);
+        if (file != NULL)
+            sys_close(file);
+        return status;
+    }
+    record->section = section;
+    record->file = file;
+    record->parent = parent;
+    atomic_store_explicit(&record->live, out->size, memory_order_relaxed);
+    atomic_store_explicit(&record->size, size, memory_order_relaxed);
+    atomic_store_explicit(&record->start, (uintptr_t)base, memory_order_release);
+    out->base = base;
+    out->backing = (uintptr_t)record;
+    return ACRE_OK;
+}
+
+DWORD
+windows_as_copying(DWORD protection)
+{
+    if (protection == PAGE_READWRITE)
+        return PAGE_WRITECOPY;
+    return protection == PAGE_EXECUTE_READWRITE ? PAGE_EXECUTE_WRITECOPY : protection;
+}
+
+acre_status
+windows_remap(const acre_mmap *map, void *start, size_t length)
+{
+    const windows_record *record = windows_record_of(map);
+    if ((map->flags & ACRE_IS_CLONE) == 0 || record == NULL || !port_can(ACRE_CAN_REPLACE))
+        return -ENOTSUP;
+    windows_region view;
+    windows_region more;
+    uintptr_t at = (uintptr_t)start;
+    uintptr_t end = at + length;
+    if (!windows_next_region(&at, end, &view) || view.type != MEM_MAPPED)
+        return -ENOTSUP;
+    DWORD protection = windows_as_copying(view.protection);
+    while (windows_next_region(&at, end, &more)) {
+        if (more.allocation != view.allocation || windows_as_copying(more.protection) != protection)
+            return -ENOTSUP;
+    }
+    view.length = length;
+    if (!is_whole(&view) || unmap_view(start, WINDOWS_PRESERVE_PLACEHOLDER) != ACRE_OK)
+        return -ENOTSUP;
+
+    windows_piece piece = {
+        .section = record->section,
+        .offset = map->offset + (uint64_t)((char *)start - (char *)map->base),
+        .size = length,
+        .bytes = length,
+        .protection = windows_most(PAGE_EXECUTE_WRITECOPY),
+    };
+    acre_status status = make_piece(&piece, start, 1);
+    if (status != ACRE_OK) {
+        (void)fill_with_memory(start, length, 0);
+        return status;
+    }
+    if (protection != piece.protection)
+        status = sys_protect(start, length, protection);
+    if (status == ACRE_OK && map->flags & ACRE_MAP_LOCKED && protection != PAGE_NOACCESS)
+        status = windows_lock(start, length);
+    return status;
+}
+
+#endif  // ACRE_ON_WINDOWS
