@@ -56,16 +56,16 @@ _Static_assert(sizeof(acre_arena_core) + 4 * 64 <= LEAST_MEMORY, "LEAST_MEMORY i
 // ---- shared by the files of this package --------------------------------------------------------
 
 acre_arena_core *
-core_of(const acre_arena *arena)
+acre_core_of(const acre_arena *arena)
 {
     acre_arena_core *core = arena->core;
     return core != NULL && core->alive == CORE_ALIVE ? core : NULL;
 }
 
 acre_arena_core *
-core_or_note(acre_arena *arena)
+acre_core_or_note(acre_arena *arena)
 {
-    acre_arena_core *core = core_of(arena);
+    acre_arena_core *core = acre_core_of(arena);
     if (core == NULL && arena->core != NULL)
         arena->status = ACRE_BAD_STATE;
     return core;
@@ -79,7 +79,7 @@ set_limit(acre_arena *arena, const acre_arena_core *core)
 }
 
 acre_status
-core_make_room_at(acre_arena *arena, acre_arena_core *core, uintptr_t start, size_t size)
+acre_core_make_room_at(acre_arena *arena, acre_arena_core *core, uintptr_t start, size_t size)
 {
     if (size > UINTPTR_MAX - start)
         return ACRE_BAD_SIZE;
@@ -90,31 +90,31 @@ core_make_room_at(acre_arena *arena, acre_arena_core *core, uintptr_t start, siz
         return ACRE_FULL;
     if (end <= core_limit(core))
         return ACRE_OK;
-    acre_status status = grow_commit(core, arena->cursor, end);
+    acre_status status = acre_grow_commit(core, arena->cursor, end);
     if (status == ACRE_OK)
         set_limit(arena, core);
     return status;
 }
 
 acre_status
-core_make_room(acre_arena *arena, size_t size, size_t alignment, uintptr_t *block)
+acre_core_make_room(acre_arena *arena, size_t size, size_t alignment, uintptr_t *block)
 {
     if (alignment == 0 || (alignment & (alignment - 1)) != 0)
         return ACRE_BAD_OPTION;
-    acre_arena_core *core = core_of(arena);
+    acre_arena_core *core = acre_core_of(arena);
     if (core == NULL)
         return ACRE_BAD_STATE;
     if (alignment - 1 > UINTPTR_MAX - arena->cursor)
         return ACRE_BAD_SIZE;
     uintptr_t start = round_up(arena->cursor, alignment);
-    acre_status status = core_make_room_at(arena, core, start, size);
+    acre_status status = acre_core_make_room_at(arena, core, start, size);
     if (status == ACRE_OK)
         *block = start;
     return status;
 }
 
 void *
-core_hand_out(acre_arena *arena, uintptr_t block, size_t had, size_t size)
+acre_core_hand_out(acre_arena *arena, uintptr_t block, size_t had, size_t size)
 {
     const acre_arena_core *core = arena->core;
     arena->cursor = watch_end(core, block, size);
@@ -129,10 +129,10 @@ core_hand_out(acre_arena *arena, uintptr_t block, size_t had, size_t size)
 }
 
 void *
-core_refuse(acre_arena *arena, size_t size, acre_status why)
+acre_core_refuse(acre_arena *arena, size_t size, acre_status why)
 {
     arena->status = why;
-    acre_arena_core *core = core_of(arena);
+    acre_arena_core *core = acre_core_of(arena);
     if (core != NULL && core->exhausted != NULL)
         core->exhausted(arena, why == ACRE_BAD_SIZE ? SIZE_MAX : size, why, core->context);
     return NULL;
@@ -147,7 +147,7 @@ wipe(const acre_arena_core *core, uintptr_t start, uintptr_t end)
 }
 
 void
-core_take_back(acre_arena *arena, acre_arena_core *core, uintptr_t cursor)
+acre_core_take_back(acre_arena *arena, acre_arena_core *core, uintptr_t cursor)
 {
     uintptr_t old = arena->cursor;
     if (old > core->peak)
@@ -279,7 +279,7 @@ map_core(uint32_t flags, acre_mmap *out)
     opts.flags = (flags & ACRE_ARENA_DONT_FORK) != 0 ? ACRE_MAP_WIPE_ON_FORK : 0;
     opts.flags |= (flags & ACRE_ARENA_NO_DUMP) != 0 ? ACRE_MAP_NO_DUMP : 0;
     acre_status status = acre_mmap_anon(sizeof(acre_arena_core), ACRE_READ_WRITE, &opts, out);
-    if (status != ACRE_OK && cache_makes_way(status))
+    if (status != ACRE_OK && acre_cache_makes_way(status))
         status = acre_mmap_anon(sizeof(acre_arena_core), ACRE_READ_WRITE, &opts, out);
     return status;
 }
@@ -321,7 +321,7 @@ lay_out(const acre_arena_opts *opts, acre_arena_core *core, acre_arena *out)
     }
     // With a limit below 64 bytes there may be nothing to commit.
     if (core->base > start)
-        status = grow_commit(core, core->base, core->base);
+        status = acre_grow_commit(core, core->base, core->base);
     if (status != ACRE_OK) {
         acre_status undone = beside ? unmap_core((acre_arena_core *)place) : ACRE_OK;
         return undone == ACRE_OK ? status : undone;
@@ -338,13 +338,13 @@ create_anew(const acre_arena_opts *opts, int cacheable, acre_arena *out)
 {
     acre_arena_core core = {0};
     core.wanted = opts->reserve;
-    acre_status status = space_reserve(opts, &core);
+    acre_status status = acre_space_reserve(opts, &core);
     if (status != ACRE_OK)
         return status;
     core.cacheable = cacheable && (core.map.flags & ACRE_GOT_NAME) == 0;
     status = lay_out(opts, &core, out);
     if (status != ACRE_OK) {
-        acre_status undone = space_release(&core.map, core.committed - core_start(&core));
+        acre_status undone = acre_space_release(&core.map, core.committed - core_start(&core));
         return undone == ACRE_OK ? status : undone;
     }
     return ACRE_OK;
@@ -359,14 +359,14 @@ acre_arena_create(const acre_arena_opts *opts, acre_arena *out)
     acre_status status = check_opts(opts);
     if (status != ACRE_OK)
         return status;
-    size_t least = space_least(opts);
+    size_t least = acre_space_least(opts);
     if (least == 0)
         return ACRE_BAD_OPTION;
     // A name that the system shows is given to pages when they are mapped.
     int cacheable = opts->flags == 0 && opts->node_plus_one == 0;
     acre_arena_core *core = NULL;
     if (cacheable && (opts->name == NULL || !acre_can(ACRE_CAN_NAME)))
-        core = cache_take(opts->reserve, least);
+        core = acre_cache_take(opts->reserve, least);
     if (core == NULL)
         return create_anew(opts, cacheable, out);
     describe(core, opts);
@@ -420,12 +420,12 @@ static int
 leave_to_cache(const acre_arena *arena, acre_arena_core *core)
 {
     // Room first: should the system then refuse to unmap the arena, nothing of it must be missing.
-    uintptr_t end = grow_end_of_kept(core, core->base, core->keep);
-    cache_slot *slot = cache_claim(end - core_start(core));
+    uintptr_t end = acre_grow_end_of_kept(core, core->base, core->keep);
+    cache_slot *slot = acre_cache_claim(end - core_start(core));
     if (slot == NULL)
         return 0;
-    if (grow_give_back(core, core->base, core->keep) != ACRE_OK) {
-        cache_abandon(slot);
+    if (acre_grow_give_back(core, core->base, core->keep) != ACRE_OK) {
+        acre_cache_abandon(slot);
         return 0;
     }
     uintptr_t cursor = arena->cursor < core->committed ? arena->cursor : core->committed;
@@ -435,7 +435,7 @@ leave_to_cache(const acre_arena *arena, acre_arena_core *core)
     core->dirty = dirty < core->committed ? dirty : core->committed;
     core->generation = next_generation(arena->generation);
     root_end(core_start(core), core->map.size, core->root);
-    cache_fill(slot, core);
+    acre_cache_fill(slot, core);
     return 1;
 }
 
@@ -452,7 +452,7 @@ release(acre_arena *arena, acre_arena_core *core)
     acre_mmap map = core->map;
     acre_mmap released = map;
     uint8_t root = core->root;  // the core may lie in what goes
-    acre_status status = space_release(&released, committed);
+    acre_status status = acre_space_release(&released, committed);
     if (status != ACRE_OK)
         return status;
     root_end((uintptr_t)map.base, map.size, root);
@@ -472,12 +472,12 @@ acre_arena_destroy(acre_arena *arena)
 {
     static const acre_arena EMPTY;
     acre_status status = ACRE_OK;
-    acre_arena_core *core = core_of(arena);
+    acre_arena_core *core = acre_core_of(arena);
     if (core != NULL) {
         if (arena->deferred != NULL)
-            core_run_deferred(arena, 0);
+            acre_core_run_deferred(arena, 0);
         if (atomic_load_explicit(&core->prefaulting, memory_order_relaxed) != 0)
-            grow_stop_prefault(core);
+            acre_grow_stop_prefault(core);
         if ((arena->flags & ACRE_ARENA_WIPE) != 0)
             wipe(core, arena->base, arena->cursor);
         if (!core->cacheable || !leave_to_cache(arena, core))
@@ -502,27 +502,27 @@ void *
 acre_arena_alloc_slow(acre_arena *arena, size_t size, size_t alignment)
 {
     uintptr_t block = 0;
-    acre_status status = core_make_room(arena, size, alignment, &block);
+    acre_status status = acre_core_make_room(arena, size, alignment, &block);
     // As inline: nothing of an arena that has nothing is no failure.
     if (status == ACRE_BAD_STATE && size == 0 && arena->core == NULL)
         return NULL;
     if (status != ACRE_OK)
-        return core_refuse(arena, size, status);
-    return core_hand_out(arena, block, 0, size);
+        return acre_core_refuse(arena, size, status);
+    return acre_core_hand_out(arena, block, 0, size);
 }
 
 acre_status
 acre_arena_ensure(acre_arena *arena, size_t bytes)
 {
     uintptr_t block = 0;
-    acre_status status = core_make_room(arena, bytes, 1, &block);
+    acre_status status = acre_core_make_room(arena, bytes, 1, &block);
     return status == ACRE_OK ? ACRE_OK : fail(arena, status);
 }
 
 static acre_status
 give_back(acre_arena *arena, acre_arena_core *core, size_t keep)
 {
-    acre_status status = grow_give_back(core, arena->cursor, keep);
+    acre_status status = acre_grow_give_back(core, arena->cursor, keep);
     if (status != ACRE_OK)
         return status;
     if (arena->dirty > core->committed)
@@ -534,7 +534,7 @@ give_back(acre_arena *arena, acre_arena_core *core, size_t keep)
 acre_status
 acre_arena_trim(acre_arena *arena, size_t keep)
 {
-    acre_arena_core *core = core_of(arena);
+    acre_arena_core *core = acre_core_of(arena);
     acre_status status = core != NULL ? give_back(arena, core, keep) : ACRE_BAD_STATE;
     return status == ACRE_OK ? ACRE_OK : fail(arena, status);
 }
@@ -542,12 +542,12 @@ acre_arena_trim(acre_arena *arena, size_t keep)
 void
 acre_arena_reset(acre_arena *arena)
 {
-    acre_arena_core *core = core_or_note(arena);
+    acre_arena_core *core = acre_core_or_note(arena);
     if (core == NULL)
         return;
     if (arena->deferred != NULL)
-        core_run_deferred(arena, 0);
-    core_take_back(arena, core, arena->base);
+        acre_core_run_deferred(arena, 0);
+    acre_core_take_back(arena, core, arena->base);
     core->floor = arena->base;
     arena->generation = next_generation(arena->generation);
     if (!grow_has_surplus(core, core->keep))

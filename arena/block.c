@@ -17,7 +17,7 @@
 static void *
 allocate(acre_arena *arena, size_t size, size_t alignment)
 {
-    if (core_of(arena) == NULL)
+    if (acre_core_of(arena) == NULL)
         return acre_arena_alloc_slow(arena, size, alignment);
     return acre_arena_alloc_aligned(arena, size, alignment);
 }
@@ -26,8 +26,8 @@ void *
 acre_arena_calloc(acre_arena *arena, size_t count, size_t size, size_t alignment)
 {
     if (size != 0 && count > SIZE_MAX / size)
-        return core_refuse(arena, SIZE_MAX, ACRE_BAD_SIZE);
-    if (core_of(arena) == NULL)
+        return acre_core_refuse(arena, SIZE_MAX, ACRE_BAD_SIZE);
+    if (acre_core_of(arena) == NULL)
         return acre_arena_alloc_slow(arena, count * size, alignment);
     return acre_arena_zalloc(arena, count * size, alignment);
 }
@@ -83,10 +83,10 @@ static void *
 grow_in_place(acre_arena *arena, acre_arena_core *core, void *block, size_t old_size,
               size_t new_size)
 {
-    acre_status status = core_make_room_at(arena, core, (uintptr_t)block, new_size);
+    acre_status status = acre_core_make_room_at(arena, core, (uintptr_t)block, new_size);
     if (status != ACRE_OK)
-        return core_refuse(arena, new_size, status);
-    return core_hand_out(arena, (uintptr_t)block, old_size, new_size);
+        return acre_core_refuse(arena, new_size, status);
+    return acre_core_hand_out(arena, (uintptr_t)block, old_size, new_size);
 }
 
 static void *
@@ -95,8 +95,8 @@ shrink(acre_arena *arena, acre_arena_core *core, void *block, size_t old_size, s
 {
     uintptr_t end = (uintptr_t)block + new_size;
     if (newest) {
-        core_take_back(arena, core, end);
-        return core_hand_out(arena, (uintptr_t)block, new_size, new_size);
+        acre_core_take_back(arena, core, end);
+        return acre_core_hand_out(arena, (uintptr_t)block, new_size, new_size);
     }
     if (core->watched)
         watch_close(end, old_size - new_size);
@@ -116,9 +116,9 @@ resize(acre_arena *arena, void *block, size_t old_size, size_t new_size, size_t 
 {
     if (block == NULL)
         return allocate(arena, new_size, fresh);
-    acre_arena_core *core = core_of(arena);
+    acre_arena_core *core = acre_core_of(arena);
     if (core == NULL)
-        return core_refuse(arena, new_size, ACRE_BAD_STATE);
+        return acre_core_refuse(arena, new_size, ACRE_BAD_STATE);
     uintptr_t start = (uintptr_t)block;
     if ((start & (kept - 1)) != 0)
         return move_block(arena, block, old_size, new_size, fresh);
@@ -141,6 +141,6 @@ acre_arena_resize_aligned(acre_arena *arena, void *block, size_t old_size, size_
                           size_t alignment)
 {
     if (alignment == 0 || (alignment & (alignment - 1)) != 0)
-        return core_refuse(arena, new_size, ACRE_BAD_OPTION);
+        return acre_core_refuse(arena, new_size, ACRE_BAD_OPTION);
     return resize(arena, block, old_size, new_size, alignment, alignment);
 }

@@ -125,7 +125,7 @@ empty_slot(cache_slot *which)
     if (core == BUSY)
         return 0;
     acre_mmap map = core->map;
-    int released = space_release(&map, core->committed - core_start(core)) == ACRE_OK;
+    int released = acre_space_release(&map, core->committed - core_start(core)) == ACRE_OK;
     if (released)
         take_budget_back(which);
     disown(which, released ? NULL : core);
@@ -133,7 +133,7 @@ empty_slot(cache_slot *which)
 }
 
 cache_slot *
-cache_claim(size_t size)
+acre_cache_claim(size_t size)
 {
     size_t first = first_slot();
     for (size_t i = 0; i < SLOTS; i++) {
@@ -150,7 +150,7 @@ cache_claim(size_t size)
 }
 
 void
-cache_fill(cache_slot *which, acre_arena_core *core)
+acre_cache_fill(cache_slot *which, acre_arena_core *core)
 {
     disown(which, core);
     if (!is_over_limit())
@@ -161,13 +161,13 @@ cache_fill(cache_slot *which, acre_arena_core *core)
 }
 
 void
-cache_abandon(cache_slot *which)
+acre_cache_abandon(cache_slot *which)
 {
     disown(which, NULL);
 }
 
 acre_arena_core *
-cache_take(size_t wanted, size_t least)
+acre_cache_take(size_t wanted, size_t least)
 {
     size_t first = first_slot();
     for (size_t i = 0; i < SLOTS; i++) {
@@ -180,7 +180,7 @@ cache_take(size_t wanted, size_t least)
             disown(which, NULL);
             return core;
         }
-        cache_fill(which, core);
+        acre_cache_fill(which, core);
     }
     return NULL;
 }
@@ -195,7 +195,7 @@ empty_slots(void)
 }
 
 int
-cache_makes_way(acre_status refusal)
+acre_cache_makes_way(acre_status refusal)
 {
     int scarce = refusal == -ENOMEM || refusal == -EAGAIN || refusal == ACRE_TOO_MANY_AREAS;
     return scarce && empty_slots();
@@ -231,7 +231,7 @@ acre_arena_cache_limit(size_t bytes)
 }
 
 void
-cache_count(size_t *reservations, size_t *committed)
+acre_cache_count(size_t *reservations, size_t *committed)
 {
     *reservations = 0;
     *committed = 0;

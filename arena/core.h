@@ -1,6 +1,4 @@
 // arena/core.h - the cold part of an arena, and what the files of this package share.
-//
-// In the symbol table every name carries the library's prefix.
 #ifndef ACRE_ARENA_CORE_H_
 #define ACRE_ARENA_CORE_H_
 
@@ -8,30 +6,6 @@
 
 #include "acre/arena.h"
 #include "acre/mmap.h"
-
-#define core_of acre_arena_core_of
-#define core_or_note acre_arena_core_or_note
-#define core_make_room acre_arena_core_make_room
-#define core_make_room_at acre_arena_core_make_room_at
-#define core_hand_out acre_arena_core_hand_out
-#define core_refuse acre_arena_core_refuse
-#define core_take_back acre_arena_core_take_back
-#define core_run_deferred acre_arena_core_run_deferred
-#define grow_commit acre_arena_grow_commit
-#define grow_end_of_kept acre_arena_grow_end_of_kept
-#define grow_give_back acre_arena_grow_give_back
-#define grow_stop_prefault acre_arena_grow_stop_prefault
-#define space_reserve acre_arena_space_reserve
-#define space_release acre_arena_space_release
-#define space_count_commit acre_arena_space_count_commit
-#define space_least acre_arena_space_least
-#define space_totals acre_arena_space_totals
-#define cache_take acre_arena_cache_take
-#define cache_claim acre_arena_cache_claim
-#define cache_fill acre_arena_cache_fill
-#define cache_abandon acre_arena_cache_abandon
-#define cache_makes_way acre_arena_cache_makes_way
-#define cache_count acre_arena_cache_count
 
 enum { CORE_ALIVE = 0x61637265, NAME_SIZE = 32 };
 
@@ -96,42 +70,42 @@ core_limit(const acre_arena_core *core)
 // ---- arena.c ------------------------------------------------------------------------------------
 
 // NULL for an all-zero arena, and in a child that did not get it.
-acre_arena_core *core_of(const acre_arena *arena);
+acre_arena_core *acre_core_of(const acre_arena *arena);
 // The same, and the arena's status tells of the child.
-acre_arena_core *core_or_note(acre_arena *arena);
+acre_arena_core *acre_core_or_note(acre_arena *arena);
 
 // Where a block could lie, with all of it committed.  The cursor stays.
-acre_status core_make_room(acre_arena *arena, size_t size, size_t alignment, uintptr_t *block);
+acre_status acre_core_make_room(acre_arena *arena, size_t size, size_t alignment, uintptr_t *block);
 // The same for a block that begins at `start`, which is not below `base`.
-acre_status core_make_room_at(acre_arena *arena, acre_arena_core *core, uintptr_t start,
-                              size_t size);
+acre_status acre_core_make_room_at(acre_arena *arena, acre_arena_core *core, uintptr_t start,
+                                   size_t size);
 
 // Moves the cursor up behind a block of `size` bytes for which there is room, and of which the
 // first `had` were handed out before.
-void *core_hand_out(acre_arena *arena, uintptr_t block, size_t had, size_t size);
+void *acre_core_hand_out(acre_arena *arena, uintptr_t block, size_t had, size_t size);
 
 // Notes why, tells the user's handler, returns NULL.  Comes last: the handler may not return.
-void *core_refuse(acre_arena *arena, size_t size, acre_status why);
+void *acre_core_refuse(acre_arena *arena, size_t size, acre_status why);
 
 // Moves the cursor down.
-void core_take_back(acre_arena *arena, acre_arena_core *core, uintptr_t cursor);
+void acre_core_take_back(acre_arena *arena, acre_arena_core *core, uintptr_t cursor);
 
 // ---- mark.c -------------------------------------------------------------------------------------
 
 // Runs the deferred calls noted at `cursor` or above, newest first.
-void core_run_deferred(acre_arena *arena, uintptr_t cursor);
+void acre_core_run_deferred(acre_arena *arena, uintptr_t cursor);
 
 // ---- grow.c -------------------------------------------------------------------------------------
 
 enum { GROW_STOPPED = -1 };
 
 // Commits up to `need`, which lies above `committed` and at most at the ceiling, or further.
-acre_status grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need);
-// Where grow_give_back ends what is committed, if the system lets it.
-uintptr_t grow_end_of_kept(const acre_arena_core *core, uintptr_t cursor, size_t keep);
+acre_status acre_grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need);
+// Where acre_grow_give_back ends what is committed, if the system lets it.
+uintptr_t acre_grow_end_of_kept(const acre_arena_core *core, uintptr_t cursor, size_t keep);
 // Decommits whole pages beyond both the cursor and `keep` bytes; they are zero when they come
 // again.
-acre_status grow_give_back(acre_arena_core *core, uintptr_t cursor, size_t keep);
+acre_status acre_grow_give_back(acre_arena_core *core, uintptr_t cursor, size_t keep);
 // Whether anything could go back.
 static inline int
 grow_has_surplus(const acre_arena_core *core, size_t keep)
@@ -146,37 +120,37 @@ grow_publish(acre_arena_core *core, uintptr_t unused)
     atomic_store_explicit(&core->unused_end, core_limit(core), memory_order_release);
 }
 // Waits for the thread that prefaults, and lets none begin until prefaulting is 0 again.
-void grow_stop_prefault(acre_arena_core *core);
+void acre_grow_stop_prefault(acre_arena_core *core);
 
 // ---- space.c ------------------------------------------------------------------------------------
 
 // Fewest bytes of addresses that an arena of these options (checked) takes; 0: a contradiction.
-size_t space_least(const acre_arena_opts *opts);
+size_t acre_space_least(const acre_arena_opts *opts);
 // A reservation of the size that `opts` (checked) asks for, or the next smaller one to be had; and
 // where in it whole huge pages begin (core->boundary, core->huge).
-acre_status space_reserve(const acre_arena_opts *opts, acre_arena_core *core);
+acre_status acre_space_reserve(const acre_arena_opts *opts, acre_arena_core *core);
 // Gives back core->map, `committed` bytes of which are committed.
-acre_status space_release(acre_mmap *map, size_t committed);
+acre_status acre_space_release(acre_mmap *map, size_t committed);
 // Bytes more (less) that are committed.
-void space_count_commit(size_t more, size_t less);
+void acre_space_count_commit(size_t more, size_t less);
 // Reservations, their bytes of addresses, and what is committed of them.
-void space_totals(size_t *count, size_t *reserved, size_t *committed);
+void acre_space_totals(size_t *count, size_t *reserved, size_t *committed);
 
 // ---- cache.c ------------------------------------------------------------------------------------
 
 // A reservation that was made when `wanted` bytes were asked for, at least `least` of them, or
 // NULL.
-acre_arena_core *cache_take(size_t wanted, size_t least);
+acre_arena_core *acre_cache_take(size_t wanted, size_t least);
 // Room for a reservation with `size` bytes committed, the caller's until it is filled or abandoned;
 // NULL: there is none.
 typedef struct cache_slot cache_slot;
-cache_slot *cache_claim(size_t size);
+cache_slot *acre_cache_claim(size_t size);
 // From here on the reservation is the cache's.
-void cache_fill(cache_slot *which, acre_arena_core *core);
-void cache_abandon(cache_slot *which);
+void acre_cache_fill(cache_slot *which, acre_arena_core *core);
+void acre_cache_abandon(cache_slot *which);
 // Whether what the system refused so is worth another try: the cache gave back what it held.
-int cache_makes_way(acre_status refusal);
+int acre_cache_makes_way(acre_status refusal);
 // What it holds.
-void cache_count(size_t *reservations, size_t *committed);
+void acre_cache_count(size_t *reservations, size_t *committed);
 
 #endif  // ACRE_ARENA_CORE_H_

@@ -54,7 +54,7 @@ bytes_to_commit(const acre_arena_core *core, size_t least, size_t most)
 }
 
 acre_status
-grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need)
+acre_grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need)
 {
     // The ceiling lies inside the reservation, which is whole pages: no rounding here leaves it.
     size_t page = core->map.page_size;
@@ -67,19 +67,19 @@ grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need)
         step = least;
         status = acre_mmap_commit(&core->map, offset, step);
     }
-    if (status != ACRE_OK && cache_makes_way(status))
+    if (status != ACRE_OK && acre_cache_makes_way(status))
         status = acre_mmap_commit(&core->map, offset, step);
     if (status != ACRE_OK)
         return status;
     core->committed += step;
     core->commits++;
-    space_count_commit(step, 0);
+    acre_space_count_commit(step, 0);
     grow_publish(core, cursor);
     return ACRE_OK;
 }
 
 uintptr_t
-grow_end_of_kept(const acre_arena_core *core, uintptr_t cursor, size_t keep)
+acre_grow_end_of_kept(const acre_arena_core *core, uintptr_t cursor, size_t keep)
 {
     if (!grow_has_surplus(core, keep))
         return core->committed;
@@ -90,20 +90,20 @@ grow_end_of_kept(const acre_arena_core *core, uintptr_t cursor, size_t keep)
 }
 
 acre_status
-grow_give_back(acre_arena_core *core, uintptr_t cursor, size_t keep)
+acre_grow_give_back(acre_arena_core *core, uintptr_t cursor, size_t keep)
 {
-    uintptr_t end = grow_end_of_kept(core, cursor, keep);
+    uintptr_t end = acre_grow_end_of_kept(core, cursor, keep);
     size_t surplus = core->committed - end;
     if (surplus == 0)
         return ACRE_OK;
 
-    grow_stop_prefault(core);
+    acre_grow_stop_prefault(core);
     acre_status status = acre_mmap_decommit(&core->map, end - core_start(core), surplus);
     if (status == ACRE_OK) {
         if (core->watched)
             watch_forget(end, surplus);
         core->committed = end;
-        space_count_commit(0, surplus);
+        acre_space_count_commit(0, surplus);
         grow_publish(core, cursor);
     }
     atomic_store_explicit(&core->prefaulting, 0, memory_order_release);
@@ -113,15 +113,15 @@ grow_give_back(acre_arena_core *core, uintptr_t cursor, size_t keep)
 // ---- prefault -----------------------------------------------------------------------------------
 
 void
-grow_stop_prefault(acre_arena_core *core)
+acre_grow_stop_prefault(acre_arena_core *core)
 {
     int process = 0;
     while (!atomic_compare_exchange_weak_explicit(&core->prefaulting, &process, GROW_STOPPED,
                                                   memory_order_acquire, memory_order_relaxed)) {
-        if (process != port_process_id())
+        if (process != acre_port_process_id())
             continue;  // of the parent: not here, and what it noted is replaced
         process = 0;
-        port_yield();
+        acre_port_yield();
     }
 }
 
@@ -139,10 +139,10 @@ populate(uintptr_t start, uintptr_t end)
 acre_status
 acre_arena_prefault(const acre_arena *arena, size_t bytes)
 {
-    acre_arena_core *core = core_of(arena);
+    acre_arena_core *core = acre_core_of(arena);
     if (core == NULL)
         return ACRE_BAD_STATE;
-    int process = port_process_id();
+    int process = acre_port_process_id();
     int found = 0;
     while (!atomic_compare_exchange_weak_explicit(&core->prefaulting, &found, process,
                                                   memory_order_acquire, memory_order_relaxed)) {

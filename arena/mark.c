@@ -21,7 +21,7 @@ typedef struct deferred {
 _Static_assert(sizeof(deferred) == 32, "documented");
 
 void
-core_run_deferred(acre_arena *arena, uintptr_t cursor)
+acre_core_run_deferred(acre_arena *arena, uintptr_t cursor)
 {
     while (arena->deferred != NULL && (uintptr_t)arena->deferred >= cursor) {
         deferred *newest = (deferred *)arena->deferred;
@@ -37,7 +37,7 @@ acre_arena_defer(acre_arena *arena, void (*call)(void *), void *argument)
     uintptr_t place = 0;
     acre_status status = ACRE_BAD_OPTION;
     if (call != NULL)
-        status = core_make_room(arena, sizeof(deferred), sizeof(void *), &place);
+        status = acre_core_make_room(arena, sizeof(deferred), sizeof(void *), &place);
     if (status != ACRE_OK) {
         arena->status = status;
         return status;
@@ -46,7 +46,7 @@ acre_arena_defer(acre_arena *arena, void (*call)(void *), void *argument)
     node.older = (deferred *)arena->deferred;
     node.call = call;
     node.argument = argument;
-    arena->deferred = core_hand_out(arena, place, 0, sizeof node);
+    arena->deferred = acre_core_hand_out(arena, place, 0, sizeof node);
     *(deferred *)arena->deferred = node;
     return ACRE_OK;
 }
@@ -55,7 +55,7 @@ acre_arena_mark
 acre_arena_save(acre_arena *arena)
 {
     acre_arena_mark mark = {0, 0};
-    acre_arena_core *core = core_or_note(arena);
+    acre_arena_core *core = acre_core_or_note(arena);
     if (core == NULL)
         return mark;
     core->floor = arena->cursor;
@@ -67,7 +67,7 @@ acre_arena_save(acre_arena *arena)
 void
 acre_arena_restore(acre_arena *arena, acre_arena_mark mark)
 {
-    acre_arena_core *core = core_or_note(arena);
+    acre_arena_core *core = acre_core_or_note(arena);
     if (core == NULL && arena->core != NULL)
         return;
     // Below `base` wraps to far above.
@@ -79,7 +79,7 @@ acre_arena_restore(acre_arena *arena, acre_arena_mark mark)
     if (core == NULL)
         return;
     if ((uintptr_t)arena->deferred >= mark.cursor)
-        core_run_deferred(arena, mark.cursor);
-    core_take_back(arena, core, mark.cursor);
+        acre_core_run_deferred(arena, mark.cursor);
+    acre_core_take_back(arena, core, mark.cursor);
     core->floor = mark.cursor;
 }

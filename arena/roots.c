@@ -24,14 +24,14 @@ static atomic_uintptr_t holder;
 static void
 enter(void)
 {
-    uintptr_t here = (uintptr_t)port_process_id();
+    uintptr_t here = (uintptr_t)acre_port_process_id();
     for (;;) {
         uintptr_t found = 0;
         if (atomic_compare_exchange_weak_explicit(&holder, &found, here, memory_order_acquire,
                                                   memory_order_relaxed))
             return;
         if (found == here || found == 0) {
-            port_yield();
+            acre_port_yield();
             continue;
         }
         // A thread that this child of a fork does not have.  What it left half done is forgotten:
@@ -73,7 +73,7 @@ widen(zone *which, uintptr_t start, uintptr_t end)
 }
 
 uint8_t
-roots_register(uintptr_t start, size_t size)
+acre_roots_register(uintptr_t start, size_t size)
 {
     enter();
     uint8_t root = exact < ROOTS_EXACT ? ROOT_EXACT : ROOT_SHARED;
@@ -88,7 +88,7 @@ roots_register(uintptr_t start, size_t size)
 }
 
 void
-roots_unregister(uintptr_t start, size_t size, uint8_t root)
+acre_roots_unregister(uintptr_t start, size_t size, uint8_t root)
 {
     enter();
     zone *which = zone_of(start);
@@ -104,14 +104,14 @@ roots_unregister(uintptr_t start, size_t size, uint8_t root)
 #else
 
 uint8_t
-roots_register(uintptr_t start, size_t size)
+acre_roots_register(uintptr_t start, size_t size)
 {
     (void)start, (void)size;
     return ROOT_NONE;
 }
 
 void
-roots_unregister(uintptr_t start, size_t size, uint8_t root)
+acre_roots_unregister(uintptr_t start, size_t size, uint8_t root)
 {
     (void)start, (void)size, (void)root;
 }

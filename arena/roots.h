@@ -20,9 +20,6 @@
 
 #include "arena/core.h"
 
-#define roots_register acre_arena_roots_register
-#define roots_unregister acre_arena_roots_unregister
-
 enum { ROOTS_EXACT = 128 };
 
 // How a range is known: core->root.
@@ -34,8 +31,8 @@ __attribute__((weak)) void __lsan_register_root_region(const void *start, size_t
 __attribute__((weak)) void __lsan_unregister_root_region(const void *start, size_t size);
 #endif
 
-uint8_t roots_register(uintptr_t start, size_t size);
-void roots_unregister(uintptr_t start, size_t size, uint8_t root);
+uint8_t acre_roots_register(uintptr_t start, size_t size);
+void acre_roots_unregister(uintptr_t start, size_t size, uint8_t root);
 
 // The range may hold the only pointer to something, from here on.
 static inline uint8_t
@@ -43,7 +40,7 @@ root_begin(uintptr_t start, size_t size)
 {
 #ifdef ACRE_ARENA_ROOTS_
     if (__lsan_register_root_region != NULL && __lsan_unregister_root_region != NULL)
-        return roots_register(start, size);
+        return acre_roots_register(start, size);
 #endif
     (void)start, (void)size;
     return ROOT_NONE;
@@ -54,7 +51,7 @@ static inline void
 root_end(uintptr_t start, size_t size, uint8_t root)
 {
     if (root != ROOT_NONE)
-        roots_unregister(start, size, root);
+        acre_roots_unregister(start, size, root);
 }
 
 #endif  // ACRE_ARENA_ROOTS_H_

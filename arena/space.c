@@ -38,7 +38,7 @@ address_space(void)
     static atomic_uint known_bits;
     unsigned bits = atomic_load_explicit(&known_bits, memory_order_relaxed);
     if (bits == 0) {
-        uint64_t told = port_address_bits();
+        uint64_t told = acre_port_address_bits();
         bits = sizeof(void *) > 4 ? 39 : 31;  // the smallest there are
         if (told > bits)
             bits = told < 63 ? (unsigned)told : 63;
@@ -94,13 +94,13 @@ give(size_t size)
 }
 
 void
-space_count_commit(size_t more, size_t less)
+acre_space_count_commit(size_t more, size_t less)
 {
     atomic_fetch_add_explicit(&committed_total, more - less, memory_order_relaxed);
 }
 
 void
-space_totals(size_t *count, size_t *reserved, size_t *committed)
+acre_space_totals(size_t *count, size_t *reserved, size_t *committed)
 {
     *count = atomic_load_explicit(&reservations, memory_order_relaxed);
     *reserved = atomic_load_explicit(&held, memory_order_relaxed);
@@ -134,7 +134,7 @@ map_flags(uint32_t flags)
 static size_t
 huge_for(size_t size, uint32_t flags)
 {
-    size_t huge = port_transparent_huge_size();
+    size_t huge = acre_port_transparent_huge_size();
     if ((flags & (ACRE_ARENA_NO_HUGE | ACRE_ARENA_HUGE)) != 0 || huge <= BEFORE_HUGE ||
         huge > LARGEST_HUGE || size < BEFORE_HUGE + huge)
         return 0;
@@ -193,14 +193,14 @@ static size_t
 whole_pages(size_t size, uint32_t flags)
 {
     size_t page = acre_page_size();
-    size_t huge = (flags & ACRE_ARENA_HUGE) != 0 ? port_default_huge_size() : 0;
+    size_t huge = (flags & ACRE_ARENA_HUGE) != 0 ? acre_port_default_huge_size() : 0;
     if (huge > page)
         page = huge;
     return size > SIZE_MAX - (page - 1) ? round_down(SIZE_MAX, page) : round_up(size, page);
 }
 
 size_t
-space_least(const acre_arena_opts *opts)
+acre_space_least(const acre_arena_opts *opts)
 {
     if (opts->reserve_least == 0) {
         // The default is larger in any address space.
@@ -212,9 +212,9 @@ space_least(const acre_arena_opts *opts)
 }
 
 acre_status
-space_reserve(const acre_arena_opts *opts, acre_arena_core *core)
+acre_space_reserve(const acre_arena_opts *opts, acre_arena_core *core)
 {
-    size_t least = space_least(opts);
+    size_t least = acre_space_least(opts);
     size_t wanted = opts->reserve != 0 ? opts->reserve : modest(default_reserve(), least);
     size_t size = whole_pages(wanted, opts->flags);
     least = whole_pages(least, opts->flags);
@@ -223,7 +223,7 @@ space_reserve(const acre_arena_opts *opts, acre_arena_core *core)
         acre_status status = reserve_exactly(size, opts, core);
         if (status == ACRE_OK)
             return ACRE_OK;
-        if (!emptied && cache_makes_way(status)) {
+        if (!emptied && acre_cache_makes_way(status)) {
             emptied = 1;
             continue;
         }
@@ -235,7 +235,7 @@ space_reserve(const acre_arena_opts *opts, acre_arena_core *core)
 }
 
 acre_status
-space_release(acre_mmap *map, size_t committed)
+acre_space_release(acre_mmap *map, size_t committed)
 {
     size_t size = map->size;
     if (watch_is_on() && size != 0)
@@ -244,7 +244,7 @@ space_release(acre_mmap *map, size_t committed)
     if (status != ACRE_OK || size == 0)
         return status;
     give(size);
-    space_count_commit(0, committed);
+    acre_space_count_commit(0, committed);
     atomic_fetch_sub_explicit(&reservations, 1, memory_order_relaxed);
     return ACRE_OK;
 }

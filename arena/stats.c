@@ -51,7 +51,7 @@ void
 acre_arena_stats_read(const acre_arena *arena, acre_arena_stats *out)
 {
     acre_arena_stats stats = {0};
-    const acre_arena_core *core = core_of(arena);
+    const acre_arena_core *core = acre_core_of(arena);
     if (core != NULL) {
         uintptr_t peak = core->peak > arena->cursor ? core->peak : arena->cursor;
         stats.used = arena->cursor - arena->base;
@@ -68,8 +68,8 @@ acre_arena_totals_read(acre_arena_totals *out)
 {
     acre_arena_totals totals = {0};
     size_t reservations = 0;
-    space_totals(&reservations, &totals.reserved, &totals.committed);
-    cache_count(&totals.cached, &totals.cached_committed);
+    acre_space_totals(&reservations, &totals.reserved, &totals.committed);
+    acre_cache_count(&totals.cached, &totals.cached_committed);
     // Read one after the other, while others create and destroy.
     totals.arenas = reservations > totals.cached ? reservations - totals.cached : 0;
     *out = totals;

@@ -32,7 +32,7 @@ state_of(acre_areas *areas, view **state)
         return ACRE_BAD_STATE;
     if (found->owner == 0)
         return ACRE_STALE;
-    if (!found->wiped && found->owner != port_process_id())
+    if (!found->wiped && found->owner != acre_port_process_id())
         return ACRE_STALE;
     *state = found;
     return ACRE_OK;
@@ -41,13 +41,13 @@ state_of(acre_areas *areas, view **state)
 acre_status
 acre_area_at(const void *address, acre_area *out)
 {
-    return port_area_at((uintptr_t)address, out);
+    return acre_port_area_at((uintptr_t)address, out);
 }
 
 acre_status
 acre_areas_open(acre_process process, acre_areas *out)
 {
-    int wiped = port_can(ACRE_CAN_WIPE_ON_FORK);
+    int wiped = acre_port_can(ACRE_CAN_WIPE_ON_FORK);
     acre_mmap_opts opts = {.flags = wiped ? ACRE_MAP_WIPE_ON_FORK : 0};
     acre_mmap map;
     acre_status status = acre_mmap_anon(sizeof(view), ACRE_READ_WRITE, &opts, &map);
@@ -56,12 +56,12 @@ acre_areas_open(acre_process process, acre_areas *out)
 
     view *state = map.base;
     acre_areas areas = {{0}};
-    status = port_view_open(port_of(state), process, &areas.private_[HANDLE]);
+    status = acre_port_view_open(port_of(state), process, &areas.private_[HANDLE]);
     if (status != ACRE_OK) {
-        (void)port_unmap(&map);
+        (void)acre_port_unmap(&map);
         return status;
     }
-    state->owner = port_process_id();
+    state->owner = acre_port_process_id();
     state->wiped = wiped;
     areas.private_[STATE] = (uintptr_t)state;
     areas.private_[SIZE] = map.size;
@@ -81,7 +81,7 @@ acre_areas_next(acre_areas *areas, acre_area *out)
     // Not a snapshot: what was mapped or moved meanwhile may come again in part.
     acre_area area;
     do {
-        status = port_view_next(port_of(state), &area);
+        status = acre_port_view_next(port_of(state), &area);
         if (status != 1)
             return status;
     } while (area.end <= state->last_end);
@@ -103,7 +103,7 @@ acre_areas_seek(acre_areas *areas, uintptr_t address)
     view *state;
     acre_status status = state_of(areas, &state);
     if (status == ACRE_OK)
-        status = port_view_seek(port_of(state), address);
+        status = acre_port_view_seek(port_of(state), address);
     if (status == ACRE_OK)
         state->last_end = 0;
     return status;
@@ -114,7 +114,7 @@ acre_areas_query(acre_areas *areas, uintptr_t address, acre_area *out)
 {
     view *state;
     acre_status status = state_of(areas, &state);
-    return status == ACRE_OK ? port_view_query(port_of(state), address, out) : status;
+    return status == ACRE_OK ? acre_port_view_query(port_of(state), address, out) : status;
 }
 
 void
@@ -122,18 +122,18 @@ acre_areas_close(acre_areas *areas)
 {
     if (areas->private_[STATE] == 0)
         return;
-    port_view_close(&areas->private_[HANDLE]);
+    acre_port_view_close(&areas->private_[HANDLE]);
     acre_mmap map = {
         .base = (void *)areas->private_[STATE],
         .size = areas->private_[SIZE],
         .backing = areas->private_[BACKING],
     };
-    (void)port_unmap(&map);
+    (void)acre_port_unmap(&map);
     *areas = (acre_areas){{0}};
 }
 
 acre_status
 acre_area_count(uint64_t *out)
 {
-    return port_area_count(out);
+    return acre_port_area_count(out);
 }

@@ -54,7 +54,7 @@ check_bytes(const acre_mmap *map, size_t offset, size_t length)
 static inline acre_status
 check_pages(const acre_mmap *map, size_t offset, size_t length)
 {
-    size_t page = map->page_size != 0 ? map->page_size : port_page_size();
+    size_t page = map->page_size != 0 ? map->page_size : acre_port_page_size();
     if ((offset | length) & (page - 1))
         return ACRE_BAD_OFFSET;
     return check_bytes(map, offset, length);

@@ -55,7 +55,7 @@ acre_mmap_merge(acre_mmap *map, acre_mmap *next)
     uint32_t differing = (map->flags ^ next->flags) & ~(uint32_t)(WISHES | OF_ANY_PART);
     if (map->access != next->access || map->page_size != next->page_size || differing != 0)
         return ACRE_ATTRIBUTE_MISMATCH;
-    status = port_continues(map, next);
+    status = acre_port_continues(map, next);
     if (status != ACRE_OK)
         return status;
 
@@ -72,7 +72,7 @@ acre_mmap_merge(acre_mmap *map, acre_mmap *next)
 acre_status
 acre_mmap_resize(acre_mmap *map, size_t size, uint32_t how)
 {
-    size_t page = map->page_size != 0 ? map->page_size : port_page_size();
+    size_t page = map->page_size != 0 ? map->page_size : acre_port_page_size();
     if (round_up(size, page) == 0)
         return ACRE_BAD_SIZE;
     if (how > ACRE_RESIZE_MAY_MOVE)
@@ -89,7 +89,7 @@ acre_mmap_resize(acre_mmap *map, size_t size, uint32_t how)
                              (map->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE)) == ACRE_MAP_SHARED))
         return ACRE_BAD_STATE;
     int grows = size > map->size;
-    status = port_resize(map, size, how);
+    status = acre_port_resize(map, size, how);
     // Advice that the map was given since its creation does not extend to what was added.
     if (status == ACRE_OK && grows)
         map->private_[0] |= UNEVEN;
@@ -103,7 +103,7 @@ acre_mmap_seal(acre_mmap *map)
         return ACRE_BAD_STATE;
     if (map->flags & ACRE_IS_SEALED)
         return ACRE_OK;
-    acre_status status = port_seal(map);
+    acre_status status = acre_port_seal(map);
     if (status == ACRE_OK)
         map->flags |= ACRE_IS_SEALED;
     return status;

@@ -7,11 +7,11 @@ void
 acre_icache_flush(void *start, size_t length)
 {
     if (length != 0)
-        port_icache_flush(start, length);
+        acre_port_icache_flush(start, length);
 }
 
 void
 acre_jit_write(int allowed)
 {
-    port_jit_write(allowed);
+    acre_port_jit_write(allowed);
 }

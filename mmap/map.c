@@ -28,7 +28,7 @@ static int
 is_known_page_size(size_t size)
 {
     size_t sizes[32];
-    int count = port_page_sizes(sizes, 32);
+    int count = acre_port_page_sizes(sizes, 32);
     for (int i = 1; i < count && i < 32; i++) {
         if (sizes[i] == size)
             return 1;
@@ -66,7 +66,8 @@ check_place(const acre_mmap_opts *opts, size_t alignment)
     if ((opts->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) == 0)
         return ACRE_OK;
     uintptr_t address = (uintptr_t)opts->address;
-    int misplaced = address == 0 || address & (port_granularity() - 1) || address & (alignment - 1);
+    int misplaced =
+        address == 0 || address & (acre_port_granularity() - 1) || address & (alignment - 1);
     return misplaced || opts->near_address != NULL || opts->reach != 0 ? ACRE_BAD_OPTION : ACRE_OK;
 }
 
@@ -97,8 +98,9 @@ page_size_for(const acre_mmap_opts *opts)
 {
     size_t page = 0;
     if (opts->flags & ACRE_MAP_HUGE)
-        page = is_known_page_size(opts->page_size) ? opts->page_size : port_default_huge_size();
-    return page > port_granularity() ? page : port_page_size();
+        page =
+            is_known_page_size(opts->page_size) ? opts->page_size : acre_port_default_huge_size();
+    return page > acre_port_granularity() ? page : acre_port_page_size();
 }
 
 // Where transparent huge pages fit in, the base is aligned to them.
@@ -108,7 +110,7 @@ alignment_for(const acre_mmap_opts *opts, size_t size, size_t page)
     size_t alignment = opts->alignment > page ? opts->alignment : page;
     if (opts->flags & ACRE_MAP_HUGE_TRANSPARENT &&
         (opts->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) == 0) {
-        size_t huge = port_transparent_huge_size();
+        size_t huge = acre_port_transparent_huge_size();
         if (huge > alignment && size >= huge)
             alignment = huge;
     }
@@ -125,7 +127,7 @@ complete(port_request *request, const acre_mmap_opts *opts, uint32_t taken, int 
     request->size = round_up(request->size, unit);
     if (request->size == 0)
         return ACRE_BAD_SIZE;
-    if (request->offset & (port_granularity() - 1) || request->offset & (page - 1))
+    if (request->offset & (acre_port_granularity() - 1) || request->offset & (page - 1))
         return ACRE_BAD_OFFSET;
     if (request->offset > (uint64_t)INT64_MAX - request->size)
         return ACRE_BAD_RANGE;
@@ -136,7 +138,7 @@ complete(port_request *request, const acre_mmap_opts *opts, uint32_t taken, int 
         status = check_access(request->access, opts->flags);
     if (status != ACRE_OK)
         return status;
-    if (opts->flags & ACRE_MAP_HUGE && port_default_huge_size() == 0)
+    if (opts->flags & ACRE_MAP_HUGE && acre_port_default_huge_size() == 0)
         return -ENOTSUP;
 
     request->page_size = page;
@@ -168,7 +170,7 @@ static acre_status
 map_requested(const port_request *request, acre_mmap *out)
 {
     acre_mmap map = handle_for(request);
-    acre_status status = port_map(request, &map);
+    acre_status status = acre_port_map(request, &map);
     if (status == ACRE_OK)
         *out = map;
     return status;
@@ -178,7 +180,7 @@ static acre_status
 create(port_request request, const acre_mmap_opts *opts, uint32_t taken, int more, acre_mmap *out)
 {
     acre_status status =
-        complete(&request, opts != NULL ? opts : &no_opts, taken, more, port_page_size());
+        complete(&request, opts != NULL ? opts : &no_opts, taken, more, acre_port_page_size());
     return status == ACRE_OK ? map_requested(&request, out) : status;
 }
 
@@ -216,7 +218,7 @@ acre_mmap_path(const char *path, uint32_t access, const acre_mmap_opts *opts, ac
 {
     if (opts == NULL)
         opts = &no_opts;
-    size_t page = port_page_size();
+    size_t page = acre_port_page_size();
     acre_status status =
         check_opts(opts, PATHS, 0, opts->alignment > page ? opts->alignment : page);
     if (status == ACRE_OK)
@@ -226,13 +228,13 @@ acre_mmap_path(const char *path, uint32_t access, const acre_mmap_opts *opts, ac
     acre_file file;
     uint64_t size;
     int writable = opts->flags & ACRE_MAP_SHARED && access & ACRE_WRITE;
-    status = port_file_open(path, writable, &file, &size);
+    status = acre_port_file_open(path, writable, &file, &size);
     if (status != ACRE_OK)
         return status;
 
     status =
         size > SIZE_MAX ? ACRE_BAD_SIZE : acre_mmap_file(file, 0, (size_t)size, access, opts, out);
-    port_file_close(file);
+    acre_port_file_close(file);
     if (status == ACRE_OK && file_size != NULL)
         *file_size = size;
     return status;
@@ -243,12 +245,12 @@ acre_mmap_ring(size_t lap, const acre_mmap_opts *opts, acre_mmap *out)
 {
     port_request request = {.size = lap <= SIZE_MAX / 4 ? lap : 0, .access = ACRE_READ_WRITE};
     acre_status status =
-        complete(&request, opts != NULL ? opts : &no_opts, RING, 0, port_granularity());
+        complete(&request, opts != NULL ? opts : &no_opts, RING, 0, acre_port_granularity());
     if (status != ACRE_OK)
         return status;
     acre_mmap map = handle_for(&request);
     map.size = 2 * request.size;
-    status = port_ring(&request, &map);
+    status = acre_port_ring(&request, &map);
     if (status == ACRE_OK)
         *out = map;
     return status;
@@ -259,13 +261,13 @@ acre_mmap_twin(size_t size, const acre_mmap_opts *opts, acre_mmap *write, acre_m
 {
     port_request request = {.size = size, .access = ACRE_READ_WRITE};
     acre_status status =
-        complete(&request, opts != NULL ? opts : &no_opts, TWIN, NEARNESS, port_granularity());
+        complete(&request, opts != NULL ? opts : &no_opts, TWIN, NEARNESS, acre_port_granularity());
     if (status != ACRE_OK)
         return status;
     acre_mmap first = handle_for(&request);
     acre_mmap second = first;
     second.access = ACRE_READ_EXEC;
-    status = port_twin(&request, &first, &second);
+    status = acre_port_twin(&request, &first, &second);
     if (status != ACRE_OK)
         return status;
     *write = first;
@@ -282,12 +284,13 @@ enum { FILLING = 1, IMMUTABLE = 2 };
 acre_status
 acre_image_begin(size_t size, acre_image *out, acre_mmap *fill)
 {
-    size_t rounded = round_up(size, port_page_size());
+    size_t rounded = round_up(size, acre_port_page_size());
     if (rounded == 0)
         return ACRE_BAD_SIZE;
     acre_file file;
-    acre_mmap map = {.size = rounded, .page_size = port_page_size(), .access = ACRE_READ_WRITE};
-    acre_status status = port_image_begin(rounded, &file, &map);
+    acre_mmap map = {
+        .size = rounded, .page_size = acre_port_page_size(), .access = ACRE_READ_WRITE};
+    acre_status status = acre_port_image_begin(rounded, &file, &map);
     if (status != ACRE_OK)
         return status;
     *out = (acre_image){.size = rounded, .private_ = {(uintptr_t)file, FILLING}};
@@ -302,7 +305,7 @@ acre_image_finish(acre_image *image, acre_mmap *fill)
         return ACRE_BAD_STATE;
     acre_status status = acre_mmap_unmap(fill);
     if (status == ACRE_OK)
-        status = port_image_seal((acre_file)image->private_[IMAGE_FILE]);
+        status = acre_port_image_seal((acre_file)image->private_[IMAGE_FILE]);
     if (status == ACRE_OK)
         image->private_[IMAGE_STATE] = IMMUTABLE;
     return status;
@@ -320,7 +323,7 @@ acre_image_clone(const acre_image *image, uint32_t access, const acre_mmap_opts 
         .flags = ACRE_IS_CLONE,
     };
     acre_status status =
-        complete(&request, opts != NULL ? opts : &no_opts, CLONE, 0, port_page_size());
+        complete(&request, opts != NULL ? opts : &no_opts, CLONE, 0, acre_port_page_size());
     if (status != ACRE_OK)
         return status;
     return image->private_[IMAGE_STATE] == IMMUTABLE ? map_requested(&request, out)
@@ -332,7 +335,7 @@ acre_image_close(acre_image *image)
 {
     if (image->size == 0)
         return ACRE_OK;
-    acre_status status = port_image_close((acre_file)image->private_[IMAGE_FILE]);
+    acre_status status = acre_port_image_close((acre_file)image->private_[IMAGE_FILE]);
     if (status == ACRE_OK)
         *image = (acre_image){0};
     return status;
@@ -349,7 +352,7 @@ acre_mmap_adopt(void *base, size_t size, size_t page_size, uint32_t access, uint
         TAKEN = ANON | KINDS | ACRE_IS_ADOPTED | ACRE_IS_SEALED | ACRE_HAS_MARKER_GUARDS |
                 ACRE_HAS_PAGE_GUARDS | ACRE_GOT_NODE | ACRE_GOT_NAME
     };
-    size_t page = page_size != 0 ? page_size : port_page_size();
+    size_t page = page_size != 0 ? page_size : acre_port_page_size();
     if (size == 0 || size > SIZE_MAX - (uintptr_t)base)
         return ACRE_BAD_SIZE;
     if (!is_power_of_two(page))
@@ -358,12 +361,12 @@ acre_mmap_adopt(void *base, size_t size, size_t page_size, uint32_t access, uint
         return ACRE_BAD_OFFSET;
 
     uint32_t kind = flags & KINDS;
-    int huge = page > port_page_size();
+    int huge = page > acre_port_page_size();
     if (flags & ~(uint32_t)TAKEN || flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE) ||
         !flags_agree(flags) || (kind & (kind - 1)) != 0 ||
         (kind == ACRE_IS_RESERVATION && flags & ACRE_MAP_SHARED) ||
         (kind == ACRE_IS_FILE && flags & (ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE)) ||
-        page < port_page_size() || huge != ((flags & ACRE_MAP_HUGE) != 0) ||
+        page < acre_port_page_size() || huge != ((flags & ACRE_MAP_HUGE) != 0) ||
         (huge && !is_known_page_size(page)))
         return ACRE_BAD_OPTION;
     acre_status status = check_access(access, flags);
@@ -388,7 +391,7 @@ acre_mmap_unmap(acre_mmap *map)
         return ACRE_OK;
     if (map->flags & ACRE_IS_SEALED)
         return ACRE_SEALED;
-    acre_status status = port_unmap(map);
+    acre_status status = acre_port_unmap(map);
     if (status == ACRE_OK)
         *map = (acre_mmap){0};
     return status;

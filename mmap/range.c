@@ -55,9 +55,9 @@ take_back(acre_mmap *map, void *start, size_t length)
 {
     // A decommit returns accounting, too, but takes guards and advice along.
     if (map->flags & ACRE_HAS_MARKER_GUARDS || map->private_[0] & UNEVEN)
-        (void)port_protect(map, start, length, ACRE_NONE);
+        (void)acre_port_protect(map, start, length, ACRE_NONE);
     else
-        (void)port_decommit(map, start, length);
+        (void)acre_port_decommit(map, start, length);
 }
 
 // Whether every page is known to have the map's own access.
@@ -72,13 +72,14 @@ static void
 flush_code(const acre_mmap *map, char *start, size_t length)
 {
     if ((map->flags & (ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS)) == 0) {
-        port_icache_flush(start, length);
+        acre_port_icache_flush(start, length);
         return;
     }
-    for (size_t done = 0; done < length; done += port_page_size()) {
+    for (size_t done = 0; done < length; done += acre_port_page_size()) {
         size_t present;
-        if (port_resident(start + done, port_page_size(), &present) == ACRE_OK && present != 0)
-            port_icache_flush(start + done, port_page_size());
+        if (acre_port_resident(start + done, acre_port_page_size(), &present) == ACRE_OK &&
+            present != 0)
+            acre_port_icache_flush(start + done, acre_port_page_size());
     }
 }
 
@@ -89,26 +90,28 @@ give(acre_mmap *map, size_t offset, size_t length, uint32_t access, int committi
 {
     void *start = at(map, offset);
     int uniform = is_uniform(map);
-    int reserved = access != ACRE_NONE && comes_in_steps(map) && port_is_reserved(start, length);
+    int reserved =
+        access != ACRE_NONE && comes_in_steps(map) && acre_port_is_reserved(start, length);
     // So that a commit of several areas is not refused in the middle, it is asked for as a whole
     // before.
-    acre_status status = reserved && map->private_[0] & UNEVEN ? port_can_account(length) : ACRE_OK;
+    acre_status status =
+        reserved && map->private_[0] & UNEVEN ? acre_port_can_account(length) : ACRE_OK;
     if (status != ACRE_OK)
         return status;
     // The flush reads through the code, so what will only be executed is readable first.
     uint32_t first = access & ACRE_EXEC ? access | ACRE_READ : access;
-    status = committing ? port_commit(map, start, length, first)
-                        : port_protect(map, start, length, first);
+    status = committing ? acre_port_commit(map, start, length, first)
+                        : acre_port_protect(map, start, length, first);
     if (status == ACRE_OK && access & ACRE_EXEC) {
         flush_code(map, start, length);
         if (first != access)
-            status = port_protect(map, start, length, access);
+            status = acre_port_protect(map, start, length, access);
     }
     if (status != ACRE_OK) {
         if (reserved)
             take_back(map, start, length);
         else if (uniform)
-            (void)port_protect(map, start, length, map->access);
+            (void)acre_port_protect(map, start, length, map->access);
         return status;
     }
     if (length == map->size && (!committing || access == map->access)) {
@@ -155,7 +158,7 @@ acre_mmap_decommit(acre_mmap *map, size_t offset, size_t length)
         status = check_committable(map);
     if (status != ACRE_OK || length == 0)
         return status;
-    status = port_decommit(map, at(map, offset), length);
+    status = acre_port_decommit(map, at(map, offset), length);
     if (status != ACRE_OK)
         return status;
     if (length == map->size) {
@@ -194,7 +197,8 @@ acre_mmap_discard(acre_mmap *map, size_t offset, size_t length, uint32_t when)
         return status;
     if ((map->flags & (ACRE_IS_FILE | ACRE_MAP_SHARED)) == (ACRE_IS_FILE | ACRE_MAP_SHARED))
         return ACRE_BAD_STATE;
-    return length == 0 ? ACRE_OK : of_sealed(map, port_discard(map, at(map, offset), length, when));
+    return length == 0 ? ACRE_OK
+                       : of_sealed(map, acre_port_discard(map, at(map, offset), length, when));
 }
 
 acre_status
@@ -203,13 +207,13 @@ acre_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
     if (done != NULL)
         *done = 0;
     for (size_t i = 0; i < count; i++) {
-        if (((uintptr_t)ranges[i].base | ranges[i].length) & (port_page_size() - 1))
+        if (((uintptr_t)ranges[i].base | ranges[i].length) & (acre_port_page_size() - 1))
             return ACRE_BAD_OFFSET;
     }
     if (when > ACRE_DISCARD_LAZY)
         return ACRE_BAD_OPTION;
     size_t handled;
-    acre_status status = port_discard_many(ranges, count, when, &handled);
+    acre_status status = acre_port_discard_many(ranges, count, when, &handled);
     if (done != NULL)
         *done = handled;
     return status;
@@ -237,10 +241,10 @@ acre_mmap_guard(acre_mmap *map, size_t offset, size_t length)
         return status;
 
     uint32_t kind;
-    status = port_guard(map, at(map, offset), length, &kind);
+    status = acre_port_guard(map, at(map, offset), length, &kind);
     if (status != ACRE_OK) {
         if (is_uniform(map))
-            (void)port_protect(map, at(map, offset), length, map->access);
+            (void)acre_port_protect(map, at(map, offset), length, map->access);
         return of_sealed(map, status);
     }
     map->flags |= kind;
@@ -255,7 +259,7 @@ acre_mmap_unguard(acre_mmap *map, size_t offset, size_t length)
     acre_status status = check_guard(map, offset, length);
     if (status != ACRE_OK || length == 0)
         return status;
-    return of_sealed(map, port_unguard(map, at(map, offset), length, !is_uniform(map)));
+    return of_sealed(map, acre_port_unguard(map, at(map, offset), length, !is_uniform(map)));
 }
 
 // ---- residency ----------------------------------------------------------------------------------
@@ -269,7 +273,7 @@ typedef struct span {
 static span
 pages_of(const acre_mmap *map, size_t offset, size_t length)
 {
-    size_t page = port_page_size();
+    size_t page = acre_port_page_size();
     size_t first = offset & ~(page - 1);
     // The map ends with a page, so this does not overflow, also beyond half of the addresses.
     size_t end = (offset + length + page - 1) & ~(page - 1);
@@ -288,7 +292,7 @@ acre_mmap_resident(const acre_mmap *map, size_t offset, size_t length, size_t *b
         return ACRE_OK;
     }
     span pages = pages_of(map, offset, length);
-    return port_resident(pages.start, pages.length, bytes);
+    return acre_port_resident(pages.start, pages.length, bytes);
 }
 
 typedef acre_status (*on_pages)(acre_mmap *map, void *start, size_t length);
@@ -306,7 +310,7 @@ on_any_bytes(on_pages call, acre_mmap *map, size_t offset, size_t length)
 acre_status
 acre_mmap_populate(acre_mmap *map, size_t offset, size_t length)
 {
-    return on_any_bytes(port_populate, map, offset, length);
+    return on_any_bytes(acre_port_populate, map, offset, length);
 }
 
 static acre_status
@@ -331,19 +335,19 @@ lock(on_pages call, acre_mmap *map, size_t offset, size_t length)
 acre_status
 acre_mmap_lock(acre_mmap *map, size_t offset, size_t length)
 {
-    return lock(port_lock, map, offset, length);
+    return lock(acre_port_lock, map, offset, length);
 }
 
 acre_status
 acre_mmap_lock_on_fault(acre_mmap *map, size_t offset, size_t length)
 {
-    return lock(port_lock_on_fault, map, offset, length);
+    return lock(acre_port_lock_on_fault, map, offset, length);
 }
 
 acre_status
 acre_mmap_unlock(acre_mmap *map, size_t offset, size_t length)
 {
-    return change_locks(port_unlock, map, offset, length);
+    return change_locks(acre_port_unlock, map, offset, length);
 }
 
 acre_status
@@ -358,7 +362,7 @@ acre_mmap_flush(acre_mmap *map, size_t offset, size_t length, uint32_t how)
     if (length == 0 || (map->flags & shared_file) != shared_file)
         return ACRE_OK;
     span pages = pages_of(map, offset, length);
-    return port_flush(map, pages.start, pages.length, how);
+    return acre_port_flush(map, pages.start, pages.length, how);
 }
 
 acre_status
@@ -377,7 +381,7 @@ acre_mmap_advise(acre_mmap *map, size_t offset, size_t length, acre_advice advic
         return ACRE_BAD_STATE;
     if (length == 0)
         return ACRE_OK;
-    status = port_advise(map, at(map, offset), length, advice);
+    status = acre_port_advise(map, at(map, offset), length, advice);
     if (status != ACRE_OK)
         return status;
     if (advice == ACRE_ADVISE_WIPE_ON_FORK)

@@ -4,8 +4,6 @@
 
 #include "acre/stack.h"
 
-#define stack_extent_of acre_stack_extent_of
-
 /// The usable bytes are [base, limit), the header [limit, content), and nobody's the rest; base and
 /// end are multiples of the page size.
 typedef struct stack_extent {
@@ -13,6 +11,6 @@ typedef struct stack_extent {
 } stack_extent;
 
 /// @return ACRE_OK; ACRE_STALE; ACRE_NOT_OURS
-acre_status stack_extent_of(const acre_stack *stack, stack_extent *out);
+acre_status acre_stack_extent_of(const acre_stack *stack, stack_extent *out);
 
 #endif  // ACRE_STACK_EXTENT_H_

@@ -22,14 +22,14 @@ map_with(size_t size, uint32_t flags, acre_mmap *out)
 }
 
 acre_status
-lasting_map(size_t size, acre_mmap *out)
+acre_lasting_map(size_t size, acre_mmap *out)
 {
     // A huge page would make all of it resident.
     return map_with(size, ACRE_MAP_NO_RESERVE | ACRE_MAP_NO_HUGE, out);
 }
 
 acre_status
-lasting_publish(_Atomic(void *) *place, acre_mmap *map)
+acre_lasting_publish(_Atomic(void *) *place, acre_mmap *map)
 {
     void *none = NULL;
     if (atomic_compare_exchange_strong_explicit(place, &none, map->base, memory_order_acq_rel,
@@ -39,34 +39,34 @@ lasting_publish(_Atomic(void *) *place, acre_mmap *map)
 }
 
 acre_status
-lasting_provide(_Atomic(void *) *place, size_t size)
+acre_lasting_provide(_Atomic(void *) *place, size_t size)
 {
     if (atomic_load_explicit(place, memory_order_acquire) != NULL)
         return ACRE_OK;
     acre_mmap map;
-    acre_status status = lasting_map(size, &map);
-    return status == ACRE_OK ? lasting_publish(place, &map) : status;
+    acre_status status = acre_lasting_map(size, &map);
+    return status == ACRE_OK ? acre_lasting_publish(place, &map) : status;
 }
 
 acre_status
-lasting_provide_wiped(_Atomic(void *) *place, size_t size)
+acre_lasting_provide_wiped(_Atomic(void *) *place, size_t size)
 {
     if (atomic_load_explicit(place, memory_order_acquire) != NULL)
         return ACRE_OK;
     acre_mmap map;
     acre_status status = map_with(size, ACRE_MAP_WIPE_ON_FORK, &map);
-    return status == ACRE_OK ? lasting_publish(place, &map) : status;
+    return status == ACRE_OK ? acre_lasting_publish(place, &map) : status;
 }
 
 acre_status
-process_number(uint32_t *number)
+acre_process_number(uint32_t *number)
 {
     if (atomic_load_explicit(&process_word, memory_order_acquire) == NULL &&
         !acre_can(ACRE_CAN_WIPE_ON_FORK)) {
-        *number = (uint32_t)port_process_id();
+        *number = (uint32_t)acre_port_process_id();
         return ACRE_OK;
     }
-    acre_status status = lasting_provide_wiped(&process_word, sizeof(uint32_t));
+    acre_status status = acre_lasting_provide_wiped(&process_word, sizeof(uint32_t));
     if (status != ACRE_OK)
         return status;
 
@@ -83,10 +83,10 @@ process_number(uint32_t *number)
 }
 
 int
-process_is(uint32_t number)
+acre_process_is(uint32_t number)
 {
     _Atomic uint32_t *word = atomic_load_explicit(&process_word, memory_order_acquire);
     if (word == NULL)
-        return number == (uint32_t)port_process_id();
+        return number == (uint32_t)acre_port_process_id();
     return atomic_load_explicit(word, memory_order_relaxed) == number;
 }

@@ -10,29 +10,22 @@
 #include "acre/mmap.h"
 #include "acre/status.h"
 
-#define lasting_map acre_stack_lasting_map
-#define lasting_publish acre_stack_lasting_publish
-#define lasting_provide acre_stack_lasting_provide
-#define lasting_provide_wiped acre_stack_lasting_provide_wiped
-#define process_number acre_stack_process_number
-#define process_is acre_stack_process_is
-
 /// `size` zeroed bytes of base pages, of which most may never be touched.
-acre_status lasting_map(size_t size, acre_mmap *out);
+acre_status acre_lasting_map(size_t size, acre_mmap *out);
 /// Makes `*place` point to the map for good, or unmaps it when another thread was first.
-acre_status lasting_publish(_Atomic(void *) *place, acre_mmap *map);
+acre_status acre_lasting_publish(_Atomic(void *) *place, acre_mmap *map);
 /// Makes `*place` point to `size` zeroed bytes, unless it points somewhere already.  Any thread may
 /// call it for the same place at once.
-acre_status lasting_provide(_Atomic(void *) *place, size_t size);
+acre_status acre_lasting_provide(_Atomic(void *) *place, size_t size);
 /// The same with memory that a child of a fork finds zeroed; -ENOTSUP where there is none.
-acre_status lasting_provide_wiped(_Atomic(void *) *place, size_t size);
+acre_status acre_lasting_provide_wiped(_Atomic(void *) *place, size_t size);
 
 /// A number, not 0, that no ancestor of this process has; a child of a fork gets another when it
 /// asks.
-acre_status process_number(uint32_t *number);
+acre_status acre_process_number(uint32_t *number);
 
-/// Whether `number` is this process's; it was told by process_number, here or in an ancestor.
-/// Loads only, or port_process_id where no memory is emptied in children.
-int process_is(uint32_t number);
+/// Whether `number` is this process's; it was told by acre_process_number, here or in an ancestor.
+/// Loads only, or acre_port_process_id where no memory is emptied in children.
+int acre_process_is(uint32_t number);
 
 #endif  // ACRE_STACK_LASTING_H_

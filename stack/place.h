@@ -9,8 +9,6 @@
 #include "acre/stack.h"
 #include "mmap/port/memory.h"
 
-#define stack_place_of acre_stack_place_of_
-
 typedef struct stack_place {
     acre_mmap map;  // where it lies
     void *lowest;   // of the guard, [lowest, base)
@@ -20,7 +18,7 @@ typedef struct stack_place {
 } stack_place;
 
 /// @return ACRE_OK; ACRE_STALE; ACRE_NOT_OURS
-acre_status stack_place_of(const acre_stack *stack, stack_place *out);
+acre_status acre_stack_place_of(const acre_stack *stack, stack_place *out);
 
 /// Where stacks grow: the top `bytes` of the usable ones and the header accessible to all.
 static inline acre_status
@@ -29,8 +27,8 @@ stack_open(stack_place *place, size_t bytes)
     size_t page = acre_page_size();
     size_t above = place->length - place->size;
     size_t first = bytes < place->size ? (above + bytes + page - 1) & ~(page - 1) : place->length;
-    return port_commit_stack(&place->map, place->base, place->length,
-                             first < place->length ? first : place->length);
+    return acre_port_commit_stack(&place->map, place->base, place->length,
+                                  first < place->length ? first : place->length);
 }
 
 #endif  // ACRE_STACK_PLACE_H_

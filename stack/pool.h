@@ -35,28 +35,6 @@
 #include "acre/stack_pool.h"
 #include "stack/place.h"
 
-#define pool_attach acre_stack_pool_attach_
-#define pool_discard acre_stack_pool_discard_
-#define pool_clear_marks acre_stack_pool_clear_marks_
-#define pool_find acre_stack_pool_find_
-#define pool_flush acre_stack_pool_flush_
-#define pool_flush_own acre_stack_pool_flush_own_
-#define pool_fresh_token acre_stack_pool_fresh_token_
-#define pool_get acre_stack_pool_get_
-#define pool_get_place acre_stack_pool_get_place_
-#define pool_guards_removed acre_stack_pool_guards_removed_
-#define pool_lock acre_stack_pool_lock_
-#define pool_make acre_stack_pool_make_
-#define pool_note_depth acre_stack_pool_note_depth_
-#define pool_rebuild acre_stack_pool_rebuild_
-#define pool_thread_hook acre_stack_pool_thread_hook_
-#define pool_this_thread acre_stack_pool_this_thread_
-#define pool_unlock acre_stack_pool_unlock_
-#define region_check acre_stack_region_check
-#define region_count_ready acre_stack_region_count_ready
-#define region_create acre_stack_region_create
-#define region_destroy acre_stack_region_destroy
-
 enum {
     POOL_MAGAZINE = 64,  // most slots that a thread keeps of a pool
     POOL_MAKE = 32,      // cold slots made ready together
@@ -216,66 +194,66 @@ slot_colour(uint32_t slot)
 // ---- pool_thread.c ------------------------------------------------------------------------------
 
 /// Whether threads may have magazines is known from here on.
-void pool_thread_hook(void);
+void acre_pool_thread_hook(void);
 /// The calling thread's block, made when there is none, which takes system calls; NULL when it can
 /// have no magazine for the pool.
-pool_thread *pool_this_thread(const acre_stack_pool *pool);
+pool_thread *acre_pool_this_thread(const acre_stack_pool *pool);
 /// Its magazine for the pool, or NULL.  Under the lock.
-magazine *pool_attach(acre_stack_pool *pool, pool_thread *thread);
+magazine *acre_pool_attach(acre_stack_pool *pool, pool_thread *thread);
 /// The magazine's slots to the pool.  Under the lock.
-void pool_flush(acre_stack_pool *pool, magazine *m);
+void acre_pool_flush(acre_stack_pool *pool, magazine *m);
 
 // ---- pool_take.c --------------------------------------------------------------------------------
 
 /// What the calling thread keeps, to the pool.  Under the lock.
-void pool_flush_own(acre_stack_pool *pool);
+void acre_pool_flush_own(acre_stack_pool *pool);
 /// As if the stack in the slot had never been used.
-void pool_clear_marks(const acre_stack_pool *pool, char *start);
+void acre_pool_clear_marks(const acre_stack_pool *pool, char *start);
 
 // ---- pool_shared.c ------------------------------------------------------------------------------
 
 /// @return ACRE_OK; ACRE_BAD_STATE in a child that does not have the pool
-acre_status pool_lock(acre_stack_pool *pool);
-void pool_unlock(acre_stack_pool *pool);
+acre_status acre_pool_lock(acre_stack_pool *pool);
+void acre_pool_unlock(acre_stack_pool *pool);
 /// Lists and counts from the slots' states, and a token that no magazine has.  Under the lock.
-void pool_rebuild(acre_stack_pool *pool);
+void acre_pool_rebuild(acre_stack_pool *pool);
 /// A number, not 0, that no pool and no magazine has.
-uint32_t pool_fresh_token(void);
+uint32_t acre_pool_fresh_token(void);
 
 // ---- pool_make.c --------------------------------------------------------------------------------
 
 /// Makes cold slots ready until `enough` free ones are in the pool's lists.
 ///
 /// @return ACRE_OK; ACRE_FULL when there are no more; the system's limits
-acre_status pool_make(acre_stack_pool *pool, size_t enough);
+acre_status acre_pool_make(acre_stack_pool *pool, size_t enough);
 /// `count` slots have lost their guards.
-void pool_guards_removed(const acre_stack_pool *pool, size_t count);
+void acre_pool_guards_removed(const acre_stack_pool *pool, size_t count);
 
 // ---- pool_region.c ------------------------------------------------------------------------------
 
 /// Whether a region can be what is demanded: ACRE_OK, or -ENOTSUP.
-acre_status region_check(uint32_t flags);
+acre_status acre_region_check(uint32_t flags);
 /// A region of at least one slot and at most `slots`, which follow the pool's others.
-acre_status region_create(acre_stack_pool *pool, size_t slots, region **out);
+acre_status acre_region_create(acre_stack_pool *pool, size_t slots, region **out);
 /// Unmaps it.  Its addresses are nobody's before that.  On failure it is as it was.
-acre_status region_destroy(region *r);
+acre_status acre_region_destroy(region *r);
 /// As acre_stack_find, for stacks of pools.
-acre_status pool_find(uintptr_t address, acre_stack_info *out);
+acre_status acre_pool_find(uintptr_t address, acre_stack_info *out);
 /// A pool's stack that is taken: ACRE_OK; ACRE_STALE; ACRE_NOT_OURS.
-acre_status pool_get(const acre_stack *stack, acre_stack_info *out);
+acre_status acre_pool_get(const acre_stack *stack, acre_stack_info *out);
 /// The same, and where it lies.
-acre_status pool_get_place(const acre_stack *stack, stack_place *out);
+acre_status acre_pool_get_place(const acre_stack *stack, stack_place *out);
 
 // ---- pool_stats.c -------------------------------------------------------------------------------
 
 /// How many of its slots are ready (`out`: and out).
-size_t region_count_ready(const region *r, int out);
+size_t acre_region_count_ready(const region *r, int out);
 /// Remembers how deep a stack has been that nobody else holds.
-void pool_note_depth(acre_stack_pool *pool, uint32_t id);
+void acre_pool_note_depth(acre_stack_pool *pool, uint32_t id);
 
 // ---- pool_trim.c --------------------------------------------------------------------------------
 
 /// Returns the memory of slots that nobody else holds, but for what is kept.
-void pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count);
+void acre_pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count);
 
 #endif  // ACRE_STACK_POOL_INTERNAL_H_

@@ -112,12 +112,13 @@ set_marks(acre_stack_pool *pool, size_t keep)
 static acre_status
 provide_record(uint32_t index)
 {
-    acre_status status = lasting_provide(&chunks[index / CHUNK], CHUNK * sizeof(acre_stack_pool));
+    acre_status status =
+        acre_lasting_provide(&chunks[index / CHUNK], CHUNK * sizeof(acre_stack_pool));
     if (status != ACRE_OK)
         return status;
     _Atomic(void *) *place = &tokens[index / CHUNK];
-    status = lasting_provide_wiped(place, CHUNK * sizeof(uint32_t));
-    return status == -ENOTSUP ? lasting_provide(place, CHUNK * sizeof(uint32_t)) : status;
+    status = acre_lasting_provide_wiped(place, CHUNK * sizeof(uint32_t));
+    return status == -ENOTSUP ? acre_lasting_provide(place, CHUNK * sizeof(uint32_t)) : status;
 }
 
 // Tables for so many slots; those that the record has serve when they are not far too large.
@@ -216,7 +217,7 @@ static acre_status
 set_up(acre_stack_pool *pool, const acre_stack_pool_opts *opts, const layout *plan)
 {
     uint32_t process;
-    acre_status status = process_number(&process);
+    acre_status status = acre_process_number(&process);
     if (status != ACRE_OK)
         return status;
     pool->stride = plan->stride;
@@ -249,7 +250,7 @@ acre_stack_pool_create(const acre_stack_pool_opts *opts, acre_stack_pool **out)
     if (status == ACRE_OK)
         status = check_options(opts);
     if (status == ACRE_OK && opts->flags != 0)
-        status = region_check(opts->flags);
+        status = acre_region_check(opts->flags);
     acre_stack_pool *pool = NULL;
     if (status == ACRE_OK)
         status = take_record(plan.most, &pool);
@@ -261,9 +262,9 @@ acre_stack_pool_create(const acre_stack_pool_opts *opts, acre_stack_pool **out)
         return status;
     }
 
-    pool_thread_hook();
-    pool_rebuild(pool);
-    atomic_store_explicit(&pool->id, pool_fresh_token(), memory_order_release);
+    acre_pool_thread_hook();
+    acre_pool_rebuild(pool);
+    atomic_store_explicit(&pool->id, acre_pool_fresh_token(), memory_order_release);
     *out = pool;
     return ACRE_OK;
 }
@@ -275,7 +276,7 @@ has_stacks_out(const acre_stack_pool *pool)
 {
     for (uint32_t i = 0; i < pool->region_count; i++) {
         const region *r = region_at(pool, i);
-        if (r != NULL && region_count_ready(r, 1) != 0)
+        if (r != NULL && acre_region_count_ready(r, 1) != 0)
             return 1;
     }
     return 0;
@@ -288,11 +289,11 @@ unmap(acre_stack_pool *pool)
         region *r = region_at(pool, i);
         if (r == NULL)
             continue;
-        size_t guards = region_count_ready(r, 0);
-        acre_status status = region_destroy(r);
+        size_t guards = acre_region_count_ready(r, 0);
+        acre_status status = acre_region_destroy(r);
         if (status != ACRE_OK)
             return status;
-        pool_guards_removed(pool, guards);
+        acre_pool_guards_removed(pool, guards);
         atomic_store_explicit(&pool->regions[i], NULL, memory_order_release);
         pool->region_count = i;
     }
@@ -303,27 +304,27 @@ acre_status
 acre_stack_pool_destroy(acre_stack_pool *pool)
 {
     room_touch_for_calls();
-    acre_status status = pool_lock(pool);
+    acre_status status = acre_pool_lock(pool);
     if (status != ACRE_OK)
         return status;
     if (has_stacks_out(pool)) {
-        pool_unlock(pool);
+        acre_pool_unlock(pool);
         return ACRE_BUSY;
     }
     // No magazine is valid from here on, so that a thread that ends does not come near.
     atomic_store_explicit(pool->token, 0, memory_order_relaxed);
-    pool_unlock(pool);
+    acre_pool_unlock(pool);
 
     size_t slots = pool->slots;
     status = unmap(pool);
     if (status != ACRE_OK) {
         // Of all that is left of it it is a pool still.
-        acre_status locked = pool_lock(pool);
+        acre_status locked = acre_pool_lock(pool);
         if (locked != ACRE_OK)
             return locked;
-        pool_rebuild(pool);
+        acre_pool_rebuild(pool);
         forget_states(pool, pool->slots, slots);
-        pool_unlock(pool);
+        acre_pool_unlock(pool);
         return status;
     }
     atomic_store_explicit(&pool->id, 0, memory_order_relaxed);

@@ -30,7 +30,7 @@ allow_more(const acre_stack_pool *pool, size_t used)
 {
     uint64_t areas;
     uint64_t allowed = (uint64_t)used + COUNT_EVERY;
-    if (port_area_count(&areas) == ACRE_OK) {
+    if (acre_port_area_count(&areas) == ACRE_OK) {
         // Half of what there would be without these guards.
         uint64_t left = pool->area_limit > areas ? pool->area_limit - areas : 0;
         uint64_t most = (left + 2 * (uint64_t)used) / 4;
@@ -63,7 +63,7 @@ take_areas(const acre_stack_pool *pool, size_t count, size_t *granted)
 }
 
 void
-pool_guards_removed(const acre_stack_pool *pool, size_t count)
+acre_pool_guards_removed(const acre_stack_pool *pool, size_t count)
 {
     if (pool->guard_kind == ACRE_GUARD_PAGES)
         atomic_fetch_sub_explicit(&page_guards, count, memory_order_relaxed);
@@ -87,14 +87,14 @@ list_ranges(const acre_stack_pool *pool, char *lowest, size_t count, size_t offs
 static acre_status
 guard_locked(acre_mmap *map, const acre_range *guard, size_t stride)
 {
-    acre_status status = port_unlock(map, guard->base, stride);
+    acre_status status = acre_port_unlock(map, guard->base, stride);
     if (status != ACRE_OK)
         return status;
     size_t done;
-    status = port_guard_many(guard, 1, &done);
+    status = acre_port_guard_many(guard, 1, &done);
     if (status == -EINVAL)
         return status;  // so it was not for a lock
-    acre_status locked = port_lock_on_fault(map, guard->base, stride);
+    acre_status locked = acre_port_lock_on_fault(map, guard->base, stride);
     return status != ACRE_OK ? status : locked;
 }
 
@@ -108,7 +108,7 @@ guard_slots(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_t co
     list_ranges(pool, lowest, count, 0, pool->guard, guards);
     for (*guarded = 0; *guarded < count;) {
         size_t done;
-        acre_status status = port_guard_many(guards + *guarded, count - *guarded, &done);
+        acre_status status = acre_port_guard_many(guards + *guarded, count - *guarded, &done);
         *guarded += done;
         if (status == -EINVAL) {
             status = guard_locked(map, &guards[*guarded], pool->stride);
@@ -127,14 +127,14 @@ lock_slot(const acre_stack_pool *pool, acre_mmap *map, char *start)
     char *base = start + pool->guard;
     size_t usable = pool->stride - pool->guard;
     if (pool->guard_kind == ACRE_GUARD_PAGES)
-        return port_lock(map, base, usable);
-    acre_status status = port_lock_on_fault(map, start, pool->stride);
+        return acre_port_lock(map, base, usable);
+    acre_status status = acre_port_lock_on_fault(map, start, pool->stride);
     if (status == -ENOTSUP)
-        return port_lock(map, base, usable);
+        return acre_port_lock(map, base, usable);
     if (status == ACRE_OK) {
-        status = port_populate(map, base, usable);
+        status = acre_port_populate(map, base, usable);
         if (status != ACRE_OK)
-            (void)port_unlock(map, start, pool->stride);
+            (void)acre_port_unlock(map, start, pool->stride);
     }
     return status;
 }
@@ -162,11 +162,11 @@ commit_slots(const acre_stack_pool *pool, acre_mmap *map, char *end, size_t *cou
 {
     for (;; *count /= 2) {
         size_t length = *count * pool->stride;
-        acre_status status = port_commit(map, end - length, length, ACRE_READ_WRITE);
+        acre_status status = acre_port_commit(map, end - length, length, ACRE_READ_WRITE);
         if (status == ACRE_OK)
             return ACRE_OK;
         // What became accessible would be taken for accounted.
-        (void)port_decommit(map, end - length, length);
+        (void)acre_port_decommit(map, end - length, length);
         if (status != -ENOMEM || *count == 1)
             return status;
     }
@@ -200,15 +200,15 @@ make_with_pages(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_
     for (*done = 0; status == ACRE_OK && *done < granted;) {
         char *start = lowest + (count - 1 - *done) * pool->stride;
         size_t usable = pool->stride - pool->guard;
-        status = port_commit_stack(map, start + pool->guard, usable, pool->at_once);
+        status = acre_port_commit_stack(map, start + pool->guard, usable, pool->at_once);
         if (status == ACRE_OK && pool->flags & ACRE_STACK_LOCKED)
             status = lock_slot(pool, map, start);
         if (status == ACRE_OK)
             ++*done;
         else
-            (void)port_decommit(map, start + pool->guard, usable);
+            (void)acre_port_decommit(map, start + pool->guard, usable);
     }
-    pool_guards_removed(pool, granted - *done);
+    acre_pool_guards_removed(pool, granted - *done);
     return status;
 }
 
@@ -305,7 +305,7 @@ static acre_status
 grow(acre_stack_pool *pool, size_t before, size_t slots, region **out)
 {
     acre_status status = provide_tables(pool, before + slots);
-    return status == ACRE_OK ? region_create(pool, slots, out) : status;
+    return status == ACRE_OK ? acre_region_create(pool, slots, out) : status;
 }
 
 // Under the lock.
@@ -328,44 +328,44 @@ add_slots(acre_stack_pool *pool)
     size_t before = pool->slots;
     size_t slots = next_region(pool);
     pool->growing = 1;
-    pool_unlock(pool);
+    acre_pool_unlock(pool);
 
     region *r = NULL;
     acre_status status = grow(pool, before, slots, &r);
-    acre_status locked = pool_lock(pool);
+    acre_status locked = acre_pool_lock(pool);
     if (locked != ACRE_OK)
         return locked;
     pool->growing = 0;
     if (status == ACRE_OK)
         add_region(pool, r);
-    pool_unlock(pool);
+    acre_pool_unlock(pool);
     return status;
 }
 
 acre_status
-pool_make(acre_stack_pool *pool, size_t enough)
+acre_pool_make(acre_stack_pool *pool, size_t enough)
 {
     room_touch_for_calls();
     for (;;) {
-        acre_status status = pool_lock(pool);
+        acre_status status = acre_pool_lock(pool);
         if (status != ACRE_OK)
             return status;
         if (pool->free_count + pool->deep_count >= enough) {
-            pool_unlock(pool);
+            acre_pool_unlock(pool);
             return ACRE_OK;
         }
 
         uint32_t ids[POOL_MAKE];
         size_t count = claim_cold(pool, ids, POOL_MAKE);
         if (count > 0) {
-            pool_unlock(pool);
+            acre_pool_unlock(pool);
             size_t done = 0;
             status = make(pool, ids, count, &done);
-            acre_status locked = pool_lock(pool);
+            acre_status locked = acre_pool_lock(pool);
             if (locked != ACRE_OK)
                 return locked;
             return_claimed(pool, ids, count, done);
-            pool_unlock(pool);
+            acre_pool_unlock(pool);
             if (done == 0)
                 return status;
             continue;
@@ -378,9 +378,9 @@ pool_make(acre_stack_pool *pool, size_t enough)
         }
         // What others hold for a moment may be what is wanted.
         int wait = pool->growing || pool->pending > 0;
-        pool_unlock(pool);
+        acre_pool_unlock(pool);
         if (!wait)
             return ACRE_FULL;
-        port_yield();
+        acre_port_yield();
     }
 }

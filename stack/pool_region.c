@@ -53,7 +53,7 @@ take_record(region **out)
 {
     for (uint32_t i = 0; i < (uint32_t)CHUNK * CHUNKS; i++) {
         if (i >= atomic_load_explicit(&record_count, memory_order_acquire)) {
-            acre_status status = lasting_provide(&chunks[i / CHUNK], CHUNK * sizeof(region));
+            acre_status status = acre_lasting_provide(&chunks[i / CHUNK], CHUNK * sizeof(region));
             if (status != ACRE_OK)
                 return status;
             uint32_t known = i;
@@ -108,7 +108,7 @@ map_flags(uint32_t flags)
 }
 
 acre_status
-region_check(uint32_t flags)
+acre_region_check(uint32_t flags)
 {
     acre_mmap map;
     acre_mmap_opts opts = {.flags = map_flags(flags)};
@@ -131,7 +131,7 @@ reserve(const acre_stack_pool *pool, size_t slots, acre_mmap *out)
 }
 
 acre_status
-region_create(acre_stack_pool *pool, size_t slots, region **out)
+acre_region_create(acre_stack_pool *pool, size_t slots, region **out)
 {
     acre_mmap map;
     acre_status status;
@@ -168,7 +168,7 @@ region_create(acre_stack_pool *pool, size_t slots, region **out)
 }
 
 acre_status
-region_destroy(region *r)
+acre_region_destroy(region *r)
 {
     // Before the addresses are free for others: whoever asks about them then must not hear of these
     // stacks.
@@ -211,7 +211,7 @@ read_region(const region *r, uintptr_t address, acre_stack_info *out)
         .guard_kind = atomic_load_explicit(&r->guard_kind, memory_order_acquire),
     };
     // They belong together, so that there is such a slot and such a state.
-    if (!is_use(r, use) || (process != 0 && !process_is(process)))
+    if (!is_use(r, use) || (process != 0 && !acre_process_is(process)))
         return 0;
 
     uintptr_t slot = (end - 1 - address) / stride;
@@ -231,7 +231,7 @@ read_region(const region *r, uintptr_t address, acre_stack_info *out)
 }
 
 acre_status
-pool_find(uintptr_t address, acre_stack_info *out)
+acre_pool_find(uintptr_t address, acre_stack_info *out)
 {
     uint32_t count = atomic_load_explicit(&record_count, memory_order_acquire);
     for (uint32_t i = 0; i < count; i++) {
@@ -245,10 +245,10 @@ pool_find(uintptr_t address, acre_stack_info *out)
 }
 
 acre_status
-pool_get(const acre_stack *stack, acre_stack_info *out)
+acre_pool_get(const acre_stack *stack, acre_stack_info *out)
 {
     acre_stack_info info;
-    acre_status status = pool_find((uintptr_t)stack->base, &info);
+    acre_status status = acre_pool_find((uintptr_t)stack->base, &info);
     if (status != ACRE_OK)
         return status;
     const acre_stack_pool *pool = info.pool;
@@ -262,10 +262,10 @@ pool_get(const acre_stack *stack, acre_stack_info *out)
 }
 
 acre_status
-pool_get_place(const acre_stack *stack, stack_place *out)
+acre_pool_get_place(const acre_stack *stack, stack_place *out)
 {
     acre_stack_info info;
-    acre_status status = pool_get(stack, &info);
+    acre_status status = acre_pool_get(stack, &info);
     if (status != ACRE_OK)
         return status;
     const acre_stack_pool *pool = info.pool;

@@ -9,7 +9,7 @@
 #include "mmap/port/thread.h"
 
 uint32_t
-pool_fresh_token(void)
+acre_pool_fresh_token(void)
 {
     static _Atomic uint32_t count;
     uint32_t token;
@@ -31,31 +31,31 @@ acquire(acre_stack_pool *pool, uint32_t process)
             atomic_compare_exchange_strong_explicit(&pool->lock, &holder, process,
                                                     memory_order_acquire, memory_order_relaxed))
             return;
-        port_yield();
+        acre_port_yield();
     }
 }
 
 acre_status
-pool_lock(acre_stack_pool *pool)
+acre_pool_lock(acre_stack_pool *pool)
 {
     uint32_t process;
-    acre_status status = process_number(&process);
+    acre_status status = acre_process_number(&process);
     if (status != ACRE_OK)
         return status;
     acquire(pool, process);
     if (atomic_load_explicit(&pool->process, memory_order_relaxed) == process)
         return ACRE_OK;
     if (pool->flags & ACRE_STACK_DONT_FORK) {
-        pool_unlock(pool);
+        acre_pool_unlock(pool);
         return ACRE_BAD_STATE;
     }
     atomic_store_explicit(&pool->process, process, memory_order_relaxed);
-    pool_rebuild(pool);
+    acre_pool_rebuild(pool);
     return ACRE_OK;
 }
 
 void
-pool_unlock(acre_stack_pool *pool)
+acre_pool_unlock(acre_stack_pool *pool)
 {
     atomic_store_explicit(&pool->lock, 0, memory_order_release);
 }
@@ -78,7 +78,7 @@ sort_slots(acre_stack_pool *pool, uint32_t index, region *r)
 }
 
 void
-pool_rebuild(acre_stack_pool *pool)
+acre_pool_rebuild(acre_stack_pool *pool)
 {
     pool->growing = 0;
     pool->trimming = 0;
@@ -102,5 +102,5 @@ pool_rebuild(acre_stack_pool *pool)
             sort_slots(pool, i, r);
     }
     pool->peak = pool->ready - pool->free_count;
-    atomic_store_explicit(pool->token, pool_fresh_token(), memory_order_relaxed);
+    atomic_store_explicit(pool->token, acre_pool_fresh_token(), memory_order_relaxed);
 }

@@ -15,7 +15,7 @@ frontier_of(const region *r)
 }
 
 size_t
-region_count_ready(const region *r, int out)
+acre_region_count_ready(const region *r, int out)
 {
     size_t count = 0;
     for (uint32_t slot = 0; slot < frontier_of(r); slot++) {
@@ -99,7 +99,7 @@ find_deepest(const acre_stack_pool *pool, const region *r, size_t *deepest)
             ranges[i].base = slot_start(pool, r, first + batch - 1 - i) + pool->guard;
             ranges[i].length = pool->stride - pool->guard;
         }
-        acre_status status = port_lowest_touched_many(ranges, batch, lowest);
+        acre_status status = acre_port_lowest_touched_many(ranges, batch, lowest);
         if (status != ACRE_OK)
             return status;
         for (uint32_t i = 0; i < batch; i++) {
@@ -114,7 +114,7 @@ find_deepest(const acre_stack_pool *pool, const region *r, size_t *deepest)
 }
 
 void
-pool_note_depth(acre_stack_pool *pool, uint32_t id)
+acre_pool_note_depth(acre_stack_pool *pool, uint32_t id)
 {
     if (!depths_are_told(pool))
         return;
@@ -122,7 +122,8 @@ pool_note_depth(acre_stack_pool *pool, uint32_t id)
     char *start = slot_start(pool, r, slot_of(id));
     const char *limit = start + pool->top - slot_colour(slot_of(id));
     const void *lowest;
-    if (port_lowest_touched(start + pool->guard, pool->stride - pool->guard, &lowest) != ACRE_OK)
+    if (acre_port_lowest_touched(start + pool->guard, pool->stride - pool->guard, &lowest) !=
+        ACRE_OK)
         return;  // not told: then acre_stack_pool_suggest says so
     if ((const char *)lowest >= limit)
         return;
@@ -150,11 +151,11 @@ acre_status
 acre_stack_pool_suggest(acre_stack_pool *pool, size_t *stack_size)
 {
     room_touch_for_lists();
-    acre_status status = pool_lock(pool);
+    acre_status status = acre_pool_lock(pool);
     if (status != ACRE_OK)
         return status;
     uint32_t regions = pool->region_count;
-    pool_unlock(pool);
+    acre_pool_unlock(pool);
     size_t deepest = atomic_load_explicit(&pool->deepest, memory_order_relaxed);
     status = find_deepest_of_all(pool, regions, &deepest);
     if (status != ACRE_OK)
@@ -172,17 +173,17 @@ acre_stack_pool_stats_read(acre_stack_pool *pool, acre_stack_pool_stats *out)
 {
     room_touch_for_lists();
     acre_stack_pool_stats stats = {.guard_kind = pool->guard_kind};
-    acre_status status = pool_lock(pool);
+    acre_status status = acre_pool_lock(pool);
     if (status != ACRE_OK)
         return status;
     uint32_t regions = pool->region_count;
     size_t ready = pool->ready;
     for (uint32_t i = 0; i < regions; i++) {
         const region *r = region_at(pool, i);
-        stats.out += r != NULL ? region_count_ready(r, 1) : 0;
+        stats.out += r != NULL ? acre_region_count_ready(r, 1) : 0;
     }
     stats.peak = pool->peak > stats.out ? pool->peak : stats.out;
-    pool_unlock(pool);
+    acre_pool_unlock(pool);
     stats.free = ready > stats.out ? ready - stats.out : 0;
     stats.cold = pool->max_stacks - stats.out - stats.free;
 
@@ -191,7 +192,7 @@ acre_stack_pool_stats_read(acre_stack_pool *pool, acre_stack_pool_stats *out)
         if (r == NULL)
             continue;
         size_t bytes = 0;
-        status = port_resident(r->map.base, r->map.size, &bytes);
+        status = acre_port_resident(r->map.base, r->map.size, &bytes);
         stats.resident += bytes;
     }
     if (status == ACRE_OK && depths_are_told(pool))

@@ -21,24 +21,24 @@
 static inline magazine *
 own_magazine(const acre_stack_pool *pool)
 {
-    pool_thread *thread = port_thread_get(PORT_THREAD_POOL);
+    pool_thread *thread = acre_port_thread_get(PORT_THREAD_POOL);
     if (thread == NULL)
         return NULL;
     magazine *m = &thread->magazines[pool->index % POOL_MAGAZINES];
     if (m->token != atomic_load_explicit(pool->token, memory_order_relaxed))
         return NULL;
     if (pool->asks_for_process &&
-        !process_is(atomic_load_explicit(&pool->process, memory_order_relaxed)))
+        !acre_process_is(atomic_load_explicit(&pool->process, memory_order_relaxed)))
         return NULL;
     return m;
 }
 
 void
-pool_flush_own(acre_stack_pool *pool)
+acre_pool_flush_own(acre_stack_pool *pool)
 {
     magazine *m = own_magazine(pool);
     if (m != NULL)
-        pool_flush(pool, m);
+        acre_pool_flush(pool, m);
 }
 
 // ---- take ---------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ describe(const acre_stack_pool *pool, uint32_t id, pool_slot *out)
 static int
 pop(acre_stack_pool *pool, pool_thread *thread, uint32_t *id)
 {
-    magazine *m = pool_attach(pool, thread);
+    magazine *m = acre_pool_attach(pool, thread);
     if (pool->free_count == 0) {
         // As good as any other: it is about to be used again.
         if (pool->deep_count == 0)
@@ -99,21 +99,21 @@ static ACRE_COLD acre_status
 take_shared(acre_stack_pool *pool, acre_stack *out)
 {
     room_touch_for_lists();
-    pool_thread *thread = pool_this_thread(pool);
+    pool_thread *thread = acre_pool_this_thread(pool);
     for (;;) {
-        acre_status status = pool_lock(pool);
+        acre_status status = acre_pool_lock(pool);
         if (status != ACRE_OK)
             return status;
         uint32_t id;
         int found = pop(pool, thread, &id);
-        pool_unlock(pool);
+        acre_pool_unlock(pool);
         if (found) {
             pool_slot slot;
             describe(pool, id, &slot);
             hand_out(pool, &slot, out);
             return ACRE_OK;
         }
-        status = pool_make(pool, 1);
+        status = acre_pool_make(pool, 1);
         if (status != ACRE_OK)
             return status;
     }
@@ -152,7 +152,7 @@ clear(char *line)
 }
 
 void
-pool_clear_marks(const acre_stack_pool *pool, char *start)
+acre_pool_clear_marks(const acre_stack_pool *pool, char *start)
 {
     for (size_t at = pool->kept; at <= pool->mark; at += pool->page)
         clear(start + at);
@@ -179,11 +179,11 @@ static ACRE_COLD acre_status
 return_deep(acre_stack_pool *pool)
 {
     room_touch_for_calls();
-    acre_status status = pool_lock(pool);
+    acre_status status = acre_pool_lock(pool);
     if (status != ACRE_OK)
         return status;
     if (pool->deep_count < POOL_DEEP) {
-        pool_unlock(pool);
+        acre_pool_unlock(pool);
         return ACRE_OK;
     }
     uint32_t ids[POOL_DEEP];
@@ -191,16 +191,16 @@ return_deep(acre_stack_pool *pool)
         ids[i] = pool->deep[i];
     pool->deep_count = 0;
     pool->pending += POOL_DEEP;
-    pool_unlock(pool);
+    acre_pool_unlock(pool);
 
-    pool_discard(pool, ids, POOL_DEEP);
-    status = pool_lock(pool);
+    acre_pool_discard(pool, ids, POOL_DEEP);
+    status = acre_pool_lock(pool);
     if (status != ACRE_OK)
         return status;
     for (size_t i = 0; i < POOL_DEEP; i++)
         pool->ids[pool->free_count++] = ids[i];
     pool->pending -= POOL_DEEP;
-    pool_unlock(pool);
+    acre_pool_unlock(pool);
     return ACRE_OK;
 }
 
@@ -213,7 +213,7 @@ give_deep(acre_stack_pool *pool, magazine *m, uint32_t id)
         room_touch_for_lists();
         m->count--;
     }
-    acre_status status = pool_lock(pool);
+    acre_status status = acre_pool_lock(pool);
     if (status != ACRE_OK)
         return status;
     // Who filled the list may not be done yet: what is one too many keeps its memory until it is
@@ -223,18 +223,18 @@ give_deep(acre_stack_pool *pool, magazine *m, uint32_t id)
     else
         pool->ids[pool->free_count++] = id;
     int full = pool->deep_count == POOL_DEEP;
-    pool_unlock(pool);
+    acre_pool_unlock(pool);
     return full ? return_deep(pool) : ACRE_OK;
 }
 
 static ACRE_COLD acre_status
 give_shared(acre_stack_pool *pool, uint32_t id)
 {
-    acre_status status = pool_lock(pool);
+    acre_status status = acre_pool_lock(pool);
     if (status != ACRE_OK)
         return status;
     pool->ids[pool->free_count++] = id;
-    pool_unlock(pool);
+    acre_pool_unlock(pool);
     return ACRE_OK;
 }
 
@@ -260,11 +260,11 @@ static ACRE_COLD acre_status
 give_slowly(acre_stack_pool *pool, const acre_stack *stack, _Atomic uint32_t *state, char *start)
 {
     room_touch_for_lists();
-    pool_thread *thread = pool_this_thread(pool);
-    acre_status status = pool_lock(pool);
+    pool_thread *thread = acre_pool_this_thread(pool);
+    acre_status status = acre_pool_lock(pool);
     if (status != ACRE_OK)
         return status;
-    magazine *m = pool_attach(pool, thread);
+    magazine *m = acre_pool_attach(pool, thread);
     if (m != NULL && m->count == m->capacity) {
         // Those that were given last are the warmest.
         uint32_t count = m->capacity - m->capacity / 2;
@@ -274,7 +274,7 @@ give_slowly(acre_stack_pool *pool, const acre_stack *stack, _Atomic uint32_t *st
             m->slots[i - count] = m->slots[i];
         m->count -= count;
     }
-    pool_unlock(pool);
+    acre_pool_unlock(pool);
     return give_to(pool, m, stack, state, start);
 }
 
@@ -306,10 +306,10 @@ acre_status
 acre_stack_pool_flush(acre_stack_pool *pool)
 {
     room_touch_for_lists();
-    acre_status status = pool_lock(pool);
+    acre_status status = acre_pool_lock(pool);
     if (status != ACRE_OK)
         return status;
-    pool_flush_own(pool);
-    pool_unlock(pool);
+    acre_pool_flush_own(pool);
+    acre_pool_unlock(pool);
     return ACRE_OK;
 }

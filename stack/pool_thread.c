@@ -51,7 +51,7 @@ find_block(void)
     }
     // Others may be as far: whose claim fails tries the next one.
     for (uint32_t i = count; i < (uint32_t)CHUNK * CHUNKS; i++) {
-        if (lasting_provide(&chunks[i / CHUNK], CHUNK * sizeof(pool_thread)) != ACRE_OK)
+        if (acre_lasting_provide(&chunks[i / CHUNK], CHUNK * sizeof(pool_thread)) != ACRE_OK)
             return NULL;
         uint32_t known = i;
         (void)atomic_compare_exchange_strong_explicit(&thread_count, &known, i + 1,
@@ -67,20 +67,20 @@ is_valid(const magazine *m)
 {
     return m->pool != NULL &&
            m->token == atomic_load_explicit(m->pool->token, memory_order_relaxed) &&
-           process_is(atomic_load_explicit(&m->pool->process, memory_order_relaxed));
+           acre_process_is(atomic_load_explicit(&m->pool->process, memory_order_relaxed));
 }
 
 static void
 give_back(magazine *m)
 {
     // In a child that does not have the pool nothing is to be given back.
-    if (!is_valid(m) || pool_lock(m->pool) != ACRE_OK)
+    if (!is_valid(m) || acre_pool_lock(m->pool) != ACRE_OK)
         return;
     if (is_valid(m)) {
-        pool_flush(m->pool, m);
+        acre_pool_flush(m->pool, m);
         m->pool->room += m->capacity;
     }
-    pool_unlock(m->pool);
+    acre_pool_unlock(m->pool);
 }
 
 static void *
@@ -98,24 +98,24 @@ end_thread(void *word)
 }
 
 void
-pool_thread_hook(void)
+acre_pool_thread_hook(void)
 {
-    if (port_thread_hook(PORT_THREAD_POOL, end_thread) == ACRE_OK)
+    if (acre_port_thread_hook(PORT_THREAD_POOL, end_thread) == ACRE_OK)
         atomic_store_explicit(&ends_are_told, 1, memory_order_release);
 }
 
 pool_thread *
-pool_this_thread(const acre_stack_pool *pool)
+acre_pool_this_thread(const acre_stack_pool *pool)
 {
     if (pool->shared_by_threads == 0)
         return NULL;
-    pool_thread *thread = port_thread_get(PORT_THREAD_POOL);
+    pool_thread *thread = acre_port_thread_get(PORT_THREAD_POOL);
     if (thread == &ended)
         return NULL;
     if (thread != NULL || !atomic_load_explicit(&ends_are_told, memory_order_acquire))
         return thread;
     thread = find_block();
-    if (thread != NULL && port_thread_set(PORT_THREAD_POOL, thread) != ACRE_OK) {
+    if (thread != NULL && acre_port_thread_set(PORT_THREAD_POOL, thread) != ACRE_OK) {
         atomic_store_explicit(&thread->taken, 0, memory_order_release);
         return NULL;
     }
@@ -123,7 +123,7 @@ pool_this_thread(const acre_stack_pool *pool)
 }
 
 magazine *
-pool_attach(acre_stack_pool *pool, pool_thread *thread)
+acre_pool_attach(acre_stack_pool *pool, pool_thread *thread)
 {
     if (thread == NULL)
         return NULL;
@@ -145,7 +145,7 @@ pool_attach(acre_stack_pool *pool, pool_thread *thread)
 }
 
 void
-pool_flush(acre_stack_pool *pool, magazine *m)
+acre_pool_flush(acre_stack_pool *pool, magazine *m)
 {
     for (uint32_t i = 0; i < m->count; i++)
         pool->ids[pool->free_count++] = m->slots[i].number;

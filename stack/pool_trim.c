@@ -22,27 +22,27 @@ shrink(const acre_stack_pool *pool, const region *r, char *start, size_t keep)
     acre_mmap map = r->map;
     char *base = start + pool->guard;
     size_t length = pool->stride - pool->guard;
-    acre_status status = port_shrink_stack(&map, base, length, keep);
-    if (status == ACRE_OK && port_stacks_grow() && keep < pool->at_once)
-        status = port_commit_stack(&map, base, length, pool->at_once);
+    acre_status status = acre_port_shrink_stack(&map, base, length, keep);
+    if (status == ACRE_OK && acre_port_stacks_grow() && keep < pool->at_once)
+        status = acre_port_commit_stack(&map, base, length, pool->at_once);
     return status;
 }
 
 void
-pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count)
+acre_pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count)
 {
     enum { BATCH = 64 };
     for (size_t i = 0; i < count; i += POOL_MEASURE)
-        pool_note_depth(pool, ids[i]);
+        acre_pool_note_depth(pool, ids[i]);
     // A call that fails has not returned some memory: the marks stay, and the next time tries
     // again.
-    for (size_t i = 0; !port_discards_at_once() && i < count; i++) {
+    for (size_t i = 0; !acre_port_discards_at_once() && i < count; i++) {
         const region *r = region_of(pool, ids[i]);
         char *start = slot_start(pool, r, slot_of(ids[i]));
         if (shrink(pool, r, start, pool->stride - pool->kept) == ACRE_OK)
-            pool_clear_marks(pool, start);
+            acre_pool_clear_marks(pool, start);
     }
-    if (!port_discards_at_once())
+    if (!acre_port_discards_at_once())
         return;
     acre_range ranges[BATCH];
     while (count > 0) {
@@ -53,9 +53,9 @@ pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count)
             ranges[i].length = pool->kept - pool->guard;
         }
         size_t done;
-        acre_status status = port_discard_many(ranges, batch, ACRE_DISCARD_NOW, &done);
+        acre_status status = acre_port_discard_many(ranges, batch, ACRE_DISCARD_NOW, &done);
         for (size_t i = 0; i < done && i < batch; i++)
-            pool_clear_marks(pool, (char *)ranges[i].base - pool->guard);
+            acre_pool_clear_marks(pool, (char *)ranges[i].base - pool->guard);
         if (status != ACRE_OK)
             return;
         ids += batch;
@@ -129,8 +129,8 @@ discard_run(const acre_stack_pool *pool, const region *r, uint32_t first, uint32
         char *start = slot_start(pool, r, slot);
         acre_range range = {start + pool->guard, pool->stride - pool->guard};
         size_t done;
-        acre_status status = port_discards_at_once()
-                                 ? port_discard_many(&range, 1, ACRE_DISCARD_NOW, &done)
+        acre_status status = acre_port_discards_at_once()
+                                 ? acre_port_discard_many(&range, 1, ACRE_DISCARD_NOW, &done)
                                  : shrink(pool, r, start, 0);
         if (status != ACRE_OK)
             return status;
@@ -145,7 +145,7 @@ return_run(acre_stack_pool *pool, uint32_t index, uint32_t first, uint32_t count
     const region *r = region_at(pool, index);
     for (uint32_t slot = first; slot < first + count; slot++) {
         if (slot % POOL_MEASURE == 0)
-            pool_note_depth(pool, slot_number(index, slot));
+            acre_pool_note_depth(pool, slot_number(index, slot));
     }
 
     // A table of pages fills a page, with a pointer for each; twice as much holds a whole one.
@@ -156,10 +156,10 @@ return_run(acre_stack_pool *pool, uint32_t index, uint32_t first, uint32_t count
     acre_status status = ACRE_OK;
     if (locked || length >= 2 * table || count == r->slots) {
         acre_mmap map = r->map;
-        status = port_decommit(&map, slot_start(pool, r, first + count - 1), length);
+        status = acre_port_decommit(&map, slot_start(pool, r, first + count - 1), length);
         *cold = status == ACRE_OK;
         if (*cold)
-            pool_guards_removed(pool, count);
+            acre_pool_guards_removed(pool, count);
     }
     return *cold || locked ? status : discard_run(pool, r, first, count);
 }
@@ -178,11 +178,11 @@ return_region(acre_stack_pool *pool, uint32_t index, size_t *left)
             continue;
         int cold = 0;
         acre_status status = return_run(pool, index, first, slot - first, &cold);
-        acre_status locked = pool_lock(pool);
+        acre_status locked = acre_pool_lock(pool);
         if (locked != ACRE_OK)
             return locked;
         unmark(pool, index, first, slot - first, !cold);
-        pool_unlock(pool);
+        acre_pool_unlock(pool);
         *left -= slot - first;
         result = result != ACRE_OK ? result : status;
     }
@@ -194,19 +194,19 @@ static acre_status
 begin(acre_stack_pool *pool, size_t keep, size_t *count, uint32_t *regions)
 {
     for (;;) {
-        acre_status status = pool_lock(pool);
+        acre_status status = acre_pool_lock(pool);
         if (status != ACRE_OK)
             return status;
         if (!pool->trimming)
             break;
-        pool_unlock(pool);
-        port_yield();
+        acre_pool_unlock(pool);
+        acre_port_yield();
     }
-    pool_flush_own(pool);
+    acre_pool_flush_own(pool);
     pool->trimming = 1;
     *count = mark_free(pool, keep);
     *regions = pool->region_count;
-    pool_unlock(pool);
+    acre_pool_unlock(pool);
     return ACRE_OK;
 }
 
@@ -223,11 +223,11 @@ acre_stack_pool_trim(acre_stack_pool *pool, size_t keep)
         acre_status status = return_region(pool, i, &left);
         result = result != ACRE_OK ? result : status;
     }
-    acre_status locked = pool_lock(pool);
+    acre_status locked = acre_pool_lock(pool);
     if (locked != ACRE_OK)
         return locked;
     pool->trimming = 0;
-    pool_unlock(pool);
+    acre_pool_unlock(pool);
     return result;
 }
 
@@ -237,5 +237,5 @@ acre_stack_pool_prewarm(acre_stack_pool *pool, size_t count)
     if (count > pool->max_stacks)
         return ACRE_FULL;
     acre_status status = acre_stack_pool_flush(pool);
-    return status == ACRE_OK && count > 0 ? pool_make(pool, count) : status;
+    return status == ACRE_OK && count > 0 ? acre_pool_make(pool, count) : status;
 }

@@ -83,20 +83,20 @@ provide_table(void)
     if (atomic_load_explicit(&table, memory_order_acquire) != NULL)
         return ACRE_OK;
 
-    uint32_t bits = (uint32_t)port_address_bits();
+    uint32_t bits = (uint32_t)acre_port_address_bits();
     if (bits == 0)
         bits = COMMON_ADDRESS_BITS;
     uint32_t shift = page_shift();
     size_t count = bits > shift + LEAF_SHIFT ? (size_t)1 << (bits - shift - LEAF_SHIFT) : 1;
 
     acre_mmap map;
-    acre_status status = lasting_map(sizeof(top) + count * sizeof(_Atomic(void *)), &map);
+    acre_status status = acre_lasting_map(sizeof(top) + count * sizeof(_Atomic(void *)), &map);
     if (status != ACRE_OK)
         return status;
     top *fresh = map.base;
     fresh->count = count;
     fresh->page_shift = shift;
-    return lasting_publish(&table, &map);
+    return acre_lasting_publish(&table, &map);
 }
 
 // Leaves for every page of [start, end), so that set_entries cannot fail.
@@ -113,7 +113,7 @@ provide_leaves(uintptr_t start, uintptr_t end)
     if (last >= t->count)
         return -ENOMEM;
     for (uintptr_t i = first; i <= last; i++) {
-        status = lasting_provide(&t->leaf[i], sizeof(leaf));
+        status = acre_lasting_provide(&t->leaf[i], sizeof(leaf));
         if (status != ACRE_OK)
             return status;
     }
@@ -196,7 +196,7 @@ take_record(uint32_t *index)
         if (fresh >= (uint32_t)CHUNKS * CHUNK_RECORDS)
             return ACRE_FULL;
         acre_status status =
-            lasting_provide(&chunks[fresh >> CHUNK_SHIFT], CHUNK_RECORDS * sizeof(record));
+            acre_lasting_provide(&chunks[fresh >> CHUNK_SHIFT], CHUNK_RECORDS * sizeof(record));
         if (status != ACRE_OK)
             return status;
     } while (!atomic_compare_exchange_weak_explicit(&record_count, &fresh, fresh + 1,
@@ -208,14 +208,14 @@ take_record(uint32_t *index)
 // ---- what the stack calls use -------------------------------------------------------------------
 
 acre_status
-registry_add(const acre_mmap *map, const acre_stack_info *stack, registry_key *key)
+acre_registry_add(const acre_mmap *map, const acre_stack_info *stack, registry_key *key)
 {
     uintptr_t start = (uintptr_t)map->base;
     uintptr_t end = start + map->size;
     uint32_t process = 0;
     acre_status status = provide_leaves(start, end);
     if (status == ACRE_OK && map->flags & ACRE_MAP_DONT_FORK)
-        status = process_number(&process);
+        status = acre_process_number(&process);
     if (status != ACRE_OK)
         return status;
     uint32_t index;
@@ -243,12 +243,12 @@ registry_add(const acre_mmap *map, const acre_stack_info *stack, registry_key *k
 }
 
 acre_status
-registry_get(const registry_key *key, acre_stack_info *out)
+acre_registry_get(const registry_key *key, acre_stack_info *out)
 {
     if (key->index == 0 || key->index >= atomic_load_explicit(&record_count, memory_order_acquire))
         return ACRE_NOT_OURS;
     acre_stack_info info;
-    acre_status status = registry_find(key->base, &info);
+    acre_status status = acre_registry_find(key->base, &info);
     // Asked last: a stack that went away while it was looked for is out of date, not foreign.
     record *r = record_at((uint32_t)key->index);
     if (atomic_load_explicit(&r->generation, memory_order_acquire) != key->generation)
@@ -262,26 +262,26 @@ registry_get(const registry_key *key, acre_stack_info *out)
 }
 
 char *
-registry_end(const registry_key *key)
+acre_registry_end(const registry_key *key)
 {
     const record *r = record_at((uint32_t)key->index);
     return (char *)r->map.base + r->map.size;
 }
 
 acre_status
-registry_get_map(const registry_key *key, acre_stack_info *out, acre_mmap *map)
+acre_registry_get_map(const registry_key *key, acre_stack_info *out, acre_mmap *map)
 {
-    acre_status status = registry_get(key, out);
+    acre_status status = acre_registry_get(key, out);
     if (status == ACRE_OK)
         *map = record_at((uint32_t)key->index)->map;
     return status;
 }
 
 acre_status
-registry_remove(const registry_key *key)
+acre_registry_remove(const registry_key *key)
 {
     acre_stack_info info;
-    acre_status status = registry_get(key, &info);
+    acre_status status = acre_registry_get(key, &info);
     if (status != ACRE_OK)
         return status;
 
@@ -302,7 +302,7 @@ registry_remove(const registry_key *key)
 }
 
 acre_status
-registry_find(uintptr_t address, acre_stack_info *out)
+acre_registry_find(uintptr_t address, acre_stack_info *out)
 {
     uint32_t index = entry_at(address);
     if (index == 0)
@@ -326,7 +326,7 @@ registry_find(uintptr_t address, acre_stack_info *out)
     if (generation % 2 == 0 ||
         atomic_load_explicit(&r->generation, memory_order_relaxed) != generation)
         return ACRE_NOT_OURS;
-    if (address < start || address >= end || (process != 0 && !process_is(process)))
+    if (address < start || address >= end || (process != 0 && !acre_process_is(process)))
         return ACRE_NOT_OURS;
     *out = info;
     return ACRE_OK;

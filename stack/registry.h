@@ -1,8 +1,7 @@
 // stack/registry.h - which single stack an address lies in.
 //
-// Calls may be made by any thread at once; registry_find also from a signal handler.  What a call
-// needs for itself it maps once and never unmaps.  In the symbol table every name carries the
-// library's prefix.
+// Calls may be made by any thread at once; acre_registry_find also from a signal handler.  What a
+// call needs for itself it maps once and never unmaps.
 #ifndef ACRE_STACK_REGISTRY_H_
 #define ACRE_STACK_REGISTRY_H_
 
@@ -11,13 +10,6 @@
 #include "acre/mmap.h"
 #include "acre/stack.h"
 #include "acre/status.h"
-
-#define registry_add acre_stack_registry_add
-#define registry_get acre_stack_registry_get
-#define registry_end acre_stack_registry_end
-#define registry_get_map acre_stack_registry_get_map
-#define registry_remove acre_stack_registry_remove
-#define registry_find acre_stack_registry_find
 
 ACRE_EXTERN_C_BEGIN
 
@@ -33,27 +25,28 @@ typedef struct registry_key {
 ///
 /// @return ACRE_OK; ACRE_FULL when there are too many stacks; what mapping the tables failed with:
 ///         nothing was added then
-acre_status registry_add(const acre_mmap *map, const acre_stack_info *stack, registry_key *key);
+acre_status acre_registry_add(const acre_mmap *map, const acre_stack_info *stack,
+                              registry_key *key);
 
 /// @return ACRE_OK; ACRE_STALE when that use is over; ACRE_NOT_OURS when no stack of this process
 ///         ever had that key
-acre_status registry_get(const registry_key *key, acre_stack_info *out);
+acre_status acre_registry_get(const registry_key *key, acre_stack_info *out);
 
-/// Where the stack's mapping ends.  Of a key that registry_get just accepted, for whoever may
+/// Where the stack's mapping ends.  Of a key that acre_registry_get just accepted, for whoever may
 /// destroy the stack.
-char *registry_end(const registry_key *key);
+char *acre_registry_end(const registry_key *key);
 
 /// The same, and the map that the stack lies in: the caller may commit and discard there, for as
 /// long as it keeps others from removing the stack.
-acre_status registry_get_map(const registry_key *key, acre_stack_info *out, acre_mmap *map);
+acre_status acre_registry_get_map(const registry_key *key, acre_stack_info *out, acre_mmap *map);
 
 /// Unmaps the stack, and answers for it no more.
 ///
-/// @return as registry_get, or what unmapping failed with: nothing has changed then
-acre_status registry_remove(const registry_key *key);
+/// @return as acre_registry_get, or what unmapping failed with: nothing has changed then
+acre_status acre_registry_remove(const registry_key *key);
 
 /// As acre_stack_find, for single stacks.
-acre_status registry_find(uintptr_t address, acre_stack_info *out);
+acre_status acre_registry_find(uintptr_t address, acre_stack_info *out);
 
 ACRE_EXTERN_C_END
 

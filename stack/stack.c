@@ -89,14 +89,14 @@ map_stack(const layout *plan, uint32_t flags, acre_mmap *out)
     if (flags & ACRE_STACK_DONT_FORK)
         opts.flags |= ACRE_MAP_DONT_FORK;
     acre_mmap map;
-    acre_status status = port_stacks_grow()
+    acre_status status = acre_port_stacks_grow()
                              ? acre_mmap_reserve(plan->total, ACRE_READ_WRITE, &opts, &map)
                              : acre_mmap_anon(plan->total, ACRE_READ_WRITE, &opts, &map);
     if (status != ACRE_OK)
         return status;
 
     status = acre_mmap_guard(&map, 0, plan->guard);
-    if (status == ACRE_OK && port_stacks_grow())
+    if (status == ACRE_OK && acre_port_stacks_grow())
         status = open_top(&map, plan, flags);
     // Locked pages take no markers, and a guard has no pages to lock: so only now, and only what
     // lies above it.
@@ -141,7 +141,7 @@ acre_stack_create(size_t size, const acre_stack_opts *opts, acre_stack *out)
         return status;
     acre_stack_info info = describe(&plan, &map, opts->tag);
     registry_key key;
-    status = registry_add(&map, &info, &key);
+    status = acre_registry_add(&map, &info, &key);
     if (status != ACRE_OK)
         return unmap_after(status, &map);
 
@@ -176,7 +176,7 @@ acre_stack_destroy(acre_stack *stack)
     registry_key key;
     acre_status status = key_of(stack, &key);
     if (status == ACRE_OK)
-        status = registry_remove(&key);
+        status = acre_registry_remove(&key);
     if (status != ACRE_OK)
         return status;
 
@@ -189,22 +189,22 @@ static acre_status
 get_info(const acre_stack *stack, acre_stack_info *out)
 {
     if (stack->private_[1] != 0)
-        return pool_get(stack, out);
+        return acre_pool_get(stack, out);
     registry_key key;
     acre_status status = key_of(stack, &key);
-    return status == ACRE_OK ? registry_get(&key, out) : status;
+    return status == ACRE_OK ? acre_registry_get(&key, out) : status;
 }
 
 acre_status
-stack_place_of(const acre_stack *stack, stack_place *out)
+acre_stack_place_of(const acre_stack *stack, stack_place *out)
 {
     if (stack->private_[1] != 0)
-        return pool_get_place(stack, out);
+        return acre_pool_get_place(stack, out);
     registry_key key;
     acre_stack_info info;
     acre_status status = key_of(stack, &key);
     if (status == ACRE_OK)
-        status = registry_get_map(&key, &info, &out->map);
+        status = acre_registry_get_map(&key, &info, &out->map);
     if (status != ACRE_OK)
         return status;
     out->lowest = out->map.base;
@@ -218,12 +218,12 @@ acre_status
 acre_stack_commit(const acre_stack *stack, size_t bytes)
 {
     stack_place place;
-    acre_status status = stack_place_of(stack, &place);
+    acre_status status = acre_stack_place_of(stack, &place);
     if (status != ACRE_OK)
         return status;
     if (bytes > place.size)
         return ACRE_BAD_SIZE;
-    return port_stacks_grow() ? stack_open(&place, bytes) : ACRE_OK;
+    return acre_port_stacks_grow() ? stack_open(&place, bytes) : ACRE_OK;
 }
 
 static acre_stack_bounds
@@ -255,10 +255,10 @@ acre_stack_bounds_of(const acre_stack *stack, acre_stack_bounds *out)
 {
     stack_place place;
     port_bounds bounds;
-    acre_status status = stack_place_of(stack, &place);
+    acre_status status = acre_stack_place_of(stack, &place);
     if (status == ACRE_OK)
-        status =
-            port_stack_bounds(place.lowest, place.base, (char *)place.base + place.size, &bounds);
+        status = acre_port_stack_bounds(place.lowest, place.base, (char *)place.base + place.size,
+                                        &bounds);
     if (status == ACRE_OK)
         *out = for_program(&bounds);
     return status;
@@ -269,12 +269,12 @@ acre_stack_bounds_exchange(const acre_stack_bounds *to, acre_stack_bounds *from)
 {
     port_bounds next = for_system(to);
     port_bounds before;
-    if (port_stack_exchange(&next, &before))
+    if (acre_port_stack_exchange(&next, &before))
         *from = for_program(&before);
 }
 
 acre_status
-stack_extent_of(const acre_stack *stack, stack_extent *out)
+acre_stack_extent_of(const acre_stack *stack, stack_extent *out)
 {
     acre_stack_info info;
     acre_status status = get_info(stack, &info);
@@ -288,7 +288,7 @@ stack_extent_of(const acre_stack *stack, stack_extent *out)
         out->end = (char *)info.base - pool->guard + pool->stride;
     } else {
         registry_key key = {.index = stack->private_[0] & ~IS_LOCKED};
-        out->end = out->content = registry_end(&key);
+        out->end = out->content = acre_registry_end(&key);
     }
     return ACRE_OK;
 }
@@ -317,7 +317,7 @@ acre_stack_used(const acre_stack *stack, size_t *bytes)
     const char *limit = (const char *)info.base + info.size;
     size_t length = (info.size + page - 1) & ~(page - 1);
     const void *lowest;
-    status = port_lowest_touched(info.base, length, &lowest);
+    status = acre_port_lowest_touched(info.base, length, &lowest);
     if (status != ACRE_OK)
         return status;
     *bytes = (const char *)lowest < limit ? (size_t)(limit - (const char *)lowest) : 0;
@@ -327,6 +327,6 @@ acre_stack_used(const acre_stack *stack, size_t *bytes)
 acre_status
 acre_stack_find(const void *address, acre_stack_info *out)
 {
-    acre_status status = registry_find((uintptr_t)address, out);
-    return status == ACRE_OK ? status : pool_find((uintptr_t)address, out);
+    acre_status status = acre_registry_find((uintptr_t)address, out);
+    return status == ACRE_OK ? status : acre_pool_find((uintptr_t)address, out);
 }

@@ -68,7 +68,7 @@ install(acre_stack_overflow_fn call, void *context)
     atomic_store_explicit(&reported, call, memory_order_release);
     atomic_store_explicit(&reported_context, context, memory_order_release);
     atomic_fetch_add_explicit(&version, 1, memory_order_release);
-    status = port_fault_install(look);
+    status = acre_port_fault_install(look);
     if (status == ACRE_OK)
         return ACRE_OK;
     acre_status undone = acre_stack_overflow_thread_leave();
@@ -78,7 +78,7 @@ install(acre_stack_overflow_fn call, void *context)
 static int
 was_left_behind(uint64_t seen)
 {
-    return seen % (1 << STATE_BITS) == CHANGING && !process_is((uint32_t)(seen >> STATE_BITS));
+    return seen % (1 << STATE_BITS) == CHANGING && !acre_process_is((uint32_t)(seen >> STATE_BITS));
 }
 
 // The state is CHANGING and the caller's, if it was `from`, or a fork left it behind: *left.
@@ -92,7 +92,7 @@ begin(uint64_t from, int *left)
         if (seen != from && !*left)
             return seen == IDLE ? ACRE_BAD_STATE : ACRE_BUSY;
         uint32_t process;
-        acre_status status = process_number(&process);
+        acre_status status = acre_process_number(&process);
         if (status != ACRE_OK)
             return status;
         next = (uint64_t)process << STATE_BITS | CHANGING;
@@ -112,7 +112,7 @@ acre_stack_overflow_install(acre_stack_overflow_fn call, void *context)
         return status;
     // Refused when there was nothing to undo.
     if (left)
-        (void)port_fault_remove();
+        (void)acre_port_fault_remove();
     status = install(call, context);
     atomic_store(&state, status == ACRE_OK ? INSTALLED : IDLE);
     return status;
@@ -126,7 +126,7 @@ acre_stack_overflow_remove(void)
     acre_status status = begin(INSTALLED, &left);
     if (status != ACRE_OK)
         return status;
-    status = port_fault_remove();
+    status = acre_port_fault_remove();
     if (left) {
         atomic_store(&state, IDLE);
         return status == ACRE_BUSY ? ACRE_BAD_STATE : status;
@@ -147,13 +147,13 @@ enum { FIRST_ENTRY = 3, ANOTHER_ENTRY = 2 };
 static uintptr_t
 word_of_thread(void)
 {
-    return (uintptr_t)port_thread_get(PORT_THREAD_OVERFLOW);
+    return (uintptr_t)acre_port_thread_get(PORT_THREAD_OVERFLOW);
 }
 
 static acre_status
 set_word(uintptr_t word)
 {
-    return port_thread_set(PORT_THREAD_OVERFLOW, (void *)word);
+    return acre_port_thread_set(PORT_THREAD_OVERFLOW, (void *)word);
 }
 
 // A stack for a thread that has none, entered once.
@@ -162,7 +162,7 @@ give_stack(void)
 {
     acre_stack_opts opts = {.header_size = sizeof(signal_stack)};
     acre_stack stack;
-    acre_status status = acre_stack_create(port_signal_stack_size(), &opts, &stack);
+    acre_status status = acre_stack_create(acre_port_signal_stack_size(), &opts, &stack);
     if (status != ACRE_OK)
         return status;
     signal_stack *own = stack.header;
@@ -170,7 +170,7 @@ give_stack(void)
     own->entries = 1;
     status = set_word((uintptr_t)own);
     if (status == ACRE_OK)
-        status = port_signal_stack_set(stack.base, stack.size);
+        status = acre_port_signal_stack_set(stack.base, stack.size);
     if (status == ACRE_OK)
         return ACRE_OK;
 
@@ -186,10 +186,10 @@ detach(const acre_stack *stack)
 {
     void *base;
     size_t size;
-    acre_status status = port_signal_stack_get(&base, &size);
+    acre_status status = acre_port_signal_stack_get(&base, &size);
     if (status != ACRE_OK || base != stack->base)
         return status;
-    return port_signal_stack_set(NULL, 0);
+    return acre_port_signal_stack_set(NULL, 0);
 }
 
 static acre_status
@@ -204,7 +204,7 @@ take_stack(const signal_stack *own)
     status = acre_stack_destroy(&destroyed);
     if (status == ACRE_OK)
         return ACRE_OK;
-    acre_status undone = port_signal_stack_set(stack.base, stack.size);
+    acre_status undone = acre_port_signal_stack_set(stack.base, stack.size);
     return undone == ACRE_OK ? status : undone;
 }
 
@@ -231,9 +231,9 @@ acre_stack_overflow_thread_enter(void)
 
     void *base;
     size_t size;
-    acre_status status = port_thread_hook(PORT_THREAD_OVERFLOW, end_thread);
+    acre_status status = acre_port_thread_hook(PORT_THREAD_OVERFLOW, end_thread);
     if (status == ACRE_OK)
-        status = port_signal_stack_get(&base, &size);
+        status = acre_port_signal_stack_get(&base, &size);
     if (status != ACRE_OK)
         return status;
     return size != 0 ? set_word(FIRST_ENTRY) : give_stack();

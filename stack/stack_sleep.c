@@ -62,7 +62,7 @@ acre_stack_sleep_size(const acre_stack *stack, const void *stack_pointer, size_t
 {
     stack_extent extent;
     const char *lowest;
-    acre_status status = stack_extent_of(stack, &extent);
+    acre_status status = acre_stack_extent_of(stack, &extent);
     if (status == ACRE_OK)
         status = find_lowest(&extent, stack_pointer, &lowest);
     if (status != ACRE_OK)
@@ -79,7 +79,7 @@ copy_sleeper(acre_stack_sleeper *sleeper, acre_range *pages)
 {
     stack_extent extent;
     const char *lowest;
-    acre_status status = stack_extent_of(sleeper->stack, &extent);
+    acre_status status = acre_stack_extent_of(sleeper->stack, &extent);
     if (status == ACRE_OK)
         status = find_lowest(&extent, sleeper->stack_pointer, &lowest);
     if (status != ACRE_OK)
@@ -101,13 +101,13 @@ static acre_status
 return_pages(const acre_stack_sleeper *sleepers, const acre_range *pages, size_t count,
              size_t *done)
 {
-    if (port_discards_at_once())
-        return port_discard_many(pages, count, ACRE_DISCARD_NOW, done);
+    if (acre_port_discards_at_once())
+        return acre_port_discard_many(pages, count, ACRE_DISCARD_NOW, done);
     for (*done = 0; *done < count; ++*done) {
         stack_place place;
-        acre_status status = stack_place_of(sleepers[*done].stack, &place);
+        acre_status status = acre_stack_place_of(sleepers[*done].stack, &place);
         if (status == ACRE_OK)
-            status = port_shrink_stack(&place.map, place.base, place.length, 0);
+            status = acre_port_shrink_stack(&place.map, place.base, place.length, 0);
         if (status != ACRE_OK)
             return status;
     }
@@ -157,7 +157,7 @@ static acre_status
 open_again(const acre_stack *stack, size_t length)
 {
     stack_place place;
-    acre_status status = stack_place_of(stack, &place);
+    acre_status status = acre_stack_place_of(stack, &place);
     if (status != ACRE_OK)
         return status;
     size_t bytes = length < place.size ? length : place.size;
@@ -168,7 +168,7 @@ acre_status
 acre_stack_wake(const acre_stack *stack, const void *buffer, size_t length)
 {
     stack_extent extent;
-    acre_status status = stack_extent_of(stack, &extent);
+    acre_status status = acre_stack_extent_of(stack, &extent);
     if (status != ACRE_OK)
         return status;
     size_t most = (size_t)(extent.content - extent.base);
@@ -177,7 +177,7 @@ acre_stack_wake(const acre_stack *stack, const void *buffer, size_t length)
         return ACRE_BAD_SIZE;
     if (runs_here(&extent))
         return ACRE_BAD_STATE;
-    if (port_stacks_grow())
+    if (acre_port_stacks_grow())
         status = open_again(stack, length);
     if (status != ACRE_OK)
         return status;

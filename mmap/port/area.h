@@ -6,19 +6,11 @@
 #include "acre/area.h"
 #include "acre/status.h"
 
-#define port_area_at acre_port_area_at
-#define port_view_open acre_port_view_open
-#define port_view_close acre_port_view_close
-#define port_view_next acre_port_view_next
-#define port_view_seek acre_port_view_seek
-#define port_view_query acre_port_view_query
-#define port_area_count acre_port_area_count
-
 ACRE_EXTERN_C_BEGIN
 
 /// The area at `address` in this process, path and name NULL; ACRE_NOT_MAPPED in a hole.  Maps
 /// nothing that could be told, async-signal-safe where area.h says so.
-acre_status port_area_at(uintptr_t address, acre_area *out);
+acre_status acre_port_area_at(uintptr_t address, acre_area *out);
 
 /// The port's part of a view, in PORT_VIEW_SIZE zeroed bytes that area.c provides.
 typedef struct port_view port_view;
@@ -27,19 +19,19 @@ typedef struct port_view port_view;
 /// written as four characters each.
 enum { PORT_VIEW_SIZE = 48 * 1024 - 64 };
 
-/// Before the first area.  `*handle` is what port_view_close closes, without a look at the view,
-/// also in the child of a fork.  -ESRCH: no such process; -EPERM, -EACCES: not allowed.
-acre_status port_view_open(port_view *view, acre_process process, uintptr_t handle[2]);
-void port_view_close(const uintptr_t handle[2]);
+/// Before the first area.  `*handle` is what acre_port_view_close closes, without a look at the
+/// view, also in the child of a fork.  -ESRCH: no such process; -EPERM, -EACCES: not allowed.
+acre_status acre_port_view_open(port_view *view, acre_process process, uintptr_t handle[2]);
+void acre_port_view_close(const uintptr_t handle[2]);
 /// As acre_areas_next (1, 0, or a failure), but an area may begin below the end of the one before
 /// when the map changed meanwhile.  Paths and names are the view's, until the next call on it.
-acre_status port_view_next(port_view *view, acre_area *out);
+acre_status acre_port_view_next(port_view *view, acre_area *out);
 /// As acre_areas_seek and acre_areas_query.
-acre_status port_view_seek(port_view *view, uintptr_t address);
-acre_status port_view_query(port_view *view, uintptr_t address, acre_area *out);
+acre_status acre_port_view_seek(port_view *view, uintptr_t address);
+acre_status acre_port_view_query(port_view *view, uintptr_t address, acre_area *out);
 
 /// Areas of this process, without what it maps itself to find out.
-acre_status port_area_count(uint64_t *out);
+acre_status acre_port_area_count(uint64_t *out);
 
 ACRE_EXTERN_C_END
 

@@ -18,15 +18,12 @@
 //   only.  A failure leaves the set of maps as it was; of a range of pages in different states a
 //   prefix may be done, and doing it again or undoing it must be possible.
 //
-//   What a system cannot do is -ENOTSUP, decided by port_can() or by trying, never by version, and
-//   never done half or left out: port_can() and the status are what users rely on.
+//   What a system cannot do is -ENOTSUP, decided by acre_port_can() or by trying, never by version,
+//   and never done half or left out: acre_port_can() and the status are what users rely on.
 //
 //   Nothing here calls malloc, writes anything out, or keeps a lock across a system call; all may
 //   be called by several threads at once, for different maps.  Where mmap.h and area.h promise that
 //   a signal handler may call, so may it here.
-//
-// In the symbol table every name carries the library's prefix, so that a program's own port_open()
-// does not clash.
 #ifndef ACRE_MMAP_PORT_MEMORY_H_
 #define ACRE_MMAP_PORT_MEMORY_H_
 
@@ -35,81 +32,32 @@
 #include "acre/page.h"
 #include "acre/status.h"
 
-#define port_page_size acre_port_page_size
-#define port_granularity acre_port_granularity
-#define port_page_sizes acre_port_page_sizes
-#define port_can acre_port_can
-#define port_pretend_without acre_port_pretend_without
-#define port_pretend_nothing acre_port_pretend_nothing
-#define port_system_read acre_port_system_read
-#define port_address_bits acre_port_address_bits
-#define port_map acre_port_map
-#define port_unmap acre_port_unmap
-#define port_commit acre_port_commit
-#define port_decommit acre_port_decommit
-#define port_is_reserved acre_port_is_reserved
-#define port_can_account acre_port_can_account
-#define port_protect acre_port_protect
-#define port_guard acre_port_guard
-#define port_unguard acre_port_unguard
-#define port_guard_many acre_port_guard_many
-#define port_stacks_grow acre_port_stacks_grow
-#define port_commit_stack acre_port_commit_stack
-#define port_shrink_stack acre_port_shrink_stack
-#define port_discard acre_port_discard
-#define port_discards_at_once acre_port_discards_at_once
-#define port_populate acre_port_populate
-#define port_lock acre_port_lock
-#define port_lock_on_fault acre_port_lock_on_fault
-#define port_unlock acre_port_unlock
-#define port_flush acre_port_flush
-#define port_advise acre_port_advise
-#define port_resize acre_port_resize
-#define port_seal acre_port_seal
-#define port_discard_many acre_port_discard_many
-#define port_ring acre_port_ring
-#define port_twin acre_port_twin
-#define port_image_begin acre_port_image_begin
-#define port_image_seal acre_port_image_seal
-#define port_image_close acre_port_image_close
-#define port_transparent_huge_size acre_port_transparent_huge_size
-#define port_default_huge_size acre_port_default_huge_size
-#define port_resident acre_port_resident
-#define port_lowest_touched acre_port_lowest_touched
-#define port_lowest_touched_many acre_port_lowest_touched_many
-#define port_continues acre_port_continues
-#define port_icache_flush acre_port_icache_flush
-#define port_jit_write acre_port_jit_write
-#define port_file_open acre_port_file_open
-#define port_file_close acre_port_file_close
-#define port_process_id acre_port_process_id
-
 ACRE_EXTERN_C_BEGIN
 
 // ---- facts --------------------------------------------------------------------------------------
 
 /// Powers of two that do not change; the granularity is a multiple of the page size.
-size_t port_page_size(void);
-size_t port_granularity(void);
+size_t acre_port_page_size(void);
+size_t acre_port_granularity(void);
 /// As acre_page_sizes: only what ACRE_MAP_HUGE takes.  `sizes` may be NULL when `capacity` is 0.
-int port_page_sizes(size_t *sizes, size_t capacity);
+int acre_port_page_sizes(size_t *sizes, size_t capacity);
 /// The page size of ACRE_MAP_HUGE without one; 0 = there are no huge pages.
-size_t port_default_huge_size(void);
+size_t acre_port_default_huge_size(void);
 /// Of transparent huge pages; 0 = there are none.
-size_t port_transparent_huge_size(void);
+size_t acre_port_transparent_huge_size(void);
 /// As acre_can, for known values: 1 or 0.  Each is probed once, by effect; what could not be found
 /// out for want of memory or descriptors is 0 now and probed again.
-int port_can(acre_capability what);
+int acre_port_can(acre_capability what);
 /// `*out` is all-zero before; what a system does not tell stays 0.
-acre_status port_system_read(acre_system *out);
+acre_status acre_port_system_read(acre_system *out);
 /// Usable bits of a user's address; 0 where the system does not tell.  No file is read.
-uint64_t port_address_bits(void);
+uint64_t acre_port_address_bits(void);
 
-/// For tests: port_can(what) is 0 from here on, and the port goes the way that it goes where this
-/// is missing.
-void port_pretend_without(acre_capability what);
+/// For tests: acre_port_can(what) is 0 from here on, and the port goes the way that it goes where
+/// this is missing.
+void acre_port_pretend_without(acre_capability what);
 /// Ends all pretending.
-void port_pretend_nothing(void);
+void acre_port_pretend_nothing(void);
 
 // ---- maps ---------------------------------------------------------------------------------------
 
@@ -138,96 +86,98 @@ typedef struct port_request {
 /// A reservation (ACRE_IS_RESERVATION) is inaccessible and neither accounted nor backed, whatever
 /// `access` says; its locks and its POPULATE take effect with each commit.  Systems differ in where
 /// REPLACE works (Windows: only in maps of its own), and in which demands they know.
-acre_status port_map(const port_request *request, acre_mmap *out);
+acre_status acre_port_map(const port_request *request, acre_mmap *out);
 
 /// The whole map, or a part that a split made a map of its own; what else it held (of an image, of
 /// a split reservation) goes with the last of its parts.
-acre_status port_unmap(acre_mmap *map);
+acre_status acre_port_unmap(acre_mmap *map);
 
 /// Accessible as `access` (never NONE) and accounted, with the demands in map->flags before the
 /// first byte can be touched; pages that were committed keep their contents, others are zero.
 ///
 /// Of reservations and private anonymous maps.  On failure pages may have become accessible: the
 /// caller takes them back.
-acre_status port_commit(acre_mmap *map, void *start, size_t length, uint32_t access);
+acre_status acre_port_commit(acre_mmap *map, void *start, size_t length, uint32_t access);
 /// Reserved again, also what was not committed: contents and accounting returned, demands in
-/// map->flags in force for the next commit.  Of the same maps as port_commit.
-acre_status port_decommit(acre_mmap *map, void *start, size_t length);
+/// map->flags in force for the next commit.  Of the same maps as acre_port_commit.
+acre_status acre_port_decommit(acre_mmap *map, void *start, size_t length);
 /// Whether all of the range is inaccessible and none of it has contents: 1 or 0; 0 when it cannot
 /// be found out.
-int port_is_reserved(const void *start, size_t length);
+int acre_port_is_reserved(const void *start, size_t length);
 /// ACRE_OK when so many bytes of private memory could be committed now.
-acre_status port_can_account(size_t length);
+acre_status acre_port_can_account(size_t length);
 /// Another access; contents stay.  Where the map can be committed and `access` is not NONE, what
 /// was not committed is.
-acre_status port_protect(acre_mmap *map, void *start, size_t length, uint32_t access);
+acre_status acre_port_protect(acre_mmap *map, void *start, size_t length, uint32_t access);
 
 /// A touch faults, contents are gone (of shared anonymous memory for all who see it); `*kind` is
 /// the ACRE_HAS_*_GUARDS that the range got.  On failure the caller gives the access back.
-acre_status port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind);
+acre_status acre_port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind);
 /// Marker guards over ranges of whole base pages of committed private anonymous memory, by as few
 /// system calls as possible.  *done is set to the number of the first ranges that are known to be
 /// guarded, also on failure, when one more may be guarded in parts.  -ENOTSUP without
 /// ACRE_CAN_GUARD_WITH_MARKERS; -EINVAL when the first range that is not guarded is locked.
-acre_status port_guard_many(const acre_range *ranges, size_t count, size_t *done);
+acre_status acre_port_guard_many(const acre_range *ranges, size_t count, size_t *done);
 /// Fresh pages with map->access, over a range that was guarded; still guarded on failure.
 /// `set_access`: the range may have another access than the map's.
-acre_status port_unguard(acre_mmap *map, void *start, size_t length, int set_access);
+acre_status acre_port_unguard(acre_mmap *map, void *start, size_t length, int set_access);
 
 // A stack is a part of a reservation that is used from its end downwards, not leaving out a page.
 // What lies below it stays reserved and is its guard.
 
 /// 1 where the system commits a stack's pages as it grows, so that the guard moves; else 0.
-int port_stacks_grow(void);
-/// Readable and writable from here on, as port_commit makes it: all of it.  Where stacks grow, the
-/// highest `first` bytes are so for all threads, with what they held; what lies below is fresh, and
-/// is for the thread that runs there, once port_stack_exchange told of it, and for nobody else.
-/// May be called again in any state, also after an overflow or a failure; nothing runs on it.
-/// Length and `first` are multiples of the page size, first <= length.
-acre_status port_commit_stack(acre_mmap *map, void *start, size_t length, size_t first);
+int acre_port_stacks_grow(void);
+/// Readable and writable from here on, as acre_port_commit makes it: all of it.  Where stacks grow,
+/// the highest `first` bytes are so for all threads, with what they held; what lies below is fresh,
+/// and is for the thread that runs there, once acre_port_stack_exchange told of it, and for nobody
+/// else.  May be called again in any state, also after an overflow or a failure; nothing runs on
+/// it.  Length and `first` are multiples of the page size, first <= length.
+acre_status acre_port_commit_stack(acre_mmap *map, void *start, size_t length, size_t first);
 /// Contents but for the highest `keep` bytes are gone, and the memory is the system's; accessible
-/// as before, where stacks grow as port_commit_stack leaves it with `keep` for `first`.  Nothing
-/// runs on it.  Length and `keep` are multiples of the page size, keep < length.
-acre_status port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep);
+/// as before, where stacks grow as acre_port_commit_stack leaves it with `keep` for `first`.
+/// Nothing runs on it.  Length and `keep` are multiples of the page size, keep < length.
+acre_status acre_port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep);
 
 /// Back to the first contents; access, guards, locks and accounting stay.  Never of a shared file
 /// map.  LAZY may act as NOW.  (-ENOTSUP: where private file pages cannot be read anew.)
-acre_status port_discard(acre_mmap *map, void *start, size_t length, uint32_t when);
+acre_status acre_port_discard(acre_mmap *map, void *start, size_t length, uint32_t when);
 /// The same of ranges of whole base pages, or of length 0, of private anonymous memory of which
 /// nothing is known; *done is set to the number of those handled, also on failure.
-acre_status port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done);
+acre_status acre_port_discard_many(const acre_range *ranges, size_t count, uint32_t when,
+                                   size_t *done);
 /// 1 where that is better than a call for each range: one of the system's for many of them, with
 /// nothing to be known about their maps; else 0.
-int port_discards_at_once(void);
+int acre_port_discards_at_once(void);
 /// Present at once; pages of private files are read, not copied.
-acre_status port_populate(acre_mmap *map, void *start, size_t length);
+acre_status acre_port_populate(acre_mmap *map, void *start, size_t length);
 
 // In these five and the next two `start` and `length` are whole base pages.
 
 /// Not counted: whatever was locked before, one unlock undoes it.  A lock that fails leaves the
 /// range unlocked.
-acre_status port_lock(acre_mmap *map, void *start, size_t length);
-acre_status port_lock_on_fault(acre_mmap *map, void *start, size_t length);
+acre_status acre_port_lock(acre_mmap *map, void *start, size_t length);
+acre_status acre_port_lock_on_fault(acre_mmap *map, void *start, size_t length);
 /// ACRE_OK also where nothing is locked.
-acre_status port_unlock(acre_mmap *map, void *start, size_t length);
+acre_status acre_port_unlock(acre_mmap *map, void *start, size_t length);
 /// Of a shared file map.
-acre_status port_flush(acre_mmap *map, void *start, size_t length, uint32_t how);
+acre_status acre_port_flush(acre_mmap *map, void *start, size_t length, uint32_t how);
 /// Bytes of pages that are present; where ACRE_CAN_COUNT_RESIDENT_EXACTLY is 0, of files those in
 /// the page cache.
-acre_status port_resident(const void *start, size_t length, size_t *bytes);
+acre_status acre_port_resident(const void *start, size_t length, size_t *bytes);
 /// The lowest page of private anonymous memory that was touched since it was fresh; start + length
 /// when none was.  Pages that were swapped out count where the system tells of them (not: FreeBSD).
-acre_status port_lowest_touched(const void *start, size_t length, const void **lowest);
+acre_status acre_port_lowest_touched(const void *start, size_t length, const void **lowest);
 /// The same for each of `count` > 0 ranges in ascending order, by few questions for all between the
 /// first and the last where the system can.  `lowest` has room for `count`; parts of it may be
 /// written on failure.
-acre_status port_lowest_touched_many(const acre_range *ranges, size_t count, const void **lowest);
+acre_status acre_port_lowest_touched_many(const acre_range *ranges, size_t count,
+                                          const void **lowest);
 
 /// Of maps of one kind that are neighbours in memory: ACRE_OK when `next` continues `map`, in the
 /// same file or image, and as a part of the same map where the system gives addresses back by whole
 /// maps; map->private_[1] then holds what the port must remember of both.  Else
 /// ACRE_BACKING_MISMATCH, and nothing has changed.
-acre_status port_continues(acre_mmap *map, const acre_mmap *next);
+acre_status acre_port_continues(acre_mmap *map, const acre_mmap *next);
 
 /// All-or-nothing for the handle: base and size change on success only.  `size` is a multiple of
 /// the page size, not the old size; growth is never asked of shared anonymous memory and clones.
@@ -235,43 +185,43 @@ acre_status port_continues(acre_mmap *map, const acre_mmap *next);
 /// What is added has the map's demands and access (of a reservation: is reserved).  In place, else
 /// moved when `how` allows; addresses that are taken: -ENOMEM; a map whose pages differ is not
 /// moved: ACRE_BAD_STATE; -ENOTSUP where growth wants the file.
-acre_status port_resize(acre_mmap *map, size_t size, uint32_t how);
+acre_status acre_port_resize(acre_mmap *map, size_t size, uint32_t how);
 /// Known advice.  A demand (from ACRE_ADVISE_NO_DUMP on) that the system does not keep is -ENOTSUP;
 /// contents stay.
-acre_status port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice);
+acre_status acre_port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice);
 /// For the life of the process; the status where there is no such thing: -ENOTSUP.
-acre_status port_seal(acre_mmap *map);
+acre_status acre_port_seal(acre_mmap *map);
 
 /// Objects of several maps.  request->size is that of a lap, of each twin, a multiple of the
-/// granularity; of the outs base, flags and backing are set, as port_map does.  Address, alignment
-/// and reach are about the ring as a whole, about *exec.
-acre_status port_ring(const port_request *request, acre_mmap *out);
-acre_status port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec);
+/// granularity; of the outs base, flags and backing are set, as acre_port_map does.  Address,
+/// alignment and reach are about the ring as a whole, about *exec.
+acre_status acre_port_ring(const port_request *request, acre_mmap *out);
+acre_status acre_port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec);
 
-/// Image memory: `*file` is what port_map maps with ACRE_IS_CLONE (whatever that is: no file for
-/// anybody else), `*fill` a writable map of it, which children of a fork do not have; its base,
+/// Image memory: `*file` is what acre_port_map maps with ACRE_IS_CLONE (whatever that is: no file
+/// for anybody else), `*fill` a writable map of it, which children of a fork do not have; its base,
 /// flags and backing are set.
-acre_status port_image_begin(size_t size, acre_file *file, acre_mmap *fill);
+acre_status acre_port_image_begin(size_t size, acre_file *file, acre_mmap *fill);
 /// Immutable from here on; `fill` has been unmapped.  -EBUSY: it is still mapped writable
 /// elsewhere.
-acre_status port_image_seal(acre_file file);
-/// Clones live on, and port_discard goes on bringing the image's bytes back.
-acre_status port_image_close(acre_file file);
+acre_status acre_port_image_seal(acre_file file);
+/// Clones live on, and acre_port_discard goes on bringing the image's bytes back.
+acre_status acre_port_image_close(acre_file file);
 
 /// As acre/icache.h says; these two cannot fail.
-void port_icache_flush(void *start, size_t length);
-void port_jit_write(int allowed);
+void acre_port_icache_flush(void *start, size_t length);
+void acre_port_jit_write(int allowed);
 
 // ---- files and processes ------------------------------------------------------------------------
 
 /// Opens a file for acre_mmap_path, closed on exec; `writable`: for reading and writing.
 /// Directories and what has no size report a size of 0; links are followed, a pipe's other end is
 /// not waited for.
-acre_status port_file_open(const char *path, int writable, acre_file *file, uint64_t *size);
-void port_file_close(acre_file file);
+acre_status acre_port_file_open(const char *path, int writable, acre_file *file, uint64_t *size);
+void acre_port_file_close(acre_file file);
 
 /// Another in the child of a fork; never 0.
-acre_process port_process_id(void);
+acre_process acre_port_process_id(void);
 
 ACRE_EXTERN_C_END
 

@@ -8,13 +8,13 @@ static _Atomic uint32_t present_capabilities;
 static _Atomic uint32_t pretended_missing;
 
 int
-probe_can(acre_capability what)
+acre_probe_can(acre_capability what)
 {
     uint32_t bit = (uint32_t)1 << what;
     if (atomic_load_explicit(&pretended_missing, memory_order_relaxed) & bit)
         return 0;
     if ((atomic_load_explicit(&known_capabilities, memory_order_acquire) & bit) == 0) {
-        int found = probes[what]();
+        int found = acre_probes[what]();
         if (found < 0)
             return -1;
         if (found)
@@ -25,31 +25,31 @@ probe_can(acre_capability what)
 }
 
 int
-port_can(acre_capability what)
+acre_port_can(acre_capability what)
 {
-    return probe_can(what) == 1;
+    return acre_probe_can(what) == 1;
 }
 
 void
-port_pretend_without(acre_capability what)
+acre_port_pretend_without(acre_capability what)
 {
     atomic_fetch_or(&pretended_missing, (uint32_t)1 << what);
 }
 
 void
-port_pretend_nothing(void)
+acre_port_pretend_nothing(void)
 {
     atomic_store(&pretended_missing, 0);
 }
 
 int
-probe_always(void)
+acre_probe_always(void)
 {
     return 1;
 }
 
 int
-probe_never(void)
+acre_probe_never(void)
 {
     return 0;
 }

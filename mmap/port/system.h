@@ -1,4 +1,6 @@
 // mmap/port/system.h - which system acre is compiled for: each source of a port is empty elsewhere.
+//
+// Included before the first system header, which it tells what to declare.
 #ifndef ACRE_MMAP_PORT_SYSTEM_H_
 #define ACRE_MMAP_PORT_SYSTEM_H_
 
@@ -28,6 +30,13 @@
 #endif
 #define ACRE_ON_BSD (ACRE_ON_DARWIN || ACRE_ON_FREEBSD)
 #define ACRE_ON_POSIX (ACRE_ON_LINUX || ACRE_ON_BSD)
+
+#if ACRE_ON_POSIX
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#define _FILE_OFFSET_BITS 64
+#endif
 
 // C wants a declaration in every source.
 struct acre_port_system;

@@ -5,18 +5,6 @@
 
 #include "acre/status.h"
 
-#define port_stack_bounds acre_port_stack_bounds
-#define port_stack_exchange acre_port_stack_exchange
-#define port_yield acre_port_yield
-#define port_thread_hook acre_port_thread_hook
-#define port_thread_set acre_port_thread_set
-#define port_thread_get acre_port_thread_get
-#define port_fault_install acre_port_fault_install
-#define port_fault_remove acre_port_fault_remove
-#define port_signal_stack_size acre_port_signal_stack_size
-#define port_signal_stack_get acre_port_signal_stack_get
-#define port_signal_stack_set acre_port_signal_stack_set
-
 ACRE_EXTERN_C_BEGIN
 
 // ---- stacks -------------------------------------------------------------------------------------
@@ -32,15 +20,15 @@ typedef struct port_bounds {
 
 /// Of a stack whose guard is [lowest, base), that begins at `top`, and that nobody runs on or will
 /// return to; an overflow of it is made good.
-acre_status port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out);
+acre_status acre_port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out);
 /// 1: this thread is about to run on the stack with the bounds `to`; `*from` is what was known.
 /// 0: the system does not ask, and `*from` was left alone.
-int port_stack_exchange(const port_bounds *to, port_bounds *from);
+int acre_port_stack_exchange(const port_bounds *to, port_bounds *from);
 
 // ---- threads ------------------------------------------------------------------------------------
 
 /// Lets other threads run that wait for this processor.
-void port_yield(void);
+void acre_port_yield(void);
 
 /// Words that each thread has of its own, NULL in a new thread.
 typedef enum port_thread_word {
@@ -53,14 +41,15 @@ typedef enum port_thread_word {
 /// thread has from then on, for whatever of it runs later.  May be called again with that.
 typedef void *(*port_thread_end)(void *word);
 
-/// Before the first port_thread_set of a word; always with the same `end`, any number of times.
+/// Before the first acre_port_thread_set of a word; always with the same `end`, any number of
+/// times.
 /// -ENOTSUP, -EAGAIN: threads can have no word here, or not without malloc.
-acre_status port_thread_hook(port_thread_word which, port_thread_end end);
+acre_status acre_port_thread_hook(port_thread_word which, port_thread_end end);
 /// Of the calling thread.  Neither of these two calls malloc.
-acre_status port_thread_set(port_thread_word which, void *word);
+acre_status acre_port_thread_set(port_thread_word which, void *word);
 /// As of the thread that runs it: no caller may keep what it needs to find the word (a coroutine
 /// may go on in another thread).  Async-signal-safe once a word was set; NULL without a hook.
-void *port_thread_get(port_thread_word which);
+void *acre_port_thread_get(port_thread_word which);
 
 // ---- faults -------------------------------------------------------------------------------------
 
@@ -79,22 +68,22 @@ typedef void (*port_fault_fn)(const void *address, size_t length, const void *st
 /// also ends when the fault would not come again.
 /// `look` may also leave by siglongjmp to a sigsetjmp that saved the mask.
 ///
-/// Once at a time, and never at the same time as port_fault_remove.  ACRE_BUSY: somebody else
+/// Once at a time, and never at the same time as acre_port_fault_remove.  ACRE_BUSY: somebody else
 /// installed a handler meanwhile.
-acre_status port_fault_install(port_fault_fn look);
-/// As before port_fault_install.  ACRE_BUSY, and nothing has changed, when another handler was
+acre_status acre_port_fault_install(port_fault_fn look);
+/// As before acre_port_fault_install.  ACRE_BUSY, and nothing has changed, when another handler was
 /// installed on top.  Does not wait for calls of `look` that other threads are in.
-acre_status port_fault_remove(void);
+acre_status acre_port_fault_remove(void);
 
 /// Bytes that the signal stack of a thread is to have: for what the system puts there, and 64 KiB
 /// for handlers.
-size_t port_signal_stack_size(void);
+size_t acre_port_signal_stack_size(void);
 /// The signal stack of the calling thread; size 0 = it has none.  (Where handlers run on the stack
 /// that faulted, as on Windows: sees to it that there is room on it and tells how much, so that
 /// nobody sets one.)
-acre_status port_signal_stack_get(void **base, size_t *size);
+acre_status acre_port_signal_stack_get(void **base, size_t *size);
 /// Another one for the calling thread; size 0 = none.  -EPERM while it runs on the one it has.
-acre_status port_signal_stack_set(void *base, size_t size);
+acre_status acre_port_signal_stack_set(void *base, size_t size);
 
 ACRE_EXTERN_C_END
 

@@ -183,12 +183,12 @@ TEST(Advice, that_the_system_would_not_keep_is_refused)
         GTEST_SKIP() << "there is no fork, and advice about it holds";
     Map map;
     ASSERT_OK(acre_mmap_anon(page(), ACRE_READ_WRITE, nullptr, &map));
-    port_pretend_without(ACRE_CAN_EXCLUDE_FROM_DUMPS);
+    acre_port_pretend_without(ACRE_CAN_EXCLUDE_FROM_DUMPS);
     for (acre_advice advice :
          {ACRE_ADVISE_NO_DUMP, ACRE_ADVISE_DUMP, ACRE_ADVISE_DONT_FORK, ACRE_ADVISE_DO_FORK,
           ACRE_ADVISE_WIPE_ON_FORK, ACRE_ADVISE_KEEP_ON_FORK})
         expect_refused(-ENOTSUP, map, [&] { return acre_mmap_advise(&map, 0, page(), advice); });
-    port_pretend_nothing();
+    acre_port_pretend_nothing();
 }
 
 TEST(Advice, wiping_is_refused_for_memory_that_others_see)

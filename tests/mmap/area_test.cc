@@ -251,9 +251,9 @@ TEST(AreaWays, ioctl_and_text_agree_on_the_whole_map)
     static Notes by_ioctl, by_text;
     View stepping;
     ASSERT_OK(acre_areas_seek(&stepping, 1));  // by ioctl alone
-    port_pretend_without(ACRE_CAN_QUERY_IN_CONSTANT_TIME);
+    acre_port_pretend_without(ACRE_CAN_QUERY_IN_CONSTANT_TIME);
     View reading;
-    port_pretend_nothing();
+    acre_port_pretend_nothing();
     note_all(&stepping, &by_ioctl);
     note_all(&reading, &by_text);
     EXPECT_EQ(by_ioctl.lines(), by_text.lines());
@@ -493,11 +493,11 @@ class StaleViews : public testing::TestWithParam<bool> {
     void SetUp() override
     {
         if (!GetParam())
-            port_pretend_without(ACRE_CAN_WIPE_ON_FORK);
+            acre_port_pretend_without(ACRE_CAN_WIPE_ON_FORK);
     }
     void TearDown() override
     {
-        port_pretend_nothing();
+        acre_port_pretend_nothing();
     }
 };
 

@@ -94,11 +94,11 @@ class Resident : public testing::TestWithParam<bool> {
     void SetUp() override
     {
         if (!GetParam())
-            port_pretend_without(ACRE_CAN_COUNT_RESIDENT_EXACTLY);
+            acre_port_pretend_without(ACRE_CAN_COUNT_RESIDENT_EXACTLY);
     }
     void TearDown() override
     {
-        port_pretend_nothing();
+        acre_port_pretend_nothing();
     }
 };
 
@@ -159,11 +159,11 @@ TEST_P(Resident, the_lowest_touched_page_is_found)
     acre_mmap_opts opts = flags(ACRE_MAP_NO_HUGE);
     ASSERT_OK(acre_mmap_anon(1000 * page(), ACRE_READ_WRITE, &opts, &map));
     const void *lowest = nullptr;
-    ASSERT_OK(port_lowest_touched(map.base, map.size, &lowest));
+    ASSERT_OK(acre_port_lowest_touched(map.base, map.size, &lowest));
     EXPECT_EQ(bytes(map, map.size), lowest);
     for (size_t at : {size_t{999}, size_t{700}, size_t{3}, size_t{500}}) {
         bytes(map, at * page())[0] = 1;
-        ASSERT_OK(port_lowest_touched(map.base, map.size, &lowest));
+        ASSERT_OK(acre_port_lowest_touched(map.base, map.size, &lowest));
         EXPECT_EQ(bytes(map, (at == 500 ? 3 : at) * page()), lowest);
     }
 }

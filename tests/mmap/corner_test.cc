@@ -657,9 +657,9 @@ TEST(Corner, the_same_in_the_child_of_a_fork)
 
 TEST(Corner, the_same_where_guards_are_protection)
 {
-    port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+    acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
     walk(false);
-    port_pretend_nothing();
+    acre_port_pretend_nothing();
 }
 
 }  // namespace

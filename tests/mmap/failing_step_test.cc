@@ -747,7 +747,7 @@ TEST(FailingStep, of_guarding)
     const uint32_t choices[] = {0, ACRE_MAP_NO_DUMP, ACRE_MAP_LOCKED, ACRE_MAP_SHARED};
     for (int markers : {1, 0}) {
         if (!markers)
-            port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+            acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
         for (uint32_t choice : choices) {
             change("guard", anon_with(choice), MAY_LOSE,
                    [](acre_mmap *map) { return acre_mmap_guard(map, 0, page()); });
@@ -764,7 +764,7 @@ TEST(FailingStep, of_guarding)
             });
         }
     }
-    port_pretend_nothing();
+    acre_port_pretend_nothing();
 }
 
 TEST(FailingStep, of_contents_and_residency)
@@ -902,9 +902,9 @@ void look_around()
 TEST(FailingStep, of_looking_at_areas)
 {
     look_around();
-    port_pretend_without(ACRE_CAN_QUERY_IN_CONSTANT_TIME);
+    acre_port_pretend_without(ACRE_CAN_QUERY_IN_CONSTANT_TIME);
     look_around();
-    port_pretend_nothing();
+    acre_port_pretend_nothing();
 }
 
 TEST(FailingStep, of_looking_at_the_system)

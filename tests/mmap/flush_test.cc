@@ -165,13 +165,13 @@ TEST_F(Populate, needs_committed_and_unguarded_pages)
 
     for (int markers = 0; markers < 2; markers++) {
         if (markers == 0)
-            port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+            acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
         Map map;
         ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, nullptr, &map));
         ASSERT_OK(acre_mmap_guard(&map, page(), page()));
         EXPECT_NE(ACRE_OK, acre_mmap_populate(&map, 0, map.size));
         EXPECT_FALSE(readable(bytes(map, page())));
-        port_pretend_nothing();
+        acre_port_pretend_nothing();
     }
     File file("x");
     ASSERT_OK(

@@ -18,13 +18,13 @@ class Guard : public testing::TestWithParam<bool> {
     void SetUp() override
     {
         if (!GetParam())
-            port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+            acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
         else if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
             GTEST_SKIP() << "this kernel has no guard markers (Linux 6.13)";
     }
     void TearDown() override
     {
-        port_pretend_nothing();
+        acre_port_pretend_nothing();
     }
     static uint32_t kind()
     {

@@ -129,13 +129,13 @@ class EachWay : public testing::TestWithParam<bool> {
     void SetUp() override
     {
         if (!GetParam())
-            port_pretend_without(ACRE_CAN_QUERY_IN_CONSTANT_TIME);
+            acre_port_pretend_without(ACRE_CAN_QUERY_IN_CONSTANT_TIME);
         else if (!acre_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME))
             GTEST_SKIP() << "this kernel has no PROCMAP_QUERY (Linux 6.11)";
     }
     void TearDown() override
     {
-        port_pretend_nothing();
+        acre_port_pretend_nothing();
     }
 };
 

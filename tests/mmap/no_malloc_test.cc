@@ -173,11 +173,11 @@ int use_everything(const char *path)
         expect(ACRE_OK, acre_areas_seek(&view, 1));
         expect(1, acre_areas_next(&view, &area));
         acre_areas_close(&view);
-        port_pretend_without(ACRE_CAN_QUERY_IN_CONSTANT_TIME);
-        port_pretend_without(ACRE_CAN_COUNT_RESIDENT_EXACTLY);
+        acre_port_pretend_without(ACRE_CAN_QUERY_IN_CONSTANT_TIME);
+        acre_port_pretend_without(ACRE_CAN_COUNT_RESIDENT_EXACTLY);
         expect(ACRE_OK, acre_area_at(&map, &area));
     }
-    port_pretend_nothing();
+    acre_port_pretend_nothing();
     return wrong + expect.wrong;
 }
 

@@ -373,7 +373,7 @@ TEST(Resize, guarded_maps_do_not_move)
 {
     for (int markers = 0; markers < 2; markers++) {
         if (markers == 0)
-            port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+            acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
         Room room(4 * granule(), true);
         acre_mmap_opts opts = room.opts();
         Map map;
@@ -382,7 +382,7 @@ TEST(Resize, guarded_maps_do_not_move)
         expect_refused(ACRE_BAD_STATE, map,
                        [&] { return acre_mmap_resize(&map, 8 * granule(), ACRE_RESIZE_MAY_MOVE); });
         EXPECT_FALSE(readable(map.base));
-        port_pretend_nothing();
+        acre_port_pretend_nothing();
     }
 }
 

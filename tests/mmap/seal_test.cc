@@ -115,7 +115,7 @@ TEST(Seal, writable_contents_can_still_be_destroyed)
 TEST(Seal, a_guard_that_would_change_the_protection_is_refused)
 {
     in_child_that_seals([] {
-        port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+        acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
         acre_mmap map = {};
         if (acre_mmap_anon(4 * page(), ACRE_READ_WRITE, nullptr, &map) != ACRE_OK ||
             acre_mmap_seal(&map) != ACRE_OK)
@@ -200,11 +200,11 @@ TEST(Seal, of_every_kind_of_map)
 
 TEST(Seal, where_there_is_none_is_refused)
 {
-    port_pretend_without(ACRE_CAN_SEAL);
+    acre_port_pretend_without(ACRE_CAN_SEAL);
     Map map;
     ASSERT_OK(acre_mmap_anon(page(), ACRE_READ_WRITE, nullptr, &map));
     expect_refused(-ENOTSUP, map, [&] { return acre_mmap_seal(&map); });
-    port_pretend_nothing();
+    acre_port_pretend_nothing();
 }
 
 }  // namespace

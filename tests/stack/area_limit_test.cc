@@ -82,7 +82,7 @@ class AreaLimit : public testing::Test {
     }
     void TearDown() override
     {
-        port_pretend_nothing();
+        acre_port_pretend_nothing();
     }
     size_t limit_ = 0;
 };
@@ -126,7 +126,7 @@ TEST_F(AreaLimit, DestroyInTheMiddleOfAnAreaFailsAndLeavesTheStack)
 TEST_F(AreaLimit, WithoutAnAreaForTheGuardThereIsNoStack)
 {
     acre_test::Ended ended = acre_test::in_child([this] {
-        port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+        acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
         acre_stack stack;
         STEP(1, acre_stack_create(65536, nullptr, &stack) == ACRE_OK);
         STEP(2, acre_stack_destroy(&stack) == ACRE_OK);

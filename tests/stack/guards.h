@@ -16,13 +16,13 @@ class EachGuard : public testing::TestWithParam<acre_guard_kind> {
     void SetUp() override
     {
         if (GetParam() == ACRE_GUARD_PAGES)
-            port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+            acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
         else if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
             GTEST_SKIP() << "this system has no guard markers";
     }
     void TearDown() override
     {
-        port_pretend_nothing();
+        acre_port_pretend_nothing();
     }
 };
 

@@ -57,7 +57,7 @@ class Areas : public testing::Test {
     {
         for (acre_stack &stack : stacks_)
             EXPECT_EQ(acre_stack_destroy(&stack), ACRE_OK);
-        port_pretend_nothing();
+        acre_port_pretend_nothing();
     }
 
     void create(bool touch)
@@ -94,7 +94,7 @@ TEST_F(Areas, TouchedOnesToo)
 
 TEST_F(Areas, ProtectedPagesAreCountedAsWhatTheyAre)
 {
-    port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+    acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
     create(false);
     EXPECT_GE(areas_of(stacks_), 2 * COUNT);
     for (const acre_stack &stack : stacks_) {

@@ -54,9 +54,9 @@ TEST(Leaks, NoAreasAndNoAddressesOverTenThousandRounds)
 
 TEST(Leaks, NorWithProtectedPages)
 {
-    port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+    acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
     expect_no_leak();
-    port_pretend_nothing();
+    acre_port_pretend_nothing();
 }
 
 }  // namespace

@@ -146,7 +146,7 @@ class SignalFrame : public testing::TestWithParam<acre_guard_kind> {
     }
     void TearDown() override
     {
-        port_pretend_nothing();
+        acre_port_pretend_nothing();
     }
 };
 

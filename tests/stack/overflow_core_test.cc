@@ -57,7 +57,7 @@ class OverflowCore : public testing::TestWithParam<acre_guard_kind> {
     }
     void TearDown() override
     {
-        port_pretend_nothing();
+        acre_port_pretend_nothing();
     }
 };
 

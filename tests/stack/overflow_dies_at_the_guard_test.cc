@@ -28,7 +28,7 @@ class Overflow : public acre_test::EachGuard {
         if (stack_.base != nullptr) {
             EXPECT_EQ(acre_stack_destroy(&stack_), ACRE_OK);
         }
-        port_pretend_nothing();
+        acre_port_pretend_nothing();
     }
 
     acre_stack stack_ = {};

@@ -48,7 +48,7 @@ class OverflowReport : public testing::TestWithParam<acre_guard_kind> {
     }
     void TearDown() override
     {
-        port_pretend_nothing();
+        acre_port_pretend_nothing();
     }
 };
 

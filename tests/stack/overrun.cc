@@ -177,7 +177,7 @@ void note_and_recover(const acre_stack_info *stack, const void *address, const v
 void use_guards(acre_guard_kind kind)
 {
     if (kind == ACRE_GUARD_PAGES)
-        port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+        acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
     else if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
         skip("this system has no guard markers");
 }

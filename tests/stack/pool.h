@@ -81,11 +81,11 @@ class WithoutMarkers {
   public:
     WithoutMarkers()
     {
-        port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+        acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
     }
     ~WithoutMarkers()
     {
-        port_pretend_nothing();
+        acre_port_pretend_nothing();
     }
     WithoutMarkers(const WithoutMarkers &) = delete;
     WithoutMarkers &operator=(const WithoutMarkers &) = delete;

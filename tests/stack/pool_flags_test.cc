@@ -110,7 +110,7 @@ TEST_P(PoolFlags, LockedStacksArePresentAtOnce)
             ASSERT_OK(acre_stack_commit(&each, each.size));
             size_t bytes = 0;
             size_t whole = each.size & ~(acre_page_size() - 1);
-            ASSERT_OK(port_resident(each.base, whole, &bytes));
+            ASSERT_OK(acre_port_resident(each.base, whole, &bytes));
             EXPECT_EQ(whole, bytes);
             EXPECT_FALSE(readable(static_cast<char *>(each.base) - 1));
         }

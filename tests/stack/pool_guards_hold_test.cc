@@ -161,7 +161,7 @@ int take_after_locking(const std::function<bool(size_t)> &locked)
         size_t length = (GUARD_PAGES + 5) * page;
         if (!locked(i))
             continue;
-        acre_status status = port_lock_on_fault(&anonymous, lowest, length);
+        acre_status status = acre_port_lock_on_fault(&anonymous, lowest, length);
         if (status == -ENOTSUP || is_refusal(status))
             return SKIPPED;
         STEP(4, status == ACRE_OK);
@@ -205,7 +205,7 @@ TEST_P(PoolGuards, leave_unlocked_what_was_not_locked)
             const std::vector<acre_stack> places = taken.stacks;
             STEP(2, taken.give_all() && acre_stack_pool_trim(taken.pool, 0) == ACRE_OK);
             acre_mmap anonymous = {};
-            acre_status status = port_lock_on_fault(
+            acre_status status = acre_port_lock_on_fault(
                 &anonymous, static_cast<char *>(places[10].base) - GUARD_PAGES * page,
                 (GUARD_PAGES + 5) * page);
             if (status != ACRE_OK)
@@ -247,13 +247,13 @@ class PoolGuardsLocked : public testing::TestWithParam<std::tuple<acre_guard_kin
         if (emulated())
             GTEST_SKIP() << "the emulator shows no VmFlags";
         if (std::get<0>(GetParam()) == ACRE_GUARD_PAGES)
-            port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+            acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
         else if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
             GTEST_SKIP() << "this system has no guard markers";
     }
     void TearDown() override
     {
-        port_pretend_nothing();
+        acre_port_pretend_nothing();
     }
     static int how()
     {
@@ -361,7 +361,7 @@ class Walk {
             acre_stack_info info;
             if (acre_stack_find(lowest, &info) != ACRE_OK)
                 break;
-            acre_status status = port_lock_on_fault(&anonymous, lowest, stride);
+            acre_status status = acre_port_lock_on_fault(&anonymous, lowest, stride);
             if (is_refusal(status))
                 return SKIPPED;
             STEP(11, status == ACRE_OK);

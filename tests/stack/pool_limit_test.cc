@@ -53,11 +53,11 @@ TEST(PoolLimit, GuardPagesLeaveHalfOfTheAreas)
     opts.stack_size = acre_page_size();
     Pool pool(&opts);
     uint64_t before = 0, after = 0;
-    ASSERT_OK(port_area_count(&before));
+    ASSERT_OK(acre_port_area_count(&before));
     std::vector<acre_stack> stacks;
     stacks.reserve(size_t{1} << 17);
     EXPECT_STATUS(ACRE_TOO_MANY_AREAS, take_all(pool, &stacks));
-    ASSERT_OK(port_area_count(&after));
+    ASSERT_OK(acre_port_area_count(&after));
     uint64_t half = (system.area_limit - before) / 2;
     EXPECT_LE(after - before, half + 16);
     EXPECT_GE(after - before, half / 2);

@@ -24,7 +24,7 @@ size_t resident_below(const acre_stack &stack, size_t depth)
     auto base = reinterpret_cast<uintptr_t>(stack.base);
     uintptr_t end = (base + stack.size - depth) & ~(page() - 1);
     size_t bytes = 0;
-    EXPECT_OK(port_resident(stack.base, end - base, &bytes));
+    EXPECT_OK(acre_port_resident(stack.base, end - base, &bytes));
     return bytes;
 }
 

@@ -1,7 +1,7 @@
 // macOS, iOS, FreeBSD: the port functions that are the same on these systems.
 //
 //   1. A reservation is inaccessible pages without memory; what it is made of, and how it gets its
-//      access, is each system's (bsd_map, bsd_give_access).
+//      access, is each system's (acre_bsd_map, acre_bsd_give_access).
 //   2. Advice does not empty pages at once on any of these systems (MADV_FREE and MADV_DONTNEED
 //      leave old bytes readable), so decommit, guard and discard map the range anew.
 //   3. Mapping anew forgets what was done to pages since they were mapped.  Access is known, part
@@ -21,18 +21,18 @@
 // ---- facts --------------------------------------------------------------------------------------
 
 void *
-bsd_scratch_page(int protection)
+acre_bsd_scratch_page(int protection)
 {
     void *page = NULL;
     acre_status status =
-        sys_mmap(NULL, port_page_size(), protection, MAP_PRIVATE | MAP_ANON, -1, 0, &page);
+        sys_mmap(NULL, acre_port_page_size(), protection, MAP_PRIVATE | MAP_ANON, -1, 0, &page);
     return status == ACRE_OK ? page : NULL;
 }
 
 // ---- mapping ------------------------------------------------------------------------------------
 
 acre_status
-bsd_explain_file(acre_status status, acre_file file)
+acre_bsd_explain_file(acre_status status, acre_file file)
 {
     struct stat found;
     int saved = errno;
@@ -46,21 +46,21 @@ static acre_status
 bring_in(const char *start, size_t length)
 {
     acre_status status = ACRE_OK;
-    for (size_t done = 0; done < length && status == ACRE_OK; done += port_page_size())
-        status = bsd_touch(start + done);
+    for (size_t done = 0; done < length && status == ACRE_OK; done += acre_port_page_size())
+        status = acre_bsd_touch(start + done);
     return status;
 }
 
 acre_status
-bsd_prepare(const port_request *request, void *base, uint32_t *flags)
+acre_bsd_prepare(const port_request *request, void *base, uint32_t *flags)
 {
     int accessible = request->access != ACRE_NONE && (*flags & ACRE_IS_RESERVATION) == 0;
     if (*flags & ACRE_MAP_LOCKED && accessible) {
-        acre_status status = bsd_lock(base, request->size);
+        acre_status status = acre_bsd_lock(base, request->size);
         if (status != ACRE_OK)
             return status;
     }
-    if (*flags & ACRE_MAP_HUGE_TRANSPARENT && !bsd_huge(request))
+    if (*flags & ACRE_MAP_HUGE_TRANSPARENT && !acre_bsd_huge(request))
         *flags &= ~(uint32_t)ACRE_MAP_HUGE_TRANSPARENT;
     if (*flags & ACRE_MAP_POPULATE && (*flags & ACRE_IS_RESERVATION) == 0 &&
         ((request->access & ACRE_READ) == 0 || bring_in(base, request->size) != ACRE_OK))
@@ -69,26 +69,26 @@ bsd_prepare(const port_request *request, void *base, uint32_t *flags)
 }
 
 acre_status
-port_map(const port_request *request, acre_mmap *out)
+acre_port_map(const port_request *request, acre_mmap *out)
 {
     uint32_t flags =
         request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE | ACRE_MAP_DROPPABLE);
     // Pages without access cannot be locked: those that can be committed are locked then.
     int lockable = request->access != ACRE_NONE || posix_is_committable(flags);
-    if (flags & bsd_refused_flags || (flags & ACRE_MAP_LOCKED && !lockable))
+    if (flags & acre_bsd_refused_flags || (flags & ACRE_MAP_LOCKED && !lockable))
         return -ENOTSUP;
 
     void *base = NULL;
-    acre_status status = bsd_map(request, &base);
+    acre_status status = acre_bsd_map(request, &base);
     if (status != ACRE_OK)
         return status;
-    status = bsd_prepare(request, base, &flags);
+    status = acre_bsd_prepare(request, base, &flags);
     if (status != ACRE_OK) {
         (void)sys_munmap(base, request->size);
         return status;
     }
     if (flags & ACRE_IS_CLONE) {
-        bsd_image_hold(bsd_image_of(request->file), request->size);
+        acre_bsd_image_hold(bsd_image_of(request->file), request->size);
         out->backing = (uintptr_t)request->file;
     }
     out->base = base;
@@ -98,7 +98,7 @@ port_map(const port_request *request, acre_mmap *out)
 }
 
 acre_status
-bsd_map_fresh(acre_mmap *map, void *start, size_t length, uint32_t access)
+acre_bsd_map_fresh(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     port_request request = {
         .address = start,
@@ -113,26 +113,26 @@ bsd_map_fresh(acre_mmap *map, void *start, size_t length, uint32_t access)
     if (posix_is_anonymous(map->flags)) {
         request.offset = 0;
         request.flags |= access == ACRE_NONE ? ACRE_IS_RESERVATION : 0;
-        return bsd_map(&request, &base);
+        return acre_bsd_map(&request, &base);
     }
     // Of an adopted map nobody told of which file or image it shows what.
     if (map->flags & ACRE_IS_ADOPTED)
         return -ENOTSUP;
     if (map->flags & ACRE_IS_CLONE) {
         request.file = (acre_file)map->backing;
-        return bsd_map(&request, &base);
+        return acre_bsd_map(&request, &base);
     }
-    int file = bsd_open_again(start);
+    int file = acre_bsd_open_again(start);
     if (file < 0)
         return file;
     request.file = file;
-    acre_status status = bsd_map(&request, &base);
+    acre_status status = acre_bsd_map(&request, &base);
     sys_close(file);
     return status;
 }
 
 int
-bsd_open_same(const char *path, uint64_t device, uint64_t inode)
+acre_bsd_open_same(const char *path, uint64_t device, uint64_t inode)
 {
     int file = sys_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (file < 0)
@@ -149,32 +149,32 @@ bsd_open_same(const char *path, uint64_t device, uint64_t inode)
 }
 
 acre_status
-port_decommit(acre_mmap *map, void *start, size_t length)
+acre_port_decommit(acre_mmap *map, void *start, size_t length)
 {
-    return bsd_map_fresh(map, start, length, ACRE_NONE);
+    return acre_bsd_map_fresh(map, start, length, ACRE_NONE);
 }
 
 int
-port_is_reserved(const void *start, size_t length)
+acre_port_is_reserved(const void *start, size_t length)
 {
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
     bsd_walk walk;
-    if (bsd_walk_begin(&walk) != ACRE_OK)
+    if (acre_bsd_walk_begin(&walk) != ACRE_OK)
         return 0;
     acre_area area;
-    while (at < end && bsd_walk_next(&walk, at, &area) == 1 && area.start <= at &&
+    while (at < end && acre_bsd_walk_next(&walk, at, &area) == 1 && area.start <= at &&
            area.flags & ACRE_AREA_RESERVED)
         at = area.end;
-    bsd_walk_end(&walk);
+    acre_bsd_walk_end(&walk);
     // What was hidden by a protection has pages, which a reservation has not.
     const void *lowest;
-    return at >= end && port_lowest_touched(start, length, &lowest) == ACRE_OK &&
+    return at >= end && acre_port_lowest_touched(start, length, &lowest) == ACRE_OK &&
            (uintptr_t)lowest == end;
 }
 
 acre_status
-port_can_account(size_t length)
+acre_port_can_account(size_t length)
 {
     void *trial = NULL;
     acre_status status =
@@ -183,31 +183,31 @@ port_can_account(size_t length)
 }
 
 acre_status
-port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
+acre_port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
-    acre_status status = bsd_give_access(map, start, length, access);
+    acre_status status = acre_bsd_give_access(map, start, length, access);
     if (status == ACRE_OK && map->flags & ACRE_MAP_LOCKED)
-        status = bsd_lock(start, length);
+        status = acre_bsd_lock(start, length);
     if (status == ACRE_OK && map->flags & ACRE_MAP_POPULATE && access & ACRE_READ)
         (void)bring_in(start, length);
     return status;
 }
 
 acre_status
-port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
+acre_port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     // What is committed by the way is committed in full.
     if (access != ACRE_NONE && posix_is_committable(map->flags))
-        return port_commit(map, start, length, access);
+        return acre_port_commit(map, start, length, access);
     if (access != ACRE_NONE && posix_is_anonymous(map->flags))
-        return bsd_give_access(map, start, length, access);
+        return acre_bsd_give_access(map, start, length, access);
     return sys_mprotect(start, length, posix_protection(access));
 }
 
 // ---- contents -----------------------------------------------------------------------------------
 
 acre_status
-port_guard_many(const acre_range *ranges, size_t count, size_t *done)
+acre_port_guard_many(const acre_range *ranges, size_t count, size_t *done)
 {
     (void)ranges;
     (void)count;
@@ -226,16 +226,16 @@ typedef struct pages {
 static acre_status
 next_block(pages *block)
 {
-    block->start += block->count * port_page_size();
+    block->start += block->count * acre_port_page_size();
     if (block->start >= block->end)
         return 0;
-    block->count = (block->end - block->start) / port_page_size();
+    block->count = (block->end - block->start) / acre_port_page_size();
     if (block->count > sizeof block->present)
         block->count = sizeof block->present;
     int saved = errno;
     // The type of the last parameter differs in sign.
     acre_status status = status_of(
-        mincore((void *)block->start, block->count * port_page_size(), (void *)block->present),
+        mincore((void *)block->start, block->count * acre_port_page_size(), (void *)block->present),
         saved);
     return status == ACRE_OK ? 1 : status;
 }
@@ -250,9 +250,9 @@ enum { HAS_CONTENTS = IN_CORE, TELLS_OF_SWAP = 0 };
 #endif
 
 acre_status
-bsd_empty_in_place(void *start, size_t length)
+acre_bsd_empty_in_place(void *start, size_t length)
 {
-    size_t page = port_page_size();
+    size_t page = acre_port_page_size();
     pages block = {.start = (uintptr_t)start, .end = (uintptr_t)start + length};
     acre_status status;
     while ((status = next_block(&block)) == 1) {
@@ -262,7 +262,7 @@ bsd_empty_in_place(void *start, size_t length)
         }
     }
     if (status == ACRE_OK)
-        (void)bsd_free_lazily(start, length);  // the bytes are gone already
+        (void)acre_bsd_free_lazily(start, length);  // the bytes are gone already
     return status;
 }
 
@@ -276,11 +276,11 @@ is_changed(const acre_mmap *map)
 static acre_status
 map_part_anew(acre_mmap *map, void *start, size_t length, uint32_t access, int locked)
 {
-    acre_status status = bsd_map_fresh(map, start, length, access);
+    acre_status status = acre_bsd_map_fresh(map, start, length, access);
     // Some memory cannot be replaced.
     if (status == -ENOTSUP && access & ACRE_WRITE && posix_is_anonymous(map->flags))
-        return bsd_empty_in_place(start, length);
-    return status == ACRE_OK && locked ? bsd_lock(start, length) : status;
+        return acre_bsd_empty_in_place(start, length);
+    return status == ACRE_OK && locked ? acre_bsd_lock(start, length) : status;
 }
 
 // What one area of a private map holds.
@@ -295,8 +295,8 @@ static acre_status
 empty_changed_part(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     if (access & ACRE_WRITE && posix_is_anonymous(map->flags))
-        return bsd_empty_in_place(start, length);
-    int locked = access != ACRE_NONE ? bsd_is_locked(start, length) : 0;
+        return acre_bsd_empty_in_place(start, length);
+    int locked = access != ACRE_NONE ? acre_bsd_is_locked(start, length) : 0;
     return locked < 0 ? locked : map_part_anew(map, start, length, access, locked);
 }
 
@@ -304,7 +304,7 @@ static acre_status
 empty_shared_part(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     if (access & ACRE_WRITE)
-        return bsd_empty_in_place(start, length);
+        return acre_bsd_empty_in_place(start, length);
     // A guard was emptied when it was made.
     return access == ACRE_NONE && map->flags & ACRE_HAS_PAGE_GUARDS ? ACRE_OK : -EACCES;
 }
@@ -318,12 +318,12 @@ for_each_part(acre_mmap *map, void *start, size_t length, on_part act)
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
     bsd_walk walk;
-    acre_status status = bsd_walk_begin(&walk);
+    acre_status status = acre_bsd_walk_begin(&walk);
     if (status != ACRE_OK)
         return status;
     while (at < end && status == ACRE_OK) {
         acre_area area;
-        status = bsd_walk_next(&walk, at, &area);
+        status = acre_bsd_walk_next(&walk, at, &area);
         if (status >= 0 && (status == 0 || area.start > at))
             status = -ENOMEM;  // a hole
         if (status < 0)
@@ -333,7 +333,7 @@ for_each_part(acre_mmap *map, void *start, size_t length, on_part act)
                                                  : act(map, (void *)at, part_end - at, area.access);
         at = part_end;
     }
-    bsd_walk_end(&walk);
+    acre_bsd_walk_end(&walk);
     return status;
 }
 
@@ -353,18 +353,18 @@ empty(acre_mmap *map, void *start, size_t length)
         return ACRE_OK;  // a shared file keeps its bytes
     if (!is_as_made(map))
         return for_each_part(map, start, length, is_changed(map) ? empty_changed_part : empty_part);
-    acre_status status = bsd_map_fresh(map, start, length, map->access);
+    acre_status status = acre_bsd_map_fresh(map, start, length, map->access);
     return status == ACRE_OK && map->flags & ACRE_MAP_LOCKED && map->access != ACRE_NONE
-               ? bsd_lock(start, length)
+               ? acre_bsd_lock(start, length)
                : status;
 }
 
 acre_status
-port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
+acre_port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
 {
     int lazily = when == ACRE_DISCARD_LAZY && !posix_is_shared_memory(map) &&
                  (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0;
-    acre_status status = lazily ? bsd_free_lazily(start, length) : -ENOTSUP;
+    acre_status status = lazily ? acre_bsd_free_lazily(start, length) : -ENOTSUP;
     if (status == -ENOTSUP)
         return empty(map, start, length);
     map->private_[1] |= BSD_FREED;
@@ -372,17 +372,18 @@ port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
 }
 
 acre_status
-port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done)
+acre_port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done)
 {
     // Nothing is known of them.
     acre_mmap unknown = {
-        .page_size = port_page_size(),
+        .page_size = acre_port_page_size(),
         .private_ = {MIXED, BSD_CHANGED},
     };
     for (*done = 0; *done < count; ++*done) {
         const acre_range *range = &ranges[*done];
-        acre_status status =
-            range->length == 0 ? ACRE_OK : port_discard(&unknown, range->base, range->length, when);
+        acre_status status = range->length == 0
+                                 ? ACRE_OK
+                                 : acre_port_discard(&unknown, range->base, range->length, when);
         if (status != ACRE_OK)
             return status;
     }
@@ -390,7 +391,7 @@ port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
 }
 
 int
-port_discards_at_once(void)
+acre_port_discards_at_once(void)
 {
     return 0;
 }
@@ -398,20 +399,20 @@ port_discards_at_once(void)
 // Mapping anew tells of the untouched pages that they are; clearing by hand would touch them where
 // the system does not tell (FreeBSD).
 acre_status
-port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
+acre_port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
 {
     if (map->flags & ACRE_MAP_LOCKED || map->private_[1] & BSD_CHANGED)
-        return bsd_empty_in_place(start, length - keep);
-    return bsd_map_fresh(map, start, length - keep, ACRE_READ_WRITE);
+        return acre_bsd_empty_in_place(start, length - keep);
+    return acre_bsd_map_fresh(map, start, length - keep, ACRE_READ_WRITE);
 }
 
 acre_status
-port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
+acre_port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
 {
     int fresh = (map->flags & (ACRE_MAP_SHARED | ACRE_IS_RING | ACRE_IS_TWIN)) == 0 &&
                 (map->private_[1] & BSD_CHANGED) == 0;
     acre_status status =
-        fresh ? bsd_map_fresh(map, start, length, ACRE_NONE) : empty(map, start, length);
+        fresh ? acre_bsd_map_fresh(map, start, length, ACRE_NONE) : empty(map, start, length);
     if (status == ACRE_OK)
         status = sys_mprotect(start, length, PROT_NONE);
     if (status == ACRE_OK)
@@ -420,18 +421,18 @@ port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
 }
 
 acre_status
-port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
+acre_port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
 {
     // Always needed, since guards are pages without access.
     (void)set_access;
-    acre_status status = port_protect(map, start, length, map->access);
+    acre_status status = acre_port_protect(map, start, length, map->access);
     if (status != ACRE_OK)
         (void)sys_mprotect(start, length, PROT_NONE);
     return status;
 }
 
 acre_status
-port_populate(acre_mmap *map, void *start, size_t length)
+acre_port_populate(acre_mmap *map, void *start, size_t length)
 {
     (void)map;
     return bring_in(start, length);
@@ -440,17 +441,17 @@ port_populate(acre_mmap *map, void *start, size_t length)
 // ---- locks, files, residency --------------------------------------------------------------------
 
 acre_status
-port_lock(acre_mmap *map, void *start, size_t length)
+acre_port_lock(acre_mmap *map, void *start, size_t length)
 {
-    acre_status status = bsd_lock(start, length);
+    acre_status status = acre_bsd_lock(start, length);
     if (status != ACRE_OK)
-        (void)bsd_unlock(start, length);  // a part may be locked
+        (void)acre_bsd_unlock(start, length);  // a part may be locked
     map->private_[1] |= BSD_CHANGED;
     return status;
 }
 
 acre_status
-port_lock_on_fault(acre_mmap *map, void *start, size_t length)
+acre_port_lock_on_fault(acre_mmap *map, void *start, size_t length)
 {
     (void)map;
     (void)start;
@@ -459,14 +460,14 @@ port_lock_on_fault(acre_mmap *map, void *start, size_t length)
 }
 
 acre_status
-port_unlock(acre_mmap *map, void *start, size_t length)
+acre_port_unlock(acre_mmap *map, void *start, size_t length)
 {
     map->private_[1] |= BSD_CHANGED;
-    return bsd_unlock(start, length);
+    return acre_bsd_unlock(start, length);
 }
 
 acre_status
-port_resident(const void *start, size_t length, size_t *bytes)
+acre_port_resident(const void *start, size_t length, size_t *bytes)
 {
     pages block = {.start = (uintptr_t)start, .end = (uintptr_t)start + length};
     size_t count = 0;
@@ -476,19 +477,19 @@ port_resident(const void *start, size_t length, size_t *bytes)
             count += (block.present[i] & IN_CORE) != 0;
     }
     if (status == ACRE_OK)
-        *bytes = count * port_page_size();
+        *bytes = count * acre_port_page_size();
     return status;
 }
 
 acre_status
-port_lowest_touched(const void *start, size_t length, const void **lowest)
+acre_port_lowest_touched(const void *start, size_t length, const void **lowest)
 {
     pages block = {.start = (uintptr_t)start, .end = (uintptr_t)start + length};
     acre_status status;
     while ((status = next_block(&block)) == 1) {
         for (size_t i = 0; i < block.count; i++) {
             if (block.present[i] & HAS_CONTENTS) {
-                *lowest = (const void *)(block.start + i * port_page_size());
+                *lowest = (const void *)(block.start + i * acre_port_page_size());
                 return ACRE_OK;
             }
         }
@@ -499,11 +500,11 @@ port_lowest_touched(const void *start, size_t length, const void **lowest)
 }
 
 acre_status
-port_lowest_touched_many(const acre_range *ranges, size_t count, const void **lowest)
+acre_port_lowest_touched_many(const acre_range *ranges, size_t count, const void **lowest)
 {
     acre_status status = ACRE_OK;
     for (size_t i = 0; status == ACRE_OK && i < count; i++)
-        status = port_lowest_touched(ranges[i].base, ranges[i].length, &lowest[i]);
+        status = acre_port_lowest_touched(ranges[i].base, ranges[i].length, &lowest[i]);
     return status;
 }
 
@@ -515,7 +516,7 @@ shrink(acre_mmap *map, size_t size)
     acre_mmap rest = *map;
     rest.base = (char *)map->base + size;
     rest.size = map->size - size;
-    acre_status status = port_unmap(&rest);
+    acre_status status = acre_port_unmap(&rest);
     if (status == ACRE_OK)
         map->size = size;
     return status;
@@ -536,7 +537,7 @@ map_another(const acre_mmap *map, void *address, size_t size, uint32_t placement
                  placement,
     };
     acre_mmap another = {0};
-    acre_status status = port_map(&request, &another);
+    acre_status status = acre_port_map(&request, &another);
     *base = another.base;
     return status == -EEXIST ? -ENOMEM : status;
 }
@@ -548,10 +549,10 @@ move(acre_mmap *map, size_t size)
     acre_status status = map_another(map, NULL, size, 0, &base);
     if (status != ACRE_OK)
         return status;
-    status = bsd_move_pages(map, base);
+    status = acre_bsd_move_pages(map, base);
     if (status == ACRE_OK && map->flags & ACRE_MAP_LOCKED && map->access != ACRE_NONE &&
         (map->flags & ACRE_IS_RESERVATION) == 0)
-        status = bsd_lock(base, map->size);
+        status = acre_bsd_lock(base, map->size);
     if (status == ACRE_OK)
         status = sys_munmap(map->base, map->size);
     if (status != ACRE_OK) {
@@ -564,7 +565,7 @@ move(acre_mmap *map, size_t size)
 }
 
 acre_status
-port_resize(acre_mmap *map, size_t size, uint32_t how)
+acre_port_resize(acre_mmap *map, size_t size, uint32_t how)
 {
     if (size < map->size)
         return shrink(map, size);
@@ -587,7 +588,7 @@ port_resize(acre_mmap *map, size_t size, uint32_t how)
 }
 
 acre_status
-port_seal(acre_mmap *map)
+acre_port_seal(acre_mmap *map)
 {
     (void)map;
     return -ENOTSUP;
@@ -607,9 +608,9 @@ check_same_backing(const acre_mmap *map, const acre_mmap *next)
 
     acre_area first;
     acre_area second;
-    acre_status status = port_area_at((uintptr_t)map->base + map->size - 1, &first);
+    acre_status status = acre_port_area_at((uintptr_t)map->base + map->size - 1, &first);
     if (status == ACRE_OK)
-        status = port_area_at((uintptr_t)next->base, &second);
+        status = acre_port_area_at((uintptr_t)next->base, &second);
     if (status != ACRE_OK)
         return status;
     // Of adopted maps nobody told the offsets; of others the handles know better than systems that
@@ -625,7 +626,7 @@ check_same_backing(const acre_mmap *map, const acre_mmap *next)
 }
 
 acre_status
-port_continues(acre_mmap *map, const acre_mmap *next)
+acre_port_continues(acre_mmap *map, const acre_mmap *next)
 {
     acre_status status = check_same_backing(map, next);
     if (status == ACRE_OK)

@@ -18,22 +18,22 @@ map_views(const port_request *request, uintptr_t object, char *base)
         port_request view = *request;
         void *mapped;
         view.address = base + i * request->size;
-        view.alignment = port_page_size();
+        view.alignment = acre_port_page_size();
         view.access = ACRE_READ_WRITE;
         view.flags = (request->flags & (ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK)) | ACRE_IS_RING |
                      ACRE_MAP_REPLACE;
-        status = bsd_map_object(&view, object, &mapped);
+        status = acre_bsd_map_object(&view, object, &mapped);
     }
     return status;
 }
 
 acre_status
-port_ring(const port_request *request, acre_mmap *out)
+acre_port_ring(const port_request *request, acre_mmap *out)
 {
-    if (request->flags & (bsd_refused_flags | ACRE_MAP_HUGE))
+    if (request->flags & (acre_bsd_refused_flags | ACRE_MAP_HUGE))
         return -ENOTSUP;
     uintptr_t object;
-    acre_status status = bsd_make_object(request->size, ACRE_READ_WRITE, &object);
+    acre_status status = acre_bsd_make_object(request->size, ACRE_READ_WRITE, &object);
     if (status != ACRE_OK)
         return status;
 
@@ -43,17 +43,17 @@ port_ring(const port_request *request, acre_mmap *out)
     port_request room = whole;
     room.flags = (request->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RESERVATION;
     void *base = NULL;
-    status = bsd_map(&room, &base);
+    status = acre_bsd_map(&room, &base);
     if (status != ACRE_OK) {
-        bsd_drop_object(object);
+        acre_bsd_drop_object(object);
         return status;
     }
     uint32_t flags =
         (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RING;
     status = map_views(request, object, base);
-    bsd_drop_object(object);
+    acre_bsd_drop_object(object);
     if (status == ACRE_OK)
-        status = bsd_prepare(&whole, base, &flags);
+        status = acre_bsd_prepare(&whole, base, &flags);
     if (status != ACRE_OK) {
         (void)sys_munmap(base, whole.size);
         return status;
@@ -80,10 +80,10 @@ map_twin(const port_request *request, uintptr_t object, uint32_t access, acre_mm
     }
     uint32_t flags = half.flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE);
     void *base = NULL;
-    acre_status status = bsd_map_object(&half, object, &base);
+    acre_status status = acre_bsd_map_object(&half, object, &base);
     if (status != ACRE_OK)
         return status;
-    status = bsd_prepare(&half, base, &flags);
+    status = acre_bsd_prepare(&half, base, &flags);
     if (status != ACRE_OK) {
         (void)sys_munmap(base, request->size);
         return status;
@@ -94,12 +94,12 @@ map_twin(const port_request *request, uintptr_t object, uint32_t access, acre_mm
 }
 
 acre_status
-port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
+acre_port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
 {
-    if (request->flags & bsd_refused_flags)
+    if (request->flags & acre_bsd_refused_flags)
         return -ENOTSUP;
     uintptr_t object;
-    acre_status status = bsd_make_object(request->size, ACRE_READ_WRITE_EXEC, &object);
+    acre_status status = acre_bsd_make_object(request->size, ACRE_READ_WRITE_EXEC, &object);
     if (status != ACRE_OK)
         return status;
     // The executable one first: the other must not lie in the place that is asked for.
@@ -109,16 +109,16 @@ port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
         if (status != ACRE_OK)
             (void)sys_munmap(exec->base, request->size);
     }
-    bsd_drop_object(object);
+    acre_bsd_drop_object(object);
     return status;
 }
 
 // ---- images -------------------------------------------------------------------------------------
 
 acre_status
-bsd_image_make(size_t size, uintptr_t source, bsd_image **out)
+acre_bsd_image_make(size_t size, uintptr_t source, bsd_image **out)
 {
-    void *page = bsd_scratch_page(PROT_READ | PROT_WRITE);
+    void *page = acre_bsd_scratch_page(PROT_READ | PROT_WRITE);
     if (page == NULL)
         return -ENOMEM;
     bsd_image *image = page;
@@ -130,19 +130,19 @@ bsd_image_make(size_t size, uintptr_t source, bsd_image **out)
 }
 
 void
-bsd_image_hold(bsd_image *image, size_t bytes)
+acre_bsd_image_hold(bsd_image *image, size_t bytes)
 {
     atomic_fetch_add_explicit(&image->held, bytes, memory_order_relaxed);
 }
 
 int
-bsd_image_release(bsd_image *image, size_t bytes, bsd_image *last)
+acre_bsd_image_release(bsd_image *image, size_t bytes, bsd_image *last)
 {
     if (atomic_fetch_sub_explicit(&image->held, bytes, memory_order_acq_rel) != bytes)
         return 0;
     last->size = image->size;
     last->source = image->source;
-    (void)sys_munmap(image, port_page_size());  // a whole area: nothing can refuse
+    (void)sys_munmap(image, acre_port_page_size());  // a whole area: nothing can refuse
     return 1;
 }
 
@@ -151,23 +151,23 @@ bsd_image_release(bsd_image *image, size_t bytes, bsd_image *last)
 static acre_status
 find_room(const port_request *request, uintptr_t *base)
 {
-    posix_room room =
-        posix_room_within(request->size, request->alignment, request->near_address, request->reach);
+    posix_room room = acre_posix_room_within(request->size, request->alignment,
+                                             request->near_address, request->reach);
     bsd_walk walk;
-    acre_status status = bsd_walk_begin(&walk);
+    acre_status status = acre_bsd_walk_begin(&walk);
     if (status != ACRE_OK)
         return status;
     // Above the last area lies what is not the program's.
     uintptr_t hole = room.low;
     acre_area area;
-    while ((status = bsd_walk_next(&walk, hole, &area)) == 1) {
+    while ((status = acre_bsd_walk_next(&walk, hole, &area)) == 1) {
         if (area.start > hole)
-            posix_consider(&room, hole, area.start);
+            acre_posix_consider(&room, hole, area.start);
         hole = area.end;
         if (hole >= room.high)
             break;
     }
-    bsd_walk_end(&walk);
+    acre_bsd_walk_end(&walk);
     if (status < 0)
         return status;
     *base = room.best;
@@ -175,7 +175,7 @@ find_room(const port_request *request, uintptr_t *base)
 }
 
 acre_status
-bsd_map_near(const port_request *request, void **base)
+acre_bsd_map_near(const port_request *request, void **base)
 {
     // Another thread may be faster; then the room is looked for again.
     acre_status status;
@@ -188,7 +188,7 @@ bsd_map_near(const port_request *request, void **base)
             there.address = (void *)room;
             there.flags |= ACRE_MAP_FIXED;
             there.reach = 0;
-            status = bsd_map(&there, base);
+            status = acre_bsd_map(&there, base);
         }
     } while (status == -EEXIST && --tries > 0);
     return status == -EEXIST ? -ENOMEM : status;

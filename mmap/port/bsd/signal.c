@@ -6,14 +6,14 @@
 #include "mmap/port/posix/signal.h"
 
 int
-posix_comes_again(const siginfo_t *info)
+acre_posix_comes_again(const siginfo_t *info)
 {
     (void)info;
     return 1;
 }
 
 void
-posix_send_again(int signal, const siginfo_t *info)
+acre_posix_send_again(int signal, const siginfo_t *info)
 {
     (void)info;
     (void)raise(signal);
@@ -22,7 +22,7 @@ posix_send_again(int signal, const siginfo_t *info)
 // These systems end a process on whose stack a signal's frame does not fit, with SIGILL, and call
 // nobody.
 size_t
-posix_unwritten_frame(const siginfo_t *info, const void *context)
+acre_posix_unwritten_frame(const siginfo_t *info, const void *context)
 {
     (void)info;
     (void)context;
@@ -30,7 +30,7 @@ posix_unwritten_frame(const siginfo_t *info, const void *context)
 }
 
 size_t
-posix_least_signal_stack(void)
+acre_posix_least_signal_stack(void)
 {
     return MINSIGSTKSZ;
 }

@@ -30,7 +30,7 @@ typedef struct file_info {
 // ---- regions ------------------------------------------------------------------------------------
 
 acre_status
-darwin_region(mach_port_t task, uintptr_t address, darwin_region_info *out)
+acre_darwin_region(mach_port_t task, uintptr_t address, darwin_region_info *out)
 {
     for (natural_t depth = 0;; depth++) {
         vm_region_submap_info_data_64_t info = {0};
@@ -44,7 +44,7 @@ darwin_region(mach_port_t task, uintptr_t address, darwin_region_info *out)
             return 0;
         // A task that has ended is told as an invalid one, or as an invalid argument.
         if (result != KERN_SUCCESS)
-            return result == KERN_INVALID_ARGUMENT ? -ESRCH : darwin_status(result);
+            return result == KERN_INVALID_ARGUMENT ? -ESRCH : acre_darwin_status(result);
         if (info.is_submap)
             continue;
         out->info = info;
@@ -98,7 +98,7 @@ describe(const darwin_region_info *region, acre_area *out)
         .start = region->start,
         .end = region->end,
         .allocation_base = region->start,
-        .page_size = port_page_size(),
+        .page_size = acre_port_page_size(),
         .access = access_of(info->protection),
         .flags = shared ? ACRE_AREA_SHARED : 0,
     };
@@ -169,35 +169,35 @@ describe_fully(acre_process process, const darwin_region_info *region, file_info
 {
     describe(region, out);
     find_file(process, region, info, out);
-    if (process == port_process_id() && region->info.user_tag == VM_MEMORY_STACK)
+    if (process == acre_port_process_id() && region->info.user_tag == VM_MEMORY_STACK)
         find_stack(out);
 }
 
 int
-bsd_open_again(const void *address)
+acre_bsd_open_again(const void *address)
 {
     darwin_region_info region;
     file_info info;
     acre_area area = {0};
-    acre_status status = darwin_region(mach_task_self(), (uintptr_t)address, &region);
+    acre_status status = acre_darwin_region(mach_task_self(), (uintptr_t)address, &region);
     if (status != 1)
         return status < 0 ? status : -ENOMEM;
-    find_file(port_process_id(), &region, &info, &area);
-    return area.path != NULL ? bsd_open_same(area.path, area.device, area.inode) : -ENOTSUP;
+    find_file(acre_port_process_id(), &region, &info, &area);
+    return area.path != NULL ? acre_bsd_open_same(area.path, area.device, area.inode) : -ENOTSUP;
 }
 
 // ---- without a view -----------------------------------------------------------------------------
 
 acre_status
-port_area_at(uintptr_t address, acre_area *out)
+acre_port_area_at(uintptr_t address, acre_area *out)
 {
     darwin_region_info region;
-    acre_status status = darwin_region(mach_task_self(), address, &region);
+    acre_status status = acre_darwin_region(mach_task_self(), address, &region);
     if (status != 1 || region.start > address)
         return status < 0 ? status : ACRE_NOT_MAPPED;
     file_info info;
     acre_area area;
-    describe_fully(port_process_id(), &region, &info, &area);
+    describe_fully(acre_port_process_id(), &region, &info, &area);
     area.path = NULL;
     area.name = NULL;
     *out = area;
@@ -205,13 +205,13 @@ port_area_at(uintptr_t address, acre_area *out)
 }
 
 acre_status
-port_area_count(uint64_t *out)
+acre_port_area_count(uint64_t *out)
 {
     uint64_t count = 0;
     uintptr_t at = 0;
     darwin_region_info region;
     acre_status status;
-    while ((status = darwin_region(mach_task_self(), at, &region)) == 1) {
+    while ((status = acre_darwin_region(mach_task_self(), at, &region)) == 1) {
         count++;
         at = region.end;
         if (at == 0)
@@ -234,28 +234,28 @@ lowest_address(void)
 }
 
 acre_status
-bsd_walk_begin(bsd_walk *walk)
+acre_bsd_walk_begin(bsd_walk *walk)
 {
     walk->words[0] = lowest_address();
     return ACRE_OK;
 }
 
 acre_status
-bsd_walk_next(bsd_walk *walk, uintptr_t address, acre_area *out)
+acre_bsd_walk_next(bsd_walk *walk, uintptr_t address, acre_area *out)
 {
     if (address < walk->words[0]) {
-        *out = (acre_area){.end = walk->words[0], .page_size = port_page_size()};
+        *out = (acre_area){.end = walk->words[0], .page_size = acre_port_page_size()};
         return 1;
     }
     darwin_region_info region;
-    acre_status status = darwin_region(mach_task_self(), address, &region);
+    acre_status status = acre_darwin_region(mach_task_self(), address, &region);
     if (status == 1)
         describe(&region, out);
     return status;
 }
 
 void
-bsd_walk_end(bsd_walk *walk)
+acre_bsd_walk_end(bsd_walk *walk)
 {
     (void)walk;
 }
@@ -289,11 +289,11 @@ task_of(acre_process process, mach_port_t *task)
 }
 
 acre_status
-port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
+acre_port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
 {
     if (process < 0)
         return -ESRCH;
-    acre_process self = port_process_id();
+    acre_process self = acre_port_process_id();
     view->process = process == 0 ? self : process;
     view->task = mach_task_self();
     handle[0] = 0;
@@ -307,20 +307,20 @@ port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
 }
 
 void
-port_view_close(const uintptr_t handle[2])
+acre_port_view_close(const uintptr_t handle[2])
 {
     // The child of a fork does not have its parent's ports: there the number may mean another.
-    if (handle[0] != 0 && handle[1] == (uintptr_t)port_process_id())
+    if (handle[0] != 0 && handle[1] == (uintptr_t)acre_port_process_id())
         (void)mach_port_deallocate(mach_task_self(), (mach_port_name_t)handle[0]);
 }
 
 acre_status
-port_view_next(port_view *view, acre_area *out)
+acre_port_view_next(port_view *view, acre_area *out)
 {
     if (view->position == UINTPTR_MAX)
         return 0;
     darwin_region_info region;
-    acre_status status = darwin_region(view->task, view->position, &region);
+    acre_status status = acre_darwin_region(view->task, view->position, &region);
     if (status != 1)
         return status;
     describe_fully(view->process, &region, &view->next, out);
@@ -329,10 +329,10 @@ port_view_next(port_view *view, acre_area *out)
 }
 
 acre_status
-port_view_seek(port_view *view, uintptr_t address)
+acre_port_view_seek(port_view *view, uintptr_t address)
 {
     darwin_region_info region;
-    acre_status status = darwin_region(view->task, address, &region);
+    acre_status status = acre_darwin_region(view->task, address, &region);
     if (status < 0)
         return status;
     view->position = address;
@@ -340,10 +340,10 @@ port_view_seek(port_view *view, uintptr_t address)
 }
 
 acre_status
-port_view_query(port_view *view, uintptr_t address, acre_area *out)
+acre_port_view_query(port_view *view, uintptr_t address, acre_area *out)
 {
     darwin_region_info region;
-    acre_status status = darwin_region(view->task, address, &region);
+    acre_status status = acre_darwin_region(view->task, address, &region);
     if (status != 1 || region.start > address)
         return status < 0 ? status : ACRE_NOT_MAPPED;
     describe_fully(view->process, &region, &view->queried, out);

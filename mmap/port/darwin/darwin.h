@@ -2,10 +2,6 @@
 #ifndef ACRE_MMAP_PORT_DARWIN_DARWIN_H_
 #define ACRE_MMAP_PORT_DARWIN_DARWIN_H_
 
-#define darwin_region acre_darwin_region
-#define darwin_status acre_darwin_status
-#define darwin_map_memory acre_darwin_map_memory
-
 #include <TargetConditionals.h>
 #include <mach/mach.h>
 
@@ -38,13 +34,13 @@ typedef struct darwin_region_info {
 } darwin_region_info;
 
 // The region that holds `address`, or the first above it: 1, 0 when there is none, or a failure.
-acre_status darwin_region(mach_port_t task, uintptr_t address, darwin_region_info *out);
+acre_status acre_darwin_region(mach_port_t task, uintptr_t address, darwin_region_info *out);
 // What a kernel's answer means.
-acre_status darwin_status(kern_return_t result);
+acre_status acre_darwin_status(kern_return_t result);
 // Memory (object 0: of its own, else of a memory entry, from its beginning) at the place that is
 // asked for.
-acre_status darwin_map_memory(const port_request *request, mem_entry_name_port_t object,
-                              void **base);
+acre_status acre_darwin_map_memory(const port_request *request, mem_entry_name_port_t object,
+                                   void **base);
 
 // What becomes of a map's pages in the child of a fork.
 static inline vm_inherit_t

@@ -27,7 +27,7 @@ probe_huge_pages(void)
         .flags = ACRE_MAP_HUGE,
     };
     void *base;
-    acre_status status = darwin_map_memory(&request, MACH_PORT_NULL, &base);
+    acre_status status = acre_darwin_map_memory(&request, MACH_PORT_NULL, &base);
     if (status == -ENOMEM)
         return 1;  // and none is free
     return status == ACRE_OK && sys_munmap(base, SUPERPAGE) == ACRE_OK;
@@ -37,23 +37,23 @@ probe_huge_pages(void)
 }
 
 size_t
-port_default_huge_size(void)
+acre_port_default_huge_size(void)
 {
-    return port_can(ACRE_CAN_HUGE_PAGES) ? SUPERPAGE : 0;
+    return acre_port_can(ACRE_CAN_HUGE_PAGES) ? SUPERPAGE : 0;
 }
 
 size_t
-port_transparent_huge_size(void)
+acre_port_transparent_huge_size(void)
 {
     return 0;
 }
 
 int
-port_page_sizes(size_t *sizes, size_t capacity)
+acre_port_page_sizes(size_t *sizes, size_t capacity)
 {
-    size_t huge = port_default_huge_size();
+    size_t huge = acre_port_default_huge_size();
     if (capacity >= 1)
-        sizes[0] = port_page_size();
+        sizes[0] = acre_port_page_size();
     if (capacity >= 2 && huge != 0)
         sizes[1] = huge;
     return huge != 0 ? 2 : 1;
@@ -64,42 +64,42 @@ port_page_sizes(size_t *sizes, size_t capacity)
 static int
 probe_lock(void)
 {
-    void *page = bsd_scratch_page(PROT_READ | PROT_WRITE);
+    void *page = acre_bsd_scratch_page(PROT_READ | PROT_WRITE);
     if (page == NULL)
         return -1;
-    acre_status status = sys_mlock(page, port_page_size());
-    return sys_munmap(page, port_page_size()) == ACRE_OK ? status != -ENOTSUP : -1;
+    acre_status status = sys_mlock(page, acre_port_page_size());
+    return sys_munmap(page, acre_port_page_size()) == ACRE_OK ? status != -ENOTSUP : -1;
 }
 
 static int
 probe_jit(void)
 {
     port_request request = {
-        .size = port_page_size(),
-        .alignment = port_page_size(),
-        .page_size = port_page_size(),
+        .size = acre_port_page_size(),
+        .alignment = acre_port_page_size(),
+        .page_size = acre_port_page_size(),
         .access = ACRE_READ_WRITE_EXEC,
         .flags = ACRE_MAP_JIT,
     };
     void *base;
-    acre_status status = bsd_map(&request, &base);
+    acre_status status = acre_bsd_map(&request, &base);
     if (status == -ENOMEM)
         return -1;
-    return status == ACRE_OK && sys_munmap(base, port_page_size()) == ACRE_OK;
+    return status == ACRE_OK && sys_munmap(base, acre_port_page_size()) == ACRE_OK;
 }
 
 static int
 probe_twin(void)
 {
     port_request request = {
-        .size = port_page_size(),
-        .alignment = port_page_size(),
-        .page_size = port_page_size(),
+        .size = acre_port_page_size(),
+        .alignment = acre_port_page_size(),
+        .page_size = acre_port_page_size(),
         .access = ACRE_READ_WRITE,
     };
     acre_mmap write = {0};
     acre_mmap exec = {0};
-    acre_status status = port_twin(&request, &write, &exec);
+    acre_status status = acre_port_twin(&request, &write, &exec);
     if (status == -ENOMEM)
         return -1;
     if (status != ACRE_OK)
@@ -113,25 +113,25 @@ probe_twin(void)
 }
 
 // One for each; none is missing.
-const probe probes[ACRE_CAPABILITY_COUNT] = {
-    [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_never,
+const probe acre_probes[ACRE_CAPABILITY_COUNT] = {
+    [ACRE_CAN_EXCLUDE_FROM_DUMPS] = acre_probe_never,
     [ACRE_CAN_LOCK] = probe_lock,
-    [ACRE_CAN_LOCK_ON_FAULT] = probe_never,
-    [ACRE_CAN_GUARD_WITH_MARKERS] = probe_never,
+    [ACRE_CAN_LOCK_ON_FAULT] = acre_probe_never,
+    [ACRE_CAN_GUARD_WITH_MARKERS] = acre_probe_never,
     [ACRE_CAN_HUGE_PAGES] = probe_huge_pages,
-    [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = probe_never,
-    [ACRE_CAN_FIX_ADDRESS] = probe_always,
-    [ACRE_CAN_REPLACE] = probe_always,
-    [ACRE_CAN_SEAL] = probe_never,
-    [ACRE_CAN_SEAL_IMAGES] = probe_never,
-    [ACRE_CAN_WIPE_ON_FORK] = probe_never,
-    [ACRE_CAN_MOVE] = probe_always,
+    [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = acre_probe_never,
+    [ACRE_CAN_FIX_ADDRESS] = acre_probe_always,
+    [ACRE_CAN_REPLACE] = acre_probe_always,
+    [ACRE_CAN_SEAL] = acre_probe_never,
+    [ACRE_CAN_SEAL_IMAGES] = acre_probe_never,
+    [ACRE_CAN_WIPE_ON_FORK] = acre_probe_never,
+    [ACRE_CAN_MOVE] = acre_probe_always,
     [ACRE_CAN_TWIN] = probe_twin,
     [ACRE_CAN_JIT] = probe_jit,
-    [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = probe_always,
-    [ACRE_CAN_COUNT_RESIDENT_EXACTLY] = probe_never,
-    [ACRE_CAN_NAME] = probe_never,
-    [ACRE_CAN_PLACE_ON_NODES] = probe_never,
+    [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = acre_probe_always,
+    [ACRE_CAN_COUNT_RESIDENT_EXACTLY] = acre_probe_never,
+    [ACRE_CAN_NAME] = acre_probe_never,
+    [ACRE_CAN_PLACE_ON_NODES] = acre_probe_never,
 };
 
 // ---- limits -------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ lock_limit(void)
 }
 
 uint64_t
-port_address_bits(void)
+acre_port_address_bits(void)
 {
     task_vm_info_data_t info = {0};
     mach_msg_type_number_t count = TASK_VM_INFO_COUNT;
@@ -175,24 +175,24 @@ port_address_bits(void)
 }
 
 acre_status
-port_system_read(acre_system *out)
+acre_port_system_read(acre_system *out)
 {
     out->physical_memory = read_number("hw.memsize");
     out->lock_limit = lock_limit();
-    out->address_bits = port_address_bits();
+    out->address_bits = acre_port_address_bits();
     return out->physical_memory != 0 ? ACRE_OK : -ENOENT;
 }
 
 // ---- caches -------------------------------------------------------------------------------------
 
 void
-port_icache_flush(void *start, size_t length)
+acre_port_icache_flush(void *start, size_t length)
 {
     sys_icache_invalidate(start, length);
 }
 
 void
-port_jit_write(int allowed)
+acre_port_jit_write(int allowed)
 {
 #if TARGET_OS_OSX && TARGET_CPU_ARM64
     pthread_jit_write_protect_np(!allowed);

@@ -13,11 +13,11 @@
 
 #include "mmap/port/darwin/darwin.h"
 
-const uint32_t bsd_refused_flags =
+const uint32_t acre_bsd_refused_flags =
     ACRE_MAP_NO_DUMP | ACRE_MAP_LOCK_ON_FAULT | ACRE_MAP_WIPE_ON_FORK;
 
 acre_status
-darwin_status(kern_return_t result)
+acre_darwin_status(kern_return_t result)
 {
     switch (result) {
     case KERN_SUCCESS:
@@ -51,7 +51,7 @@ darwin_status(kern_return_t result)
 // ---- mapping ------------------------------------------------------------------------------------
 
 acre_status
-darwin_map_memory(const port_request *request, mem_entry_name_port_t object, void **base)
+acre_darwin_map_memory(const port_request *request, mem_entry_name_port_t object, void **base)
 {
     uint32_t flags = request->flags;
     int placement = darwin_placement(flags);
@@ -70,7 +70,7 @@ darwin_map_memory(const port_request *request, mem_entry_name_port_t object, voi
         return -EEXIST;
     if (result == KERN_SUCCESS)
         *base = (void *)(uintptr_t)address;
-    return darwin_status(result);
+    return acre_darwin_status(result);
 }
 
 // Addresses for a file, to be mapped over.
@@ -79,14 +79,14 @@ claim(const port_request *request, void **base)
 {
     port_request addresses = *request;
     addresses.flags = (request->flags & ACRE_MAP_FIXED) | ACRE_IS_RESERVATION;
-    return darwin_map_memory(&addresses, MACH_PORT_NULL, base);
+    return acre_darwin_map_memory(&addresses, MACH_PORT_NULL, base);
 }
 
 static acre_status
 map_file(const port_request *request, void **base)
 {
     int kind = request->flags & ACRE_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE;
-    int claims = request->flags & ACRE_MAP_FIXED || request->alignment > port_page_size();
+    int claims = request->flags & ACRE_MAP_FIXED || request->alignment > acre_port_page_size();
     void *at = request->address;
     if (request->flags & ACRE_MAP_REPLACE)
         claims = 0;
@@ -101,7 +101,7 @@ map_file(const port_request *request, void **base)
     if (status != ACRE_OK) {
         if (claims)
             (void)sys_munmap(at, request->size);
-        return bsd_explain_file(status, request->file);
+        return acre_bsd_explain_file(status, request->file);
     }
     if (request->flags & ACRE_MAP_DONT_FORK)
         status = sys_minherit(*base, request->size, VM_INHERIT_NONE);
@@ -127,7 +127,7 @@ map_clone(const port_request *request, void **base)
     if (result == KERN_NO_SPACE && request->flags & ACRE_MAP_FIXED)
         return -EEXIST;
     if (result != KERN_SUCCESS)
-        return darwin_status(result);
+        return acre_darwin_status(result);
     void *mapped = (void *)(uintptr_t)address;
     acre_status status = sys_mprotect(mapped, request->size, posix_protection(request->access));
     if (status != ACRE_OK) {
@@ -152,7 +152,7 @@ map_jit_at(const port_request *request, void *wish, size_t size, void **base)
 static acre_status
 map_jit_aligned(const port_request *request, void **base)
 {
-    size_t slack = request->alignment - port_page_size();
+    size_t slack = request->alignment - acre_port_page_size();
     if (request->size > SIZE_MAX - slack)
         return -ENOMEM;
     void *range = NULL;
@@ -179,7 +179,7 @@ map_jit(const port_request *request, void **base)
     if (request->flags & (ACRE_MAP_REPLACE | ACRE_MAP_SHARED | ACRE_MAP_HUGE))
         return -ENOTSUP;
     acre_status status;
-    if (request->flags & ACRE_MAP_FIXED || request->alignment <= port_page_size())
+    if (request->flags & ACRE_MAP_FIXED || request->alignment <= acre_port_page_size())
         status = map_jit_at(request, request->address, request->size, base);
     else
         status = map_jit_aligned(request, base);
@@ -195,10 +195,10 @@ map_jit(const port_request *request, void **base)
 }
 
 acre_status
-bsd_map(const port_request *request, void **base)
+acre_bsd_map(const port_request *request, void **base)
 {
     if (request->reach != 0)
-        return bsd_map_near(request, base);
+        return acre_bsd_map_near(request, base);
     // The children of a fork do not have superpages, whatever is asked for.
     uint32_t kept = ACRE_MAP_HUGE | ACRE_MAP_DONT_FORK;
     if (request->flags & ACRE_MAP_HUGE &&
@@ -210,19 +210,19 @@ bsd_map(const port_request *request, void **base)
         return map_clone(request, base);
     if (request->flags & ACRE_MAP_JIT)
         return map_jit(request, base);
-    return darwin_map_memory(request, MACH_PORT_NULL, base);
+    return acre_darwin_map_memory(request, MACH_PORT_NULL, base);
 }
 
 acre_status
-bsd_move_pages(const acre_mmap *map, void *target)
+acre_bsd_move_pages(const acre_mmap *map, void *target)
 {
     mach_vm_address_t address = (uintptr_t)target;
     vm_prot_t protection = VM_PROT_NONE;
     vm_prot_t most = VM_PROT_NONE;
-    return darwin_status(mach_vm_remap(mach_task_self(), &address, map->size, 0,
-                                       VM_FLAGS_FIXED | VM_FLAGS_OVERWRITE, mach_task_self(),
-                                       (uintptr_t)map->base, FALSE, &protection, &most,
-                                       darwin_inheritance(map->flags)));
+    return acre_darwin_status(mach_vm_remap(mach_task_self(), &address, map->size, 0,
+                                            VM_FLAGS_FIXED | VM_FLAGS_OVERWRITE, mach_task_self(),
+                                            (uintptr_t)map->base, FALSE, &protection, &most,
+                                            darwin_inheritance(map->flags)));
 }
 
 // ---- access -------------------------------------------------------------------------------------
@@ -234,16 +234,17 @@ give_huge(acre_mmap *map, uintptr_t at, uintptr_t end, uint32_t access, uintptr_
     acre_status status = ACRE_OK;
     while (at < end && status == ACRE_OK) {
         darwin_region_info region;
-        status = darwin_region(mach_task_self(), at, &region);
+        status = acre_darwin_region(mach_task_self(), at, &region);
         if (status < 0)
             return status;
         if (status == 0 || region.start > at)
             return -ENOMEM;
         uintptr_t part_end = region.end < end ? region.end : end;
         void *part = (void *)at;
-        status = region.info.protection == VM_PROT_NONE && port_is_reserved(part, part_end - at)
-                     ? bsd_map_fresh(map, part, part_end - at, access)
-                     : sys_mprotect(part, part_end - at, posix_protection(access));
+        status =
+            region.info.protection == VM_PROT_NONE && acre_port_is_reserved(part, part_end - at)
+                ? acre_bsd_map_fresh(map, part, part_end - at, access)
+                : sys_mprotect(part, part_end - at, posix_protection(access));
         at = part_end;
         if (status == ACRE_OK)
             *reached = at;
@@ -252,15 +253,15 @@ give_huge(acre_mmap *map, uintptr_t at, uintptr_t end, uint32_t access, uintptr_
 }
 
 acre_status
-bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
+acre_bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     if (map->flags & ACRE_MAP_HUGE) {
         uintptr_t first = (uintptr_t)start;
         uintptr_t reached = first;
-        int reserved = port_is_reserved(start, length);
+        int reserved = acre_port_is_reserved(start, length);
         acre_status status = give_huge(map, first, first + length, access, &reached);
         if (status != ACRE_OK && reserved && reached != first)
-            (void)port_decommit(map, start, reached - first);
+            (void)acre_port_decommit(map, start, reached - first);
         return status;
     }
     acre_status status = sys_mprotect(start, length, posix_protection(access));
@@ -273,7 +274,7 @@ bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
 // ---- contents, locks ----------------------------------------------------------------------------
 
 acre_status
-bsd_free_lazily(void *start, size_t length)
+acre_bsd_free_lazily(void *start, size_t length)
 {
     // The first also lowers what the system says that the process uses, but takes only writable
     // memory that no other map shows.
@@ -284,19 +285,19 @@ bsd_free_lazily(void *start, size_t length)
 }
 
 acre_status
-bsd_touch(const void *page)
+acre_bsd_touch(const void *page)
 {
     // The kernel reads, so that no signal is raised.  Also a page that was only read is a page of
     // its own from then on.
     char byte;
     mach_vm_size_t got;
-    acre_status status = darwin_status(mach_vm_read_overwrite(
+    acre_status status = acre_darwin_status(mach_vm_read_overwrite(
         mach_task_self(), (uintptr_t)page, 1, (mach_vm_address_t)(uintptr_t)&byte, &got));
     return status == ACRE_OK || status == -ENOMEM ? status : -EFAULT;
 }
 
 int
-bsd_huge(const port_request *request)
+acre_bsd_huge(const port_request *request)
 {
     (void)request;
     return 0;
@@ -312,7 +313,7 @@ count_locked(const void *start, size_t length, size_t *locked, size_t *free)
     *free = 0;
     while (at < end) {
         darwin_region_info region;
-        acre_status status = darwin_region(mach_task_self(), at, &region);
+        acre_status status = acre_darwin_region(mach_task_self(), at, &region);
         if (status < 0)
             return status;
         if (status == 0 || region.start > at)
@@ -327,7 +328,7 @@ count_locked(const void *start, size_t length, size_t *locked, size_t *free)
 }
 
 int
-bsd_is_locked(const void *start, size_t length)
+acre_bsd_is_locked(const void *start, size_t length)
 {
     size_t locked;
     size_t free;
@@ -337,7 +338,7 @@ bsd_is_locked(const void *start, size_t length)
 
 // The kernel counts locks, acre does not.
 acre_status
-bsd_lock(void *start, size_t length)
+acre_bsd_lock(void *start, size_t length)
 {
     size_t locked;
     size_t free;
@@ -346,14 +347,14 @@ bsd_lock(void *start, size_t length)
 }
 
 acre_status
-bsd_unlock(void *start, size_t length)
+acre_bsd_unlock(void *start, size_t length)
 {
     int locked;
     do {
         acre_status status = sys_munlock(start, length);
         if (status != ACRE_OK)
             return status;
-        locked = bsd_is_locked(start, length);
+        locked = acre_bsd_is_locked(start, length);
     } while (locked == 1);
     return locked;
 }
@@ -361,7 +362,7 @@ bsd_unlock(void *start, size_t length)
 // ---- advice -------------------------------------------------------------------------------------
 
 acre_status
-port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
+acre_port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
 {
     uint32_t fork = advice == ACRE_ADVISE_DONT_FORK ? ACRE_MAP_DONT_FORK
                                                     : map->flags & ~(uint32_t)ACRE_MAP_DONT_FORK;

@@ -11,7 +11,7 @@
 // ---- memory entries -----------------------------------------------------------------------------
 
 acre_status
-bsd_make_object(size_t size, uint32_t access, uintptr_t *object)
+acre_bsd_make_object(size_t size, uint32_t access, uintptr_t *object)
 {
     memory_object_size_t got = size;
     mem_entry_name_port_t entry;
@@ -21,15 +21,15 @@ bsd_make_object(size_t size, uint32_t access, uintptr_t *object)
     if (result == KERN_SUCCESS)
         *object = entry;
     if (result == KERN_SUCCESS && got < size) {
-        bsd_drop_object(entry);
+        acre_bsd_drop_object(entry);
         return -ENOMEM;
     }
     // What is too large for an object is told as a failure and no more.
-    return result == KERN_FAILURE ? -ENOMEM : darwin_status(result);
+    return result == KERN_FAILURE ? -ENOMEM : acre_darwin_status(result);
 }
 
 void
-bsd_drop_object(uintptr_t object)
+acre_bsd_drop_object(uintptr_t object)
 {
     // Ours: nothing can refuse.
     (void)mach_port_deallocate(mach_task_self(), (mem_entry_name_port_t)object);
@@ -37,20 +37,20 @@ bsd_drop_object(uintptr_t object)
 
 // Near an address: addresses are found and held first, and then mapped over.
 acre_status
-bsd_map_object(const port_request *request, uintptr_t object, void **base)
+acre_bsd_map_object(const port_request *request, uintptr_t object, void **base)
 {
     if (request->reach == 0)
-        return darwin_map_memory(request, (mem_entry_name_port_t)object, base);
+        return acre_darwin_map_memory(request, (mem_entry_name_port_t)object, base);
     port_request room = *request;
     room.flags = ACRE_IS_RESERVATION;
     void *held = NULL;
-    acre_status status = bsd_map_near(&room, &held);
+    acre_status status = acre_bsd_map_near(&room, &held);
     if (status != ACRE_OK)
         return status;
     port_request there = *request;
     there.address = held;
     there.flags |= ACRE_MAP_REPLACE;
-    status = darwin_map_memory(&there, (mem_entry_name_port_t)object, base);
+    status = acre_darwin_map_memory(&there, (mem_entry_name_port_t)object, base);
     if (status != ACRE_OK)
         (void)sys_munmap(held, request->size);
     return status;
@@ -59,26 +59,26 @@ bsd_map_object(const port_request *request, uintptr_t object, void **base)
 // ---- images -------------------------------------------------------------------------------------
 
 acre_status
-port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
+acre_port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
 {
     port_request request = {
         .size = size,
-        .alignment = port_page_size(),
-        .page_size = port_page_size(),
+        .alignment = acre_port_page_size(),
+        .page_size = acre_port_page_size(),
         .access = ACRE_READ_WRITE,
         .flags = ACRE_MAP_DONT_FORK,
     };
     void *base = NULL;
-    acre_status status = darwin_map_memory(&request, MACH_PORT_NULL, &base);
+    acre_status status = acre_darwin_map_memory(&request, MACH_PORT_NULL, &base);
     if (status != ACRE_OK)
         return status;
     bsd_image *image;
-    status = bsd_image_make(size, (uintptr_t)base, &image);
+    status = acre_bsd_image_make(size, (uintptr_t)base, &image);
     if (status != ACRE_OK) {
         (void)sys_munmap(base, size);
         return status;
     }
-    bsd_image_hold(image, size);
+    acre_bsd_image_hold(image, size);
     *file = (acre_file)(uintptr_t)image;
     fill->base = base;
     fill->backing = (uintptr_t)image;
@@ -90,14 +90,14 @@ static void
 let_go(bsd_image *image, size_t bytes)
 {
     bsd_image last;
-    if (bsd_image_release(image, bytes, &last))
+    if (acre_bsd_image_release(image, bytes, &last))
         (void)sys_munmap((void *)last.source, last.size);  // a whole map: nothing can refuse
 }
 
 // Unmapping what an image is filled through leaves the pages there, without write access: they are
 // the image.
 acre_status
-port_unmap(acre_mmap *map)
+acre_port_unmap(acre_mmap *map)
 {
     bsd_image *image = (bsd_image *)map->backing;
     acre_status status = image != NULL && map->flags & ACRE_IS_FILE
@@ -109,7 +109,7 @@ port_unmap(acre_mmap *map)
 }
 
 acre_status
-port_image_seal(acre_file file)
+acre_port_image_seal(acre_file file)
 {
     // From here on the children of a fork have it, too: their clones are reset from it.
     bsd_image *image = bsd_image_of(file);
@@ -117,7 +117,7 @@ port_image_seal(acre_file file)
 }
 
 acre_status
-port_image_close(acre_file file)
+acre_port_image_close(acre_file file)
 {
     bsd_image *image = bsd_image_of(file);
     let_go(image, image->size);

@@ -11,7 +11,7 @@
 // The code of every SIGSEGV and SIGBUS is that of a fault.  What the thread last went into the
 // kernel for tells more: a thread that sends itself a signal does so by a system call.
 int
-posix_was_sent(const siginfo_t *info, const void *context)
+acre_posix_was_sent(const siginfo_t *info, const void *context)
 {
     const ucontext_t *interrupted = context;
     (void)info;
@@ -28,7 +28,7 @@ posix_was_sent(const siginfo_t *info, const void *context)
 }
 
 const void *
-posix_stack_pointer(const void *context)
+acre_posix_stack_pointer(const void *context)
 {
     const ucontext_t *interrupted = context;
 #if defined(__x86_64__)

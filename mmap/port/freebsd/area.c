@@ -69,7 +69,7 @@ unmap_room(const table *records)
 static size_t
 generous(size_t estimate, size_t factor, size_t least)
 {
-    size_t page = port_page_size();
+    size_t page = acre_port_page_size();
     size_t size = estimate <= SIZE_MAX / 4 / factor ? estimate * factor + least : SIZE_MAX / 4;
     return (size + page - 1) & ~(page - 1);
 }
@@ -149,7 +149,7 @@ describe(const record *found, int own, acre_area *out)
         .start = (uintptr_t)found->kve_start,
         .end = (uintptr_t)found->kve_end,
         .allocation_base = (uintptr_t)found->kve_start,
-        .page_size = port_page_size(),
+        .page_size = acre_port_page_size(),
         .access = (found->kve_protection & KVME_PROT_READ ? ACRE_READ : 0u) |
                   (found->kve_protection & KVME_PROT_WRITE ? ACRE_WRITE : 0u) |
                   (found->kve_protection & KVME_PROT_EXEC ? ACRE_EXEC : 0u),
@@ -175,17 +175,17 @@ describe(const record *found, int own, acre_area *out)
 }
 
 acre_status
-bsd_walk_begin(bsd_walk *walk)
+acre_bsd_walk_begin(bsd_walk *walk)
 {
     table records;
-    acre_status status = read_table(port_process_id(), &records);
+    acre_status status = read_table(acre_port_process_id(), &records);
     if (status == ACRE_OK)
         memcpy(walk, &records, sizeof records);
     return status;
 }
 
 acre_status
-bsd_walk_next(bsd_walk *walk, uintptr_t address, acre_area *out)
+acre_bsd_walk_next(bsd_walk *walk, uintptr_t address, acre_area *out)
 {
     table records;
     memcpy(&records, walk, sizeof records);
@@ -201,7 +201,7 @@ bsd_walk_next(bsd_walk *walk, uintptr_t address, acre_area *out)
 }
 
 void
-bsd_walk_end(bsd_walk *walk)
+acre_bsd_walk_end(bsd_walk *walk)
 {
     table records;
     memcpy(&records, walk, sizeof records);
@@ -209,15 +209,15 @@ bsd_walk_end(bsd_walk *walk)
 }
 
 acre_status
-port_area_at(uintptr_t address, acre_area *out)
+acre_port_area_at(uintptr_t address, acre_area *out)
 {
     bsd_walk walk;
     acre_area area;
-    acre_status status = bsd_walk_begin(&walk);
+    acre_status status = acre_bsd_walk_begin(&walk);
     if (status != ACRE_OK)
         return status;
-    status = bsd_walk_next(&walk, address, &area);
-    bsd_walk_end(&walk);
+    status = acre_bsd_walk_next(&walk, address, &area);
+    acre_bsd_walk_end(&walk);
     if (status < 0)
         return status;
     if (status == 0 || area.start > address)
@@ -230,10 +230,10 @@ port_area_at(uintptr_t address, acre_area *out)
 }
 
 acre_status
-port_area_count(uint64_t *out)
+acre_port_area_count(uint64_t *out)
 {
     table records;
-    acre_status status = read_table(port_process_id(), &records);
+    acre_status status = read_table(acre_port_process_id(), &records);
     if (status != ACRE_OK)
         return status;
     uint64_t count = 0;
@@ -247,10 +247,10 @@ port_area_count(uint64_t *out)
 }
 
 int
-freebsd_is_mapped(const void *start, size_t length)
+acre_freebsd_is_mapped(const void *start, size_t length)
 {
     table records;
-    acre_status status = read_table(port_process_id(), &records);
+    acre_status status = read_table(acre_port_process_id(), &records);
     if (status != ACRE_OK)
         return status;
     const record *found = find_record(&records, (uintptr_t)start, 0);
@@ -260,26 +260,26 @@ freebsd_is_mapped(const void *start, size_t length)
 }
 
 int
-bsd_open_again(const void *address)
+acre_bsd_open_again(const void *address)
 {
     table records;
-    acre_status status = read_table(port_process_id(), &records);
+    acre_status status = read_table(acre_port_process_id(), &records);
     if (status != ACRE_OK)
         return status;
     const record *found = find_record(&records, (uintptr_t)address, 0);
     int file = -ENOTSUP;
     if (found != NULL && found->kve_start <= (uintptr_t)address &&
         found->kve_type == KVME_TYPE_VNODE && found->kve_path[0] != 0)
-        file = bsd_open_same(found->kve_path, found->kve_vn_fsid, found->kve_vn_fileid);
+        file = acre_bsd_open_same(found->kve_path, found->kve_vn_fsid, found->kve_vn_fileid);
     unmap_room(&records);
     return file;
 }
 
 int
-bsd_is_locked(const void *start, size_t length)
+acre_bsd_is_locked(const void *start, size_t length)
 {
     table records;
-    acre_status status = read_table(port_process_id(), &records);
+    acre_status status = read_table(acre_port_process_id(), &records);
     if (status != ACRE_OK)
         return status;
     int locked = 0;
@@ -305,12 +305,12 @@ struct port_view {
 _Static_assert(sizeof(struct port_view) <= PORT_VIEW_SIZE, "the state fits");
 
 acre_status
-port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
+acre_port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
 {
     enum { LEAST = 1024 * 1024, FACTOR = 4 };  // what is mapped while the view is open
     if (process < 0)
         return -ESRCH;
-    view->process = process == 0 ? port_process_id() : process;
+    view->process = process == 0 ? acre_port_process_id() : process;
     size_t estimate = 0;
     acre_status status = read_records(view->process, NULL, &estimate);
     if (status != ACRE_OK)
@@ -328,14 +328,14 @@ port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
 }
 
 void
-port_view_close(const uintptr_t handle[2])
+acre_port_view_close(const uintptr_t handle[2])
 {
     table room = {.bytes = (char *)handle[0], .capacity = handle[1]};
     unmap_room(&room);
 }
 
 acre_status
-port_view_next(port_view *view, acre_area *out)
+acre_port_view_next(port_view *view, acre_area *out)
 {
     if (!view->loaded) {
         acre_status status = fill_table(view->process, &view->next);
@@ -348,7 +348,7 @@ port_view_next(port_view *view, acre_area *out)
         size_t size = 0;
         return read_records(view->process, NULL, &size);  // whether it still lives
     }
-    acre_status status = describe(found, view->process == port_process_id(), out);
+    acre_status status = describe(found, view->process == acre_port_process_id(), out);
     if (status != ACRE_OK)
         return status;
     view->position = out->end;
@@ -356,7 +356,7 @@ port_view_next(port_view *view, acre_area *out)
 }
 
 acre_status
-port_view_seek(port_view *view, uintptr_t address)
+acre_port_view_seek(port_view *view, uintptr_t address)
 {
     acre_status status = fill_table(view->process, &view->next);
     if (status != ACRE_OK)
@@ -367,7 +367,7 @@ port_view_seek(port_view *view, uintptr_t address)
 }
 
 acre_status
-port_view_query(port_view *view, uintptr_t address, acre_area *out)
+acre_port_view_query(port_view *view, uintptr_t address, acre_area *out)
 {
     acre_status status = fill_table(view->process, &view->queried);
     if (status != ACRE_OK)
@@ -375,7 +375,7 @@ port_view_query(port_view *view, uintptr_t address, acre_area *out)
     const record *found = find_record(&view->queried, address, 1);
     if (found == NULL || found->kve_start > address)
         return ACRE_NOT_MAPPED;
-    return describe(found, view->process == port_process_id(), out);
+    return describe(found, view->process == acre_port_process_id(), out);
 }
 
 #endif  // ACRE_ON_FREEBSD

@@ -12,7 +12,7 @@
 // ---- page sizes ---------------------------------------------------------------------------------
 
 uint64_t
-freebsd_read_number(const char *name)
+acre_freebsd_read_number(const char *name)
 {
     // The low bytes first, as on all machines that FreeBSD runs on and acre is ported to.
     uint64_t value = 0;
@@ -25,26 +25,26 @@ freebsd_read_number(const char *name)
 
 // Larger pages are not asked for but come about, where a whole one was touched.
 size_t
-port_transparent_huge_size(void)
+acre_port_transparent_huge_size(void)
 {
     size_t sizes[4];
     int saved = errno;
     int count = getpagesizes(sizes, 4);
     errno = saved;
-    return count >= 2 && port_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES) ? sizes[1] : 0;
+    return count >= 2 && acre_port_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES) ? sizes[1] : 0;
 }
 
 size_t
-port_default_huge_size(void)
+acre_port_default_huge_size(void)
 {
     return 0;
 }
 
 int
-port_page_sizes(size_t *sizes, size_t capacity)
+acre_port_page_sizes(size_t *sizes, size_t capacity)
 {
     if (capacity >= 1)
-        sizes[0] = port_page_size();
+        sizes[0] = acre_port_page_size();
     return 1;
 }
 
@@ -54,11 +54,11 @@ port_page_sizes(size_t *sizes, size_t capacity)
 static int
 try_on_page(acre_status (*act)(void *page, size_t size))
 {
-    void *page = bsd_scratch_page(PROT_READ | PROT_WRITE);
+    void *page = acre_bsd_scratch_page(PROT_READ | PROT_WRITE);
     if (page == NULL)
         return -1;
-    acre_status status = act(page, port_page_size());
-    return sys_munmap(page, port_page_size()) == ACRE_OK ? status == ACRE_OK : -1;
+    acre_status status = act(page, acre_port_page_size());
+    return sys_munmap(page, acre_port_page_size()) == ACRE_OK ? status == ACRE_OK : -1;
 }
 
 static acre_status
@@ -101,24 +101,24 @@ probe_lock(void)
 static int
 probe_transparent_huge_pages(void)
 {
-    return freebsd_read_number("vm.pmap.pg_ps_enabled") != 0 ||
-           freebsd_read_number("vm.pmap.superpages_enabled") != 0;
+    return acre_freebsd_read_number("vm.pmap.pg_ps_enabled") != 0 ||
+           acre_freebsd_read_number("vm.pmap.superpages_enabled") != 0;
 }
 
 static int
 probe_jit(void)
 {
-    void *page = bsd_scratch_page(PROT_READ | PROT_WRITE | PROT_EXEC);
+    void *page = acre_bsd_scratch_page(PROT_READ | PROT_WRITE | PROT_EXEC);
     if (page != NULL)
-        return sys_munmap(page, port_page_size()) == ACRE_OK ? 1 : -1;
-    void *plain = bsd_scratch_page(PROT_READ);
-    return plain != NULL && sys_munmap(plain, port_page_size()) == ACRE_OK ? 0 : -1;
+        return sys_munmap(page, acre_port_page_size()) == ACRE_OK ? 1 : -1;
+    void *plain = acre_bsd_scratch_page(PROT_READ);
+    return plain != NULL && sys_munmap(plain, acre_port_page_size()) == ACRE_OK ? 0 : -1;
 }
 
 static int
 probe_twin(void)
 {
-    int file = freebsd_memory_object(port_page_size(), 0);
+    int file = acre_freebsd_memory_object(acre_port_page_size(), 0);
     if (file == -EMFILE || file == -ENFILE || file == -ENOMEM)
         return -1;
     if (file < 0)
@@ -130,7 +130,7 @@ probe_twin(void)
 static int
 probe_seal_images(void)
 {
-    int file = freebsd_memory_object(port_page_size(), 1);
+    int file = acre_freebsd_memory_object(acre_port_page_size(), 1);
     if (file == -EMFILE || file == -ENFILE || file == -ENOMEM)
         return -1;
     if (file < 0)
@@ -143,25 +143,25 @@ probe_seal_images(void)
 }
 
 // One for each; none is missing.
-const probe probes[ACRE_CAPABILITY_COUNT] = {
+const probe acre_probes[ACRE_CAPABILITY_COUNT] = {
     [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_exclude_from_dumps,
     [ACRE_CAN_LOCK] = probe_lock,
-    [ACRE_CAN_LOCK_ON_FAULT] = probe_never,
-    [ACRE_CAN_GUARD_WITH_MARKERS] = probe_never,
-    [ACRE_CAN_HUGE_PAGES] = probe_never,
+    [ACRE_CAN_LOCK_ON_FAULT] = acre_probe_never,
+    [ACRE_CAN_GUARD_WITH_MARKERS] = acre_probe_never,
+    [ACRE_CAN_HUGE_PAGES] = acre_probe_never,
     [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = probe_transparent_huge_pages,
-    [ACRE_CAN_FIX_ADDRESS] = probe_always,
-    [ACRE_CAN_REPLACE] = probe_always,
-    [ACRE_CAN_SEAL] = probe_never,
+    [ACRE_CAN_FIX_ADDRESS] = acre_probe_always,
+    [ACRE_CAN_REPLACE] = acre_probe_always,
+    [ACRE_CAN_SEAL] = acre_probe_never,
     [ACRE_CAN_SEAL_IMAGES] = probe_seal_images,
     [ACRE_CAN_WIPE_ON_FORK] = probe_wipe_on_fork,
-    [ACRE_CAN_MOVE] = probe_never,
+    [ACRE_CAN_MOVE] = acre_probe_never,
     [ACRE_CAN_TWIN] = probe_twin,
     [ACRE_CAN_JIT] = probe_jit,
-    [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = probe_never,
-    [ACRE_CAN_COUNT_RESIDENT_EXACTLY] = probe_never,
-    [ACRE_CAN_NAME] = probe_never,
-    [ACRE_CAN_PLACE_ON_NODES] = probe_never,
+    [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = acre_probe_never,
+    [ACRE_CAN_COUNT_RESIDENT_EXACTLY] = acre_probe_never,
+    [ACRE_CAN_NAME] = acre_probe_never,
+    [ACRE_CAN_PLACE_ON_NODES] = acre_probe_never,
 };
 
 // ---- limits -------------------------------------------------------------------------------------
@@ -174,14 +174,14 @@ lock_limit(void)
     if (status_of(getrlimit(RLIMIT_MEMLOCK, &limit), saved) != ACRE_OK)
         return 0;
     uint64_t own = limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : (uint64_t)limit.rlim_cur;
-    uint64_t user = freebsd_read_number("vm.max_user_wired") * port_page_size();
+    uint64_t user = acre_freebsd_read_number("vm.max_user_wired") * acre_port_page_size();
     return user != 0 && user < own ? user : own;
 }
 
 // The first stack ends at the top of the addresses, but for a few pages of the system's; or, where
 // it is placed at random (13.2 on 64 bits), somewhere far below.
 uint64_t
-port_address_bits(void)
+acre_port_address_bits(void)
 {
 #if defined(__x86_64__)
     enum { LEAST = 47 };
@@ -191,22 +191,22 @@ port_address_bits(void)
     enum { LEAST = 0 };
 #endif
     uint64_t bits = 0;
-    for (uint64_t top = freebsd_read_number("kern.usrstack"); top != 0; top >>= 1)
+    for (uint64_t top = acre_freebsd_read_number("kern.usrstack"); top != 0; top >>= 1)
         bits++;
     return bits > LEAST ? bits : LEAST;
 }
 
 acre_status
-port_system_read(acre_system *out)
+acre_port_system_read(acre_system *out)
 {
-    out->physical_memory = freebsd_read_number("hw.physmem");
-    out->committed = freebsd_read_number("vm.swap_reserved");
+    out->physical_memory = acre_freebsd_read_number("hw.physmem");
+    out->committed = acre_freebsd_read_number("vm.swap_reserved");
     // Bit 0: what exceeds swap is refused.
-    if (freebsd_read_number("vm.overcommit") & 1)
-        out->commit_limit = freebsd_read_number("vm.swap_total");
+    if (acre_freebsd_read_number("vm.overcommit") & 1)
+        out->commit_limit = acre_freebsd_read_number("vm.swap_total");
     out->lock_limit = lock_limit();
-    out->address_bits = port_address_bits();
-    out->transparent_huge_size = port_transparent_huge_size();
+    out->address_bits = acre_port_address_bits();
+    out->transparent_huge_size = acre_port_transparent_huge_size();
     out->transparent_huge_mode = out->transparent_huge_size != 0 ? 2 : 0;
     return out->physical_memory != 0 ? ACRE_OK : -ENOENT;
 }
@@ -214,13 +214,13 @@ port_system_read(acre_system *out)
 // ---- caches -------------------------------------------------------------------------------------
 
 void
-port_icache_flush(void *start, size_t length)
+acre_port_icache_flush(void *start, size_t length)
 {
     __builtin___clear_cache((char *)start, (char *)start + length);
 }
 
 void
-port_jit_write(int allowed)
+acre_port_jit_write(int allowed)
 {
     (void)allowed;  // no such toggle here
 }

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-const uint32_t bsd_refused_flags = ACRE_MAP_LOCK_ON_FAULT | ACRE_MAP_HUGE;
+const uint32_t acre_bsd_refused_flags = ACRE_MAP_LOCK_ON_FAULT | ACRE_MAP_HUGE;
 
 // ---- mapping ------------------------------------------------------------------------------------
 
@@ -36,7 +36,7 @@ kind_of_map(const port_request *request)
         kind |= MAP_FIXED;
     else if (request->flags & ACRE_MAP_FIXED)
         kind |= MAP_FIXED | MAP_EXCL;
-    else if (request->alignment > port_page_size())
+    else if (request->alignment > acre_port_page_size())
         kind |= MAP_ALIGNED(__builtin_ctzll(request->alignment));
     return kind;
 }
@@ -63,23 +63,23 @@ is_place(const port_request *request)
 {
     if ((request->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) == 0)
         return 1;
-    uint64_t bits = port_address_bits();
+    uint64_t bits = acre_port_address_bits();
     uint64_t last = (uintptr_t)request->address + (request->size - 1);
     return bits == 64 || last >> bits == 0;
 }
 
 acre_status
-bsd_map(const port_request *request, void **base)
+acre_bsd_map(const port_request *request, void **base)
 {
     if (request->reach != 0)
-        return bsd_map_near(request, base);
+        return acre_bsd_map_near(request, base);
     uint32_t flags = request->flags;
     int protection = flags & ACRE_IS_RESERVATION ? PROT_NONE : posix_protection(request->access);
     acre_status status = sys_mmap(request->address, request->size, protection, kind_of_map(request),
                                   file_of(request), request->offset, base);
     // What is in the way is told as memory that is short, or as an invalid argument.
     if ((status == -ENOMEM || status == -EINVAL) && flags & ACRE_MAP_FIXED) {
-        int mapped = freebsd_is_mapped(request->address, request->size);
+        int mapped = acre_freebsd_is_mapped(request->address, request->size);
         if (mapped == 1)
             return -EEXIST;
     }
@@ -87,7 +87,7 @@ bsd_map(const port_request *request, void **base)
     if (status == -EINVAL && (flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0 && is_place(request))
         return -ENOMEM;
     if (status != ACRE_OK)
-        return flags & ACRE_IS_FILE ? bsd_explain_file(status, request->file) : status;
+        return flags & ACRE_IS_FILE ? acre_bsd_explain_file(status, request->file) : status;
     if (flags & ACRE_MAP_FIXED && *base != request->address)
         status = -EEXIST;
     else if ((uintptr_t)*base & (request->alignment - 1))
@@ -100,29 +100,29 @@ bsd_map(const port_request *request, void **base)
 }
 
 acre_status
-port_unmap(acre_mmap *map)
+acre_port_unmap(acre_mmap *map)
 {
     acre_status status = sys_munmap(map->base, map->size);
     bsd_image *image = (bsd_image *)map->backing;
     bsd_image last;
-    if (status == ACRE_OK && image != NULL && bsd_image_release(image, map->size, &last))
+    if (status == ACRE_OK && image != NULL && acre_bsd_image_release(image, map->size, &last))
         sys_close((int)last.source);
     return status;
 }
 
 // There is no call that moves pages.
 acre_status
-bsd_move_pages(const acre_mmap *map, void *target)
+acre_bsd_move_pages(const acre_mmap *map, void *target)
 {
     acre_area area;
-    acre_status status = port_area_at((uintptr_t)map->base, &area);
+    acre_status status = acre_port_area_at((uintptr_t)map->base, &area);
     if (status != ACRE_OK || area.flags & ACRE_AREA_RESERVED)
         return status;
     if ((area.access & ACRE_READ) == 0)
         return -ENOTSUP;
     acre_mmap copy = *map;
     copy.base = target;
-    status = bsd_give_access(&copy, target, map->size, ACRE_READ_WRITE);
+    status = acre_bsd_give_access(&copy, target, map->size, ACRE_READ_WRITE);
     if (status != ACRE_OK)
         return status;
     memcpy(target, map->base, map->size);
@@ -141,7 +141,7 @@ reserve_again(void *start, size_t length)
 }
 
 acre_status
-bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
+acre_bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     // Of a map that was always accessible nothing is reserved.
     if ((map->flags & ACRE_IS_RESERVATION) == 0 && (map->private_[0] & MIXED) == 0 &&
@@ -150,13 +150,13 @@ bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
     bsd_walk walk;
-    acre_status status = bsd_walk_begin(&walk);
+    acre_status status = acre_bsd_walk_begin(&walk);
     if (status != ACRE_OK)
         return status;
     int all_reserved = 1;
     while (at < end && status == ACRE_OK) {
         acre_area area;
-        status = bsd_walk_next(&walk, at, &area);
+        status = acre_bsd_walk_next(&walk, at, &area);
         if (status >= 0 && (status == 0 || area.start > at))
             status = -ENOMEM;  // a hole
         if (status < 0)
@@ -164,28 +164,28 @@ bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
         size_t part = (area.end < end ? area.end : end) - at;
         int reserved = (area.flags & ACRE_AREA_RESERVED) != 0;
         all_reserved &= reserved;
-        status = reserved ? bsd_map_fresh(map, (void *)at, part, access)
+        status = reserved ? acre_bsd_map_fresh(map, (void *)at, part, access)
                           : sys_mprotect((void *)at, part, posix_protection(access));
         if (status == ACRE_OK)
             at += part;
         else if (reserved)
             reserve_again((void *)at, part);
     }
-    bsd_walk_end(&walk);
+    acre_bsd_walk_end(&walk);
     if (status != ACRE_OK && all_reserved && at != (uintptr_t)start)
-        (void)bsd_map_fresh(map, start, at - (uintptr_t)start, ACRE_NONE);
+        (void)acre_bsd_map_fresh(map, start, at - (uintptr_t)start, ACRE_NONE);
     return status;
 }
 
 acre_status
-bsd_free_lazily(void *start, size_t length)
+acre_bsd_free_lazily(void *start, size_t length)
 {
     acre_status status = sys_madvise(start, length, MADV_FREE);
     return status == -EINVAL ? -ENOTSUP : status;
 }
 
 acre_status
-bsd_touch(const void *page)
+acre_bsd_touch(const void *page)
 {
     // The kernel reads a set of signals there, so that no signal is raised, and then refuses what
     // was to be done with it.  By number: the threads library reads it by itself.
@@ -195,21 +195,21 @@ bsd_touch(const void *page)
 }
 
 int
-bsd_huge(const port_request *request)
+acre_bsd_huge(const port_request *request)
 {
-    size_t huge = port_transparent_huge_size();
+    size_t huge = acre_port_transparent_huge_size();
     return huge != 0 && request->size >= huge && (request->flags & ACRE_IS_FILE) == 0;
 }
 
 // Locks are not counted, and unlocking what is not locked succeeds.
 acre_status
-bsd_lock(void *start, size_t length)
+acre_bsd_lock(void *start, size_t length)
 {
     return sys_mlock(start, length);
 }
 
 acre_status
-bsd_unlock(void *start, size_t length)
+acre_bsd_unlock(void *start, size_t length)
 {
     return sys_munlock(start, length);
 }
@@ -217,7 +217,7 @@ bsd_unlock(void *start, size_t length)
 // ---- advice -------------------------------------------------------------------------------------
 
 acre_status
-port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
+acre_port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
 {
     int shared = (map->flags & (ACRE_MAP_SHARED | ACRE_IS_RING | ACRE_IS_TWIN)) != 0;
     if (advice >= ACRE_ADVISE_NO_DUMP)
@@ -235,7 +235,7 @@ port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
         return sys_madvise(start, length, MADV_DONTNEED);  // contents stay
     case ACRE_ADVISE_HUGE:
         // Pages become huge by themselves where the system lets them.
-        return port_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES) ? ACRE_OK : -ENOTSUP;
+        return acre_port_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES) ? ACRE_OK : -ENOTSUP;
     case ACRE_ADVISE_NO_HUGE:
         return ACRE_OK;  // huge pages are touched ones, so none costs memory: see platforms.md
     case ACRE_ADVISE_NO_DUMP:

@@ -13,7 +13,7 @@
 #pragma weak memfd_create
 
 int
-freebsd_memory_object(uint64_t size, int sealable)
+acre_freebsd_memory_object(uint64_t size, int sealable)
 {
     int saved = errno;
     int file =
@@ -32,10 +32,10 @@ freebsd_memory_object(uint64_t size, int sealable)
 }
 
 acre_status
-bsd_make_object(size_t size, uint32_t access, uintptr_t *object)
+acre_bsd_make_object(size_t size, uint32_t access, uintptr_t *object)
 {
     (void)access;  // a file's maps may have any
-    int file = freebsd_memory_object(size, 0);
+    int file = acre_freebsd_memory_object(size, 0);
     if (file < 0)
         return file;
     *object = (uintptr_t)file;
@@ -43,32 +43,32 @@ bsd_make_object(size_t size, uint32_t access, uintptr_t *object)
 }
 
 void
-bsd_drop_object(uintptr_t object)
+acre_bsd_drop_object(uintptr_t object)
 {
     sys_close((int)object);
 }
 
 acre_status
-bsd_map_object(const port_request *request, uintptr_t object, void **base)
+acre_bsd_map_object(const port_request *request, uintptr_t object, void **base)
 {
     port_request view = *request;
     view.file = (acre_file)object;
     view.offset = 0;
     view.flags &= ~(uint32_t)(ACRE_IS_RING | ACRE_IS_TWIN);
     view.flags |= ACRE_IS_FILE | ACRE_MAP_SHARED;
-    return bsd_map(&view, base);
+    return acre_bsd_map(&view, base);
 }
 
 // ---- images -------------------------------------------------------------------------------------
 
 acre_status
-port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
+acre_port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
 {
-    int opened = freebsd_memory_object(size, 1);
+    int opened = acre_freebsd_memory_object(size, 1);
     if (opened < 0)
         return opened;
     bsd_image *image;
-    acre_status status = bsd_image_make(size, (uintptr_t)opened, &image);
+    acre_status status = acre_bsd_image_make(size, (uintptr_t)opened, &image);
     if (status != ACRE_OK) {
         sys_close(opened);
         return status;
@@ -77,14 +77,14 @@ port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
     port_request request = {
         .file = opened,
         .size = size,
-        .alignment = port_page_size(),
-        .page_size = port_page_size(),
+        .alignment = acre_port_page_size(),
+        .page_size = acre_port_page_size(),
         .access = ACRE_READ_WRITE,
         .flags = ACRE_IS_FILE | ACRE_MAP_SHARED | ACRE_MAP_DONT_FORK,
     };
-    status = port_map(&request, fill);
+    status = acre_port_map(&request, fill);
     if (status != ACRE_OK) {
-        (void)port_image_close((acre_file)(uintptr_t)image);
+        (void)acre_port_image_close((acre_file)(uintptr_t)image);
         return status;
     }
     *file = (acre_file)(uintptr_t)image;
@@ -92,9 +92,9 @@ port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
 }
 
 acre_status
-port_image_seal(acre_file file)
+acre_port_image_seal(acre_file file)
 {
-    if (!port_can(ACRE_CAN_SEAL_IMAGES))
+    if (!acre_port_can(ACRE_CAN_SEAL_IMAGES))
         return ACRE_OK;  // out of reach, but for those who look for the descriptor
     int saved = errno;
     return status_of(fcntl((int)bsd_image_of(file)->source, F_ADD_SEALS,
@@ -103,11 +103,11 @@ port_image_seal(acre_file file)
 }
 
 acre_status
-port_image_close(acre_file file)
+acre_port_image_close(acre_file file)
 {
     bsd_image *image = bsd_image_of(file);
     bsd_image last;
-    if (bsd_image_release(image, image->size, &last))
+    if (acre_bsd_image_release(image, image->size, &last))
         sys_close((int)last.source);
     return ACRE_OK;
 }

@@ -9,14 +9,14 @@
 #include <sys/ucontext.h>
 
 int
-posix_was_sent(const siginfo_t *info, const void *context)
+acre_posix_was_sent(const siginfo_t *info, const void *context)
 {
     (void)context;
     return info->si_code >= SI_USER;
 }
 
 const void *
-posix_stack_pointer(const void *context)
+acre_posix_stack_pointer(const void *context)
 {
     const ucontext_t *interrupted = context;
 #if defined(__x86_64__)

@@ -137,7 +137,7 @@ describe(raw_area *raw, acre_area *out)
         .flags = raw->shared ? ACRE_AREA_SHARED : 0,
     };
     describe_text(raw, &area);
-    if (raw->page_size > port_page_size())
+    if (raw->page_size > acre_port_page_size())
         area.flags |= ACRE_AREA_HUGE;
     if (area.access == ACRE_NONE && !raw->shared && raw->inode == 0 &&
         (area.flags & ACRE_AREA_SYSTEM) == 0)
@@ -444,7 +444,7 @@ page_size_by_smaps(acre_process process, uint64_t start)
     static const char key[] = "KernelPageSize:";
     char bytes[1024];
     window text = {.file = open_proc(process, "smaps"), .capacity = sizeof bytes, .bytes = bytes};
-    size_t size = port_page_size();
+    size_t size = acre_port_page_size();
     if (text.file < 0)
         return size;
 
@@ -470,7 +470,7 @@ page_size_by_smaps(acre_process process, uint64_t start)
 static int
 may_be_huge(const raw_area *raw)
 {
-    size_t huge = linux_smallest_huge_size();
+    size_t huge = acre_linux_smallest_huge_size();
     return raw->inode != 0 && huge != 0 && ((raw->start | raw->end) & (huge - 1)) == 0;
 }
 
@@ -478,7 +478,7 @@ may_be_huge(const raw_area *raw)
 static void
 find_page_size(int file, acre_process process, raw_area *raw)
 {
-    raw->page_size = port_page_size();
+    raw->page_size = acre_port_page_size();
     if (!may_be_huge(raw))
         return;
     if (file == -1) {
@@ -498,7 +498,7 @@ static acre_status
 look(int file, acre_process process, uintptr_t address, char *bytes, size_t capacity, int last,
      acre_area *out)
 {
-    if (port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME))
+    if (acre_port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME))
         return query_in_file(file, address, bytes, capacity, last, out);
 
     window text = {.file = file, .capacity = capacity, .bytes = bytes};
@@ -524,7 +524,7 @@ look_with_room(int file, uintptr_t address, acre_area *out)
 }
 
 acre_status
-port_area_at(uintptr_t address, acre_area *out)
+acre_port_area_at(uintptr_t address, acre_area *out)
 {
     int file = open_proc(0, "maps");
     if (file < 0)
@@ -544,7 +544,7 @@ port_area_at(uintptr_t address, acre_area *out)
 }
 
 acre_status
-linux_query_self(uintptr_t address, acre_area *out)
+acre_linux_query_self(uintptr_t address, acre_area *out)
 {
     int file = open_proc(0, "maps");
     if (file < 0)
@@ -599,14 +599,14 @@ is_the_kernels(const acre_area *area)
 }
 
 acre_status
-linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t reach,
-                uintptr_t beyond, void **base)
+acre_linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t reach,
+                     uintptr_t beyond, void **base)
 {
     // Stacks grow down and the program break up, and both need room for that.
     enum { STACK_ROOM = 16 * 1024 * 1024, HEAP_ROOM = 64 * 1024 * 1024 };
-    posix_room room = posix_room_within(size, alignment, near_address, reach);
+    posix_room room = acre_posix_room_within(size, alignment, near_address, reach);
     room.beyond = beyond;
-    walker areas = {.by_ioctl = port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME)};
+    walker areas = {.by_ioctl = acre_port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME)};
     areas.text = (window){
         .file = open_proc(0, "maps"), .capacity = sizeof areas.bytes, .bytes = areas.bytes};
     if (areas.text.file < 0)
@@ -624,7 +624,7 @@ linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t re
         if (area.flags & ACRE_AREA_STACK)
             end = end > STACK_ROOM ? end - STACK_ROOM : 0;
         if (end > hole)
-            posix_consider(&room, hole, end);
+            acre_posix_consider(&room, hole, end);
         hole = area.end;
         if (area.flags & ACRE_AREA_HEAP)
             hole = hole > UINTPTR_MAX - HEAP_ROOM ? UINTPTR_MAX : hole + HEAP_ROOM;
@@ -642,7 +642,7 @@ linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t re
 }
 
 acre_status
-port_area_count(uint64_t *out)
+acre_port_area_count(uint64_t *out)
 {
     char bytes[512];
     window text = {.file = open_proc(0, "maps"), .capacity = sizeof bytes, .bytes = bytes};
@@ -686,7 +686,7 @@ file_of(uintptr_t handle)
 }
 
 acre_status
-port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
+acre_port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
 {
     if (process < 0)
         return -ESRCH;
@@ -695,7 +695,7 @@ port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
         return file;
 
     view->process = process;
-    view->by_ioctl = port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME);
+    view->by_ioctl = acre_port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME);
     view->query_file = view->by_ioctl ? file : open_proc(process, "maps");
     if (view->query_file < 0) {
         sys_close(file);
@@ -710,7 +710,7 @@ port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
 }
 
 void
-port_view_close(const uintptr_t handle[2])
+acre_port_view_close(const uintptr_t handle[2])
 {
     for (int i = 0; i < 2; i++) {
         if (handle[i] != 0)
@@ -755,7 +755,7 @@ step(port_view *view, acre_area *out)
 }
 
 acre_status
-port_view_next(port_view *view, acre_area *out)
+acre_port_view_next(port_view *view, acre_area *out)
 {
     if (view->stepping)
         return step(view, out);
@@ -781,7 +781,7 @@ port_view_next(port_view *view, acre_area *out)
 }
 
 acre_status
-port_view_seek(port_view *view, uintptr_t address)
+acre_port_view_seek(port_view *view, uintptr_t address)
 {
     acre_status status = check_alive(view);
     if (status == ACRE_OK && !view->by_ioctl)
@@ -798,7 +798,7 @@ port_view_seek(port_view *view, uintptr_t address)
 }
 
 acre_status
-port_view_query(port_view *view, uintptr_t address, acre_area *out)
+acre_port_view_query(port_view *view, uintptr_t address, acre_area *out)
 {
     if (view->by_ioctl)
         return query_in_file(view->query_file, address, view->queried, sizeof view->queried - 1, 1,

@@ -36,13 +36,13 @@ empty(const acre_mmap *map, void *start, size_t length)
     if (status == -EINVAL && advice == MADV_DONTNEED)
         status = sys_madvise(start, length, LINUX_MADV_DONTNEED_LOCKED);
     int unknown = status == -EINVAL || (status == -ENOTSUP && advice == MADV_DONTNEED);
-    if (unknown && linux_takes_advice(advice) == 0)
+    if (unknown && acre_linux_takes_advice(advice) == 0)
         return -ENOTSUP;
     return unknown ? drop_locked(map, start, length, advice) : status;
 }
 
 acre_status
-port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
+acre_port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
 {
     int lazily = when == ACRE_DISCARD_LAZY && !posix_is_shared_memory(map) &&
                  (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0;
@@ -111,33 +111,33 @@ static acre_status
 discard_now(void *start, size_t length)
 {
     acre_mmap anonymous = {0};
-    return port_discard(&anonymous, start, length, ACRE_DISCARD_NOW);
+    return acre_port_discard(&anonymous, start, length, ACRE_DISCARD_NOW);
 }
 
 static acre_status
 discard_lazily(void *start, size_t length)
 {
     acre_mmap anonymous = {0};
-    return port_discard(&anonymous, start, length, ACRE_DISCARD_LAZY);
+    return acre_port_discard(&anonymous, start, length, ACRE_DISCARD_LAZY);
 }
 
 acre_status
-port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done)
+acre_port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done)
 {
     return when == ACRE_DISCARD_LAZY ? advise_many(ranges, count, MADV_FREE, discard_lazily, done)
                                      : advise_many(ranges, count, MADV_DONTNEED, discard_now, done);
 }
 
 int
-port_discards_at_once(void)
+acre_port_discards_at_once(void)
 {
     return 1;
 }
 
 acre_status
-port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
+acre_port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
 {
-    return port_discard(map, start, length - keep, ACRE_DISCARD_NOW);
+    return acre_port_discard(map, start, length - keep, ACRE_DISCARD_NOW);
 }
 
 static acre_status
@@ -147,10 +147,10 @@ install_marker(void *start, size_t length)
 }
 
 acre_status
-port_guard_many(const acre_range *ranges, size_t count, size_t *done)
+acre_port_guard_many(const acre_range *ranges, size_t count, size_t *done)
 {
     *done = 0;
-    if (!port_can(ACRE_CAN_GUARD_WITH_MARKERS))
+    if (!acre_port_can(ACRE_CAN_GUARD_WITH_MARKERS))
         return -ENOTSUP;
     return linux_explain_advice(
         advise_many(ranges, count, LINUX_MADV_GUARD_INSTALL, install_marker, done));
@@ -159,7 +159,7 @@ port_guard_many(const acre_range *ranges, size_t count, size_t *done)
 // ---- guards -------------------------------------------------------------------------------------
 
 acre_status
-port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
+acre_port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
 {
     // Shared memory can only be emptied while it is writable.  Private pages are dropped by a
     // marker, or behind the guard.
@@ -170,7 +170,7 @@ port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
     // Locked pages take no markers, and those that will be locked (again) by the next commit could
     // not be with a marker in them.
     int locks = (map->flags & (ACRE_MAP_LOCKED | ACRE_MAP_LOCK_ON_FAULT)) != 0;
-    if (!locks && port_can(ACRE_CAN_GUARD_WITH_MARKERS)) {
+    if (!locks && acre_port_can(ACRE_CAN_GUARD_WITH_MARKERS)) {
         *kind = ACRE_HAS_MARKER_GUARDS;
         status = sys_madvise(start, length, LINUX_MADV_GUARD_INSTALL);
         if (status == ACRE_OK)
@@ -186,11 +186,11 @@ port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
 }
 
 acre_status
-port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
+acre_port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
 {
     // Access first: when it is refused, all is still guarded.
     if (set_access) {
-        acre_status status = port_protect(map, start, length, map->access);
+        acre_status status = acre_port_protect(map, start, length, map->access);
         if (status != ACRE_OK) {
             // Of several steps the one that gave access may be done.
             if (map->flags & ACRE_HAS_PAGE_GUARDS)
@@ -206,7 +206,7 @@ port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
 // ---- locks, presence, files ---------------------------------------------------------------------
 
 acre_status
-port_lock(acre_mmap *map, void *start, size_t length)
+acre_port_lock(acre_mmap *map, void *start, size_t length)
 {
     (void)map;
     acre_status status = linux_explain(sys_mlock(start, length));
@@ -216,7 +216,7 @@ port_lock(acre_mmap *map, void *start, size_t length)
 }
 
 acre_status
-port_lock_on_fault(acre_mmap *map, void *start, size_t length)
+acre_port_lock_on_fault(acre_mmap *map, void *start, size_t length)
 {
     (void)map;
     acre_status status = linux_explain(sys_mlock_on_fault(start, length));
@@ -226,14 +226,14 @@ port_lock_on_fault(acre_mmap *map, void *start, size_t length)
 }
 
 acre_status
-port_unlock(acre_mmap *map, void *start, size_t length)
+acre_port_unlock(acre_mmap *map, void *start, size_t length)
 {
     (void)map;
     return linux_explain(sys_munlock(start, length));
 }
 
 acre_status
-port_populate(acre_mmap *map, void *start, size_t length)
+acre_port_populate(acre_mmap *map, void *start, size_t length)
 {
     // A file's pages would be copied or, where shared, count as changed.
     int copies = (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) != 0;
@@ -243,13 +243,13 @@ port_populate(acre_mmap *map, void *start, size_t length)
     // Where a part is not writable, or the system is older than 5.14.
     if (status == -EINVAL)
         status = sys_madvise(start, length, LINUX_MADV_POPULATE_READ);
-    return status == -EINVAL && !linux_can_populate() ? -ENOTSUP : linux_explain(status);
+    return status == -EINVAL && !acre_linux_can_populate() ? -ENOTSUP : linux_explain(status);
 }
 
 // ---- advice -------------------------------------------------------------------------------------
 
 acre_status
-port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
+acre_port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
 {
     static const int table[] = {
         [ACRE_ADVISE_NORMAL] = MADV_NORMAL,
@@ -269,7 +269,7 @@ port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
         [ACRE_ADVISE_KEEP_ON_FORK] = MADV_KEEPONFORK,
     };
     (void)map;
-    int can = advice >= ACRE_ADVISE_NO_DUMP ? probe_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) : 1;
+    int can = advice >= ACRE_ADVISE_NO_DUMP ? acre_probe_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) : 1;
     if (can != 1)
         return can == 0 ? -ENOTSUP : -ENOMEM;
     return linux_explain_refusal(sys_madvise(start, length, table[advice]), table[advice]);
@@ -351,7 +351,7 @@ scan_by_entries(int file, uintptr_t start, uintptr_t end, int swapped_too, int f
                 found *result)
 {
     uint64_t entries[256];
-    size_t page = port_page_size();
+    size_t page = acre_port_page_size();
     uint64_t wanted = (uint64_t)1 << 63 | (uint64_t)(swapped_too != 0) << 62;
     while (start < end) {
         size_t count = (end - start) / page;
@@ -381,7 +381,7 @@ static acre_status
 scan_by_mincore(uintptr_t start, uintptr_t end, int first_only, found *result)
 {
     unsigned char present[512];
-    size_t page = port_page_size();
+    size_t page = acre_port_page_size();
     size_t most = sizeof present;
     while (start < end) {
         size_t count = (end - start) / page;
@@ -416,7 +416,7 @@ scan(const void *start, size_t length, int swapped_too, int first_only, found *r
     uintptr_t end = first + length;
     result->lowest = end;
     found none = *result;
-    if (!port_can(ACRE_CAN_COUNT_RESIDENT_EXACTLY))
+    if (!acre_port_can(ACRE_CAN_COUNT_RESIDENT_EXACTLY))
         return scan_by_mincore(first, end, first_only, result);
 
     int file = sys_open("/proc/self/pagemap", O_RDONLY);
@@ -432,7 +432,7 @@ scan(const void *start, size_t length, int swapped_too, int first_only, found *r
 }
 
 acre_status
-port_resident(const void *start, size_t length, size_t *bytes)
+acre_port_resident(const void *start, size_t length, size_t *bytes)
 {
     found result = {0};
     acre_status status = scan(start, length, 0, 0, &result);
@@ -442,7 +442,7 @@ port_resident(const void *start, size_t length, size_t *bytes)
 }
 
 acre_status
-port_lowest_touched(const void *start, size_t length, const void **lowest)
+acre_port_lowest_touched(const void *start, size_t length, const void **lowest)
 {
     found result = {0};
     acre_status status = scan(start, length, 1, 1, &result);
@@ -452,7 +452,7 @@ port_lowest_touched(const void *start, size_t length, const void **lowest)
 }
 
 acre_status
-port_lowest_touched_many(const acre_range *ranges, size_t count, const void **lowest)
+acre_port_lowest_touched_many(const acre_range *ranges, size_t count, const void **lowest)
 {
     char *start = ranges[0].base;
     char *end = (char *)ranges[count - 1].base + ranges[count - 1].length;

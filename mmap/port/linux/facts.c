@@ -19,7 +19,7 @@
 // ---- small files --------------------------------------------------------------------------------
 
 ssize_t
-linux_read_file(const char *path, char *text, size_t capacity)
+acre_linux_read_file(const char *path, char *text, size_t capacity)
 {
     int file = sys_open(path, O_RDONLY);
     if (file < 0)
@@ -53,10 +53,10 @@ take_number(const char **text)
 }
 
 uint64_t
-linux_read_number(const char *path)
+acre_linux_read_number(const char *path)
 {
     char text[32];
-    if (linux_read_file(path, text, sizeof text) <= 0)
+    if (acre_linux_read_file(path, text, sizeof text) <= 0)
         return 0;
     const char *at = text;
     return take_number(&at);
@@ -100,7 +100,7 @@ insert_size(size_t *sizes, size_t capacity, size_t count, size_t size)
 static int
 read_page_sizes(size_t *sizes, size_t capacity)
 {
-    insert_size(sizes, capacity, 0, port_page_size());
+    insert_size(sizes, capacity, 0, acre_port_page_size());
     int count = 1;
 
     // opendir allocates; the call beneath it does not.
@@ -122,7 +122,7 @@ read_page_sizes(size_t *sizes, size_t capacity)
                 continue;
             name += 10;
             uint64_t size = take_number(&name) * 1024;
-            if (size > port_page_size() && size <= SIZE_MAX / 2)
+            if (size > acre_port_page_size() && size <= SIZE_MAX / 2)
                 insert_size(sizes, capacity, (size_t)count++, (size_t)size);
         }
     }
@@ -132,7 +132,7 @@ read_page_sizes(size_t *sizes, size_t capacity)
 }
 
 int
-port_page_sizes(size_t *sizes, size_t capacity)
+acre_port_page_sizes(size_t *sizes, size_t capacity)
 {
     // They do not change while the system runs.
     enum { MOST = 16 };
@@ -143,7 +143,7 @@ port_page_sizes(size_t *sizes, size_t capacity)
         size_t found[MOST];
         count = read_page_sizes(found, MOST);
         if (count < 0) {
-            insert_size(sizes, capacity, 0, port_page_size());
+            insert_size(sizes, capacity, 0, acre_port_page_size());
             return 1;
         }
         count = count < MOST ? count : MOST;
@@ -157,35 +157,36 @@ port_page_sizes(size_t *sizes, size_t capacity)
 }
 
 size_t
-linux_smallest_huge_size(void)
+acre_linux_smallest_huge_size(void)
 {
     static _Atomic size_t known = 1;
     size_t size = atomic_load_explicit(&known, memory_order_relaxed);
     if (size == 1) {
         size_t sizes[2];
-        size = port_page_sizes(sizes, 2) >= 2 ? sizes[1] : 0;
+        size = acre_port_page_sizes(sizes, 2) >= 2 ? sizes[1] : 0;
         atomic_store_explicit(&known, size, memory_order_relaxed);
     }
     return size;
 }
 
 size_t
-port_default_huge_size(void)
+acre_port_default_huge_size(void)
 {
     char text[4096];
-    if (linux_smallest_huge_size() == 0 || linux_read_file("/proc/meminfo", text, sizeof text) <= 0)
+    if (acre_linux_smallest_huge_size() == 0 ||
+        acre_linux_read_file("/proc/meminfo", text, sizeof text) <= 0)
         return 0;
     uint64_t size = number_of_key(text, "Hugepagesize") * 1024;
     return size <= SIZE_MAX / 2 ? (size_t)size : 0;
 }
 
 size_t
-port_transparent_huge_size(void)
+acre_port_transparent_huge_size(void)
 {
     static _Atomic size_t known = 1;
     size_t size = atomic_load_explicit(&known, memory_order_relaxed);
     if (size == 1) {
-        size = (size_t)linux_read_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
+        size = (size_t)acre_linux_read_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
         atomic_store_explicit(&known, size, memory_order_relaxed);
     }
     return size;
@@ -210,11 +211,11 @@ scratch_pages(size_t size, int protection)
 static void *
 scratch_page(int protection)
 {
-    return scratch_pages(port_page_size(), protection);
+    return scratch_pages(acre_port_page_size(), protection);
 }
 
 int
-linux_heeds_advice(void)
+acre_linux_heeds_advice(void)
 {
     static _Atomic int known = -1;
     int heeds = atomic_load_explicit(&known, memory_order_relaxed);
@@ -224,29 +225,30 @@ linux_heeds_advice(void)
     if (page == NULL)
         return 1;
     int saved = errno;
-    heeds = madvise(page, port_page_size(), 0x7fff) == -1;
+    heeds = madvise(page, acre_port_page_size(), 0x7fff) == -1;
     errno = saved;
-    if (sys_munmap(page, port_page_size()) == ACRE_OK)
+    if (sys_munmap(page, acre_port_page_size()) == ACRE_OK)
         atomic_store_explicit(&known, heeds, memory_order_relaxed);
     return heeds;
 }
 
 int
-linux_takes_advice(int advice)
+acre_linux_takes_advice(int advice)
 {
     void *page = NULL;
     if (advice == MADV_REMOVE) {  // of shared memory alone
-        if (sys_mmap(NULL, port_page_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-                     0, &page) != ACRE_OK)
+        if (sys_mmap(NULL, acre_port_page_size(), PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_ANONYMOUS, -1, 0, &page) != ACRE_OK)
             return -1;
-        (void)sys_munlock(page, port_page_size());
+        (void)sys_munlock(page, acre_port_page_size());
     } else {
         page = scratch_page(PROT_READ | PROT_WRITE);
     }
     if (page == NULL)
         return -1;
-    acre_status status = sys_madvise(page, port_page_size(), advice);
-    if (sys_munmap(page, port_page_size()) != ACRE_OK || status == -EAGAIN || status == -ENOMEM)
+    acre_status status = sys_madvise(page, acre_port_page_size(), advice);
+    if (sys_munmap(page, acre_port_page_size()) != ACRE_OK || status == -EAGAIN ||
+        status == -ENOMEM)
         return -1;
     return status == ACRE_OK;
 }
@@ -254,13 +256,13 @@ linux_takes_advice(int advice)
 static int
 probe_exclude_from_dumps(void)
 {
-    return linux_takes_advice(MADV_DONTDUMP);
+    return acre_linux_takes_advice(MADV_DONTDUMP);
 }
 
 static int
 probe_wipe_on_fork(void)
 {
-    return linux_takes_advice(MADV_WIPEONFORK);
+    return acre_linux_takes_advice(MADV_WIPEONFORK);
 }
 
 // Whether a tool carries out this program's system calls: Valgrind answers what "/proc/self/exe" is
@@ -294,10 +296,10 @@ probe_guard_markers(void)
     // The call writes the number of a processor into the page, unless the marker keeps it from
     // that.  (Not one that debuggers carry out themselves: Valgrind would die of it.)
     int saved = errno;
-    int guarded = sys_madvise(page, port_page_size(), LINUX_MADV_GUARD_INSTALL) == ACRE_OK &&
+    int guarded = sys_madvise(page, acre_port_page_size(), LINUX_MADV_GUARD_INSTALL) == ACRE_OK &&
                   syscall(SYS_getcpu, page, NULL, NULL) == -1 && errno == EFAULT;
     errno = saved;
-    return sys_munmap(page, port_page_size()) == ACRE_OK ? guarded : -1;
+    return sys_munmap(page, acre_port_page_size()) == ACRE_OK ? guarded : -1;
 }
 
 static int
@@ -308,16 +310,16 @@ probe_jit(void)
     if (page == NULL) {
         void *plain = scratch_page(PROT_READ);
         errno = saved;
-        return plain != NULL && sys_munmap(plain, port_page_size()) == ACRE_OK ? 0 : -1;
+        return plain != NULL && sys_munmap(plain, acre_port_page_size()) == ACRE_OK ? 0 : -1;
     }
-    return sys_munmap(page, port_page_size()) == ACRE_OK ? 1 : -1;
+    return sys_munmap(page, acre_port_page_size()) == ACRE_OK ? 1 : -1;
 }
 
 static int
 probe_query(void)
 {
     acre_area area;
-    acre_status status = linux_query_self((uintptr_t)&area, &area);
+    acre_status status = acre_linux_query_self((uintptr_t)&area, &area);
     return status == -EMFILE || status == -ENFILE ? -1 : status == ACRE_OK;
 }
 
@@ -329,7 +331,7 @@ pages_are(int file, const void *pages, uint64_t present)
 {
     uint64_t entries[PROBE_PAGES];
     ssize_t got = sys_pread(file, entries, sizeof entries,
-                            (uintptr_t)pages / port_page_size() * sizeof entries[0]);
+                            (uintptr_t)pages / acre_port_page_size() * sizeof entries[0]);
     int are = got == (ssize_t)sizeof entries;
     for (int i = 0; are && i < PROBE_PAGES; i++)
         are = entries[i] >> 63 == present;
@@ -344,7 +346,7 @@ probe_count_resident(void)
     int file = sys_open("/proc/self/pagemap", O_RDONLY);
     if (file < 0)
         return file == -EMFILE || file == -ENFILE ? -1 : 0;
-    size_t size = PROBE_PAGES * port_page_size();
+    size_t size = PROBE_PAGES * acre_port_page_size();
     void *pages = scratch_pages(size, PROT_NONE);  // accessible ones may come locked and present
     if (pages == NULL || sys_mprotect(pages, size, PROT_READ | PROT_WRITE) != ACRE_OK) {
         sys_close(file);
@@ -353,7 +355,7 @@ probe_count_resident(void)
         return -1;
     }
     int tells = pages_are(file, pages, 0);
-    for (size_t at = 0; at < size; at += port_page_size())
+    for (size_t at = 0; at < size; at += acre_port_page_size())
         *((volatile char *)pages + at) = 1;
     tells = tells && pages_are(file, pages, 1);
     sys_close(file);
@@ -364,7 +366,8 @@ static int
 probe_transparent_huge_pages(void)
 {
     char mode[64];
-    return linux_read_file("/sys/kernel/mm/transparent_hugepage/enabled", mode, sizeof mode) > 0 &&
+    return acre_linux_read_file("/sys/kernel/mm/transparent_hugepage/enabled", mode, sizeof mode) >
+               0 &&
            strstr(mode, "[never]") == NULL;
 }
 
@@ -375,8 +378,8 @@ probe_lock(void)
     void *page = scratch_page(PROT_READ | PROT_WRITE);
     if (page == NULL)
         return -1;
-    acre_status status = sys_mlock(page, port_page_size());
-    return sys_munmap(page, port_page_size()) == ACRE_OK ? status != -ENOTSUP : -1;
+    acre_status status = sys_mlock(page, acre_port_page_size());
+    return sys_munmap(page, acre_port_page_size()) == ACRE_OK ? status != -ENOTSUP : -1;
 }
 
 static int
@@ -385,15 +388,16 @@ probe_lock_on_fault(void)
     void *page = scratch_page(PROT_READ | PROT_WRITE);
     if (page == NULL)
         return -1;
-    acre_status status = sys_mlock_on_fault(page, port_page_size());
-    return sys_munmap(page, port_page_size()) == ACRE_OK ? status != -ENOTSUP && status != -EINVAL
-                                                         : -1;
+    acre_status status = sys_mlock_on_fault(page, acre_port_page_size());
+    return sys_munmap(page, acre_port_page_size()) == ACRE_OK
+               ? status != -ENOTSUP && status != -EINVAL
+               : -1;
 }
 
 static int
 probe_huge_pages(void)
 {
-    size_t size = port_default_huge_size();
+    size_t size = acre_port_default_huge_size();
     if (size == 0)
         return 0;
     void *base = NULL;
@@ -422,7 +426,7 @@ probe_seal(void)
 static int
 probe_alias(void)
 {
-    size_t size = port_page_size();
+    size_t size = acre_port_page_size();
     void *base = NULL;
     void *second = scratch_page(PROT_NONE);
     if (second == NULL)
@@ -448,7 +452,7 @@ probe_alias(void)
 }
 
 int
-linux_can_alias(void)
+acre_linux_can_alias(void)
 {
     static _Atomic int known = -1;
     int can = atomic_load_explicit(&known, memory_order_relaxed);
@@ -463,12 +467,12 @@ linux_can_alias(void)
 static int
 probe_object(int sealable)
 {
-    int file = linux_memory_object("acre", 0, 0);
+    int file = acre_linux_memory_object("acre", 0, 0);
     if (file == -EMFILE || file == -ENFILE || file == -ENOMEM)
         return -1;
     if (file < 0)
         return 0;
-    int works = !sealable || port_image_seal(file) == ACRE_OK;
+    int works = !sealable || acre_port_image_seal(file) == ACRE_OK;
     sys_close(file);
     return works;
 }
@@ -476,7 +480,7 @@ probe_object(int sealable)
 static int
 probe_twin(void)
 {
-    return linux_can_alias() == 1 ? 1 : probe_object(0);
+    return acre_linux_can_alias() == 1 ? 1 : probe_object(0);
 }
 
 static int
@@ -492,9 +496,9 @@ probe_name(void)
     if (page == NULL)
         return -1;
     uint32_t flags = 0;
-    port_request request = {.size = port_page_size(), .name = "acre"};
-    acre_status status = linux_prepare(page, &request, &flags);
-    return sys_munmap(page, port_page_size()) == ACRE_OK
+    port_request request = {.size = acre_port_page_size(), .name = "acre"};
+    acre_status status = acre_linux_prepare(page, &request, &flags);
+    return sys_munmap(page, acre_port_page_size()) == ACRE_OK
                ? status == ACRE_OK && flags & ACRE_GOT_NAME ? 1 : 0
                : -1;
 }
@@ -510,21 +514,21 @@ probe_nodes(void)
 }
 
 // One for each; none is missing.
-const probe probes[ACRE_CAPABILITY_COUNT] = {
+const probe acre_probes[ACRE_CAPABILITY_COUNT] = {
     [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_exclude_from_dumps,
     [ACRE_CAN_LOCK] = probe_lock,
     [ACRE_CAN_LOCK_ON_FAULT] = probe_lock_on_fault,
     [ACRE_CAN_HUGE_PAGES] = probe_huge_pages,
     [ACRE_CAN_SEAL] = probe_seal,
     [ACRE_CAN_SEAL_IMAGES] = probe_seal_images,
-    [ACRE_CAN_MOVE] = probe_always,
+    [ACRE_CAN_MOVE] = acre_probe_always,
     [ACRE_CAN_TWIN] = probe_twin,
     [ACRE_CAN_NAME] = probe_name,
     [ACRE_CAN_PLACE_ON_NODES] = probe_nodes,
     [ACRE_CAN_GUARD_WITH_MARKERS] = probe_guard_markers,
     [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = probe_transparent_huge_pages,
-    [ACRE_CAN_FIX_ADDRESS] = probe_always,
-    [ACRE_CAN_REPLACE] = probe_always,
+    [ACRE_CAN_FIX_ADDRESS] = acre_probe_always,
+    [ACRE_CAN_REPLACE] = acre_probe_always,
     [ACRE_CAN_WIPE_ON_FORK] = probe_wipe_on_fork,
     [ACRE_CAN_JIT] = probe_jit,
     [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = probe_query,
@@ -532,12 +536,12 @@ const probe probes[ACRE_CAPABILITY_COUNT] = {
 };
 
 int
-linux_can_populate(void)
+acre_linux_can_populate(void)
 {
     static _Atomic int known = -1;
     int can = atomic_load_explicit(&known, memory_order_relaxed);
     if (can < 0) {
-        can = linux_takes_advice(LINUX_MADV_POPULATE_READ);
+        can = acre_linux_takes_advice(LINUX_MADV_POPULATE_READ);
         atomic_store_explicit(&known, can, memory_order_relaxed);
     }
     return can == 1;
@@ -549,7 +553,7 @@ linux_can_populate(void)
 static void
 lower_to_file(const char *path, uint64_t *limit)
 {
-    uint64_t value = linux_read_number(path);
+    uint64_t value = acre_linux_read_number(path);
     // Version 1 writes "none" as the largest multiple of a page below 2^63.
     if (value != 0 && value < (uint64_t)INT64_MAX / 65536 * 65536 &&
         (*limit == 0 || value < *limit))
@@ -583,7 +587,7 @@ memory_limit(void)
 {
     char text[2048];
     uint64_t limit = 0;
-    if (linux_read_file("/proc/self/cgroup", text, sizeof text) <= 0)
+    if (acre_linux_read_file("/proc/self/cgroup", text, sizeof text) <= 0)
         return 0;
     // Lines are "id:controllers:path"; version 2 has id 0 and no controllers.
     for (char *line = text; line != NULL && *line != 0;) {
@@ -610,9 +614,9 @@ locks_without_limit(void)
 {
     enum { IPC_LOCK = 14 };
     char text[4096];
-    if (linux_read_file("/proc/self/uid_map", text, sizeof text) <= 0 ||
+    if (acre_linux_read_file("/proc/self/uid_map", text, sizeof text) <= 0 ||
         strstr(text, "4294967295") == NULL ||
-        linux_read_file("/proc/self/status", text, sizeof text) <= 0)
+        acre_linux_read_file("/proc/self/status", text, sizeof text) <= 0)
         return 0;
     const char *set = strstr(text, "CapEff:\t");
     if (set == NULL)
@@ -638,7 +642,7 @@ lock_limit(void)
 // The kernel puts these bytes at the very top of the user's addresses; emulators do not, where
 // there are 32 bits.
 uint64_t
-port_address_bits(void)
+acre_port_address_bits(void)
 {
     if (sizeof(void *) == 4)
         return 32;
@@ -650,10 +654,10 @@ port_address_bits(void)
 }
 
 acre_status
-port_system_read(acre_system *out)
+acre_port_system_read(acre_system *out)
 {
     char text[4096];
-    ssize_t got = linux_read_file("/proc/meminfo", text, sizeof text);
+    ssize_t got = acre_linux_read_file("/proc/meminfo", text, sizeof text);
     if (got < 0)
         return (acre_status)got;
 
@@ -662,16 +666,16 @@ port_system_read(acre_system *out)
     out->explicit_huge_free = number_of_key(text, "HugePages_Free");
     uint64_t commit_limit = number_of_key(text, "CommitLimit") * 1024;
 
-    out->overcommit_mode = (uint32_t)linux_read_number("/proc/sys/vm/overcommit_memory");
+    out->overcommit_mode = (uint32_t)acre_linux_read_number("/proc/sys/vm/overcommit_memory");
     out->commit_limit = out->overcommit_mode == 2 ? commit_limit : 0;
-    out->area_limit = linux_read_number("/proc/sys/vm/max_map_count");
+    out->area_limit = acre_linux_read_number("/proc/sys/vm/max_map_count");
     out->memory_limit = memory_limit();
-    out->address_bits = port_address_bits();
+    out->address_bits = acre_port_address_bits();
 
     out->lock_limit = lock_limit();
 
-    out->transparent_huge_size = port_transparent_huge_size();
-    if (linux_read_file("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text) > 0)
+    out->transparent_huge_size = acre_port_transparent_huge_size();
+    if (acre_linux_read_file("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text) > 0)
         out->transparent_huge_mode = strstr(text, "[always]") != NULL    ? 2
                                      : strstr(text, "[madvise]") != NULL ? 1
                                                                          : 0;
@@ -679,12 +683,12 @@ port_system_read(acre_system *out)
 }
 
 acre_status
-linux_out_of_memory(void)
+acre_linux_out_of_memory(void)
 {
     // The kernel keeps a few areas of distance where a call cuts one in three or moves one.
     uint64_t count;
-    uint64_t limit = linux_read_number("/proc/sys/vm/max_map_count");
-    if (limit != 0 && port_area_count(&count) == ACRE_OK && count + 6 >= limit)
+    uint64_t limit = acre_linux_read_number("/proc/sys/vm/max_map_count");
+    if (limit != 0 && acre_port_area_count(&count) == ACRE_OK && count + 6 >= limit)
         return ACRE_TOO_MANY_AREAS;
     return -ENOMEM;
 }

@@ -1,24 +1,8 @@
-// mmap/port/linux/linux.h - what the files of the Linux port share; system calls as in port_posix.h.
+// mmap/port/linux/linux.h - what the files of the Linux port share; system calls as in posix.h.
 #ifndef ACRE_MMAP_PORT_LINUX_LINUX_H_
 #define ACRE_MMAP_PORT_LINUX_LINUX_H_
 
 // In the symbol table these carry the library's prefix, as the port's functions do.
-#define linux_build acre_linux_build
-#define linux_can_alias acre_linux_can_alias
-#define linux_can_populate acre_linux_can_populate
-#define linux_find_near acre_linux_find_near
-#define linux_heeds_advice acre_linux_heeds_advice
-#define linux_hold acre_linux_hold
-#define linux_hold_for_huge acre_linux_hold_for_huge
-#define linux_memory_object acre_linux_memory_object
-#define linux_move acre_linux_move
-#define linux_out_of_memory acre_linux_out_of_memory
-#define linux_prepare acre_linux_prepare
-#define linux_query_self acre_linux_query_self
-#define linux_read_file acre_linux_read_file
-#define linux_read_number acre_linux_read_number
-#define linux_smallest_huge_size acre_linux_smallest_huge_size
-#define linux_takes_advice acre_linux_takes_advice
 
 #include "mmap/port/posix/posix.h"
 
@@ -54,14 +38,14 @@ enum { LINUX_IS_ANDROID = 0 };
 
 // Whether advice is carried out, by a system that refuses advice that does not exist: qemu-user
 // answers 0 to any, and drops pages at most.
-int linux_heeds_advice(void);
+int acre_linux_heeds_advice(void);
 
 static inline acre_status
 sys_madvise(void *base, size_t size, int advice)
 {
     int saved = errno;
     acre_status status = status_of(madvise(base, size, advice), saved);
-    int done = status != ACRE_OK || advice == MADV_DONTNEED || linux_heeds_advice();
+    int done = status != ACRE_OK || advice == MADV_DONTNEED || acre_linux_heeds_advice();
     return done ? status : -ENOTSUP;
 }
 
@@ -152,46 +136,46 @@ sys_ioctl(int file, unsigned long request, void *argument, int *answer)
 }
 
 // The first `capacity` - 1 bytes of a small file, ended by 0; the count, or a failure.
-ssize_t linux_read_file(const char *path, char *text, size_t capacity);
+ssize_t acre_linux_read_file(const char *path, char *text, size_t capacity);
 // The number at the start of a file; 0 when there is none.
-uint64_t linux_read_number(const char *path);
+uint64_t acre_linux_read_number(const char *path);
 // The smallest explicit huge page size; 0 when there is none.
-size_t linux_smallest_huge_size(void);
+size_t acre_linux_smallest_huge_size(void);
 // Whether pages can be brought by advice (5.14).
-int linux_can_populate(void);
+int acre_linux_can_populate(void);
 // Whether shared memory without a file can be shown twice: 1, 0, or -1: not to be found out now.
-int linux_can_alias(void);
+int acre_linux_can_alias(void);
 // Whether the system takes this advice of a fresh page; -1 when it cannot be found out now.
-int linux_takes_advice(int advice);
+int acre_linux_takes_advice(int advice);
 // PROCMAP_QUERY for the area at `address` of this process; -ENOTSUP or another failure where the
 // kernel has none.
-acre_status linux_query_self(uintptr_t address, acre_area *out);
+acre_status acre_linux_query_self(uintptr_t address, acre_area *out);
 // Room of `size` bytes at a multiple of `alignment`, all within `reach` of `near_address`, as near
 // as can be but not nearer than `beyond`.
-acre_status linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t reach,
-                            uintptr_t beyond, void **base);
+acre_status acre_linux_find_near(size_t size, size_t alignment, uintptr_t near_address,
+                                 size_t reach, uintptr_t beyond, void **base);
 // -ENOMEM, or ACRE_TOO_MANY_AREAS when the process was seen to be at that limit.
-acre_status linux_out_of_memory(void);
+acre_status acre_linux_out_of_memory(void);
 
 // ENOMEM may mean the limit of areas.
 static inline acre_status
 linux_explain(acre_status status)
 {
-    return status == -ENOMEM ? linux_out_of_memory() : status;
+    return status == -ENOMEM ? acre_linux_out_of_memory() : status;
 }
 
 // madvise calls it EAGAIN.
 static inline acre_status
 linux_explain_advice(acre_status status)
 {
-    return status == -ENOMEM || status == -EAGAIN ? linux_out_of_memory() : status;
+    return status == -ENOMEM || status == -EAGAIN ? acre_linux_out_of_memory() : status;
 }
 
 // The same of refused advice; -ENOTSUP where the system does not take it of any page.
 static inline acre_status
 linux_explain_refusal(acre_status status, int advice)
 {
-    if (status == -EINVAL && advice != LINUX_MADV_COLLAPSE && linux_takes_advice(advice) == 0)
+    if (status == -EINVAL && advice != LINUX_MADV_COLLAPSE && acre_linux_takes_advice(advice) == 0)
         return -ENOTSUP;
     return linux_explain_advice(status);
 }
@@ -207,19 +191,20 @@ linux_overlap(const void *one, const void *other, size_t size)
 
 // Moves pages that all have the same access to exactly `target`, in place of what is there: those
 // of an area, explicit ones of `huge` bytes or 0.  A failure leaves them where they were.  Of
-// explicit ones some may be present and others not only if linux_hold_for_huge held the target.
-acre_status linux_move(void *base, size_t size, void *target, size_t huge, uint32_t access);
-acre_status linux_hold_for_huge(const void *old, size_t size, size_t huge, void **base);
+// explicit ones some may be present and others not only if acre_linux_hold_for_huge held the
+// target.
+acre_status acre_linux_move(void *base, size_t size, void *target, size_t huge, uint32_t access);
+acre_status acre_linux_hold_for_huge(const void *old, size_t size, size_t huge, void **base);
 // Addresses held by an inaccessible map, at a multiple of `alignment`; a wish for where.
-acre_status linux_hold(size_t size, size_t alignment, void *wish, void **base);
+acre_status acre_linux_hold(size_t size, size_t alignment, void *wish, void **base);
 // A map with all that it must have, and the flags that were granted; with REPLACE off its place, to
 // be moved there.
-acre_status linux_build(const port_request *request, void **base, uint32_t *granted);
+acre_status acre_linux_build(const port_request *request, void **base, uint32_t *granted);
 // What a map must and should have besides its pages: demands, locks, wishes.  Flags of wishes that
 // were not granted are taken out of *flags.
-acre_status linux_prepare(void *base, const port_request *request, uint32_t *flags);
+acre_status acre_linux_prepare(void *base, const port_request *request, uint32_t *flags);
 // Kernel memory with a name, closed on exec: a descriptor, or a failure (-EFBIG: RLIMIT_FSIZE).
 // `huge` is a page size or 0; with huge pages the first writable map sets the size.
-int linux_memory_object(const char *name, uint64_t size, size_t huge);
+int acre_linux_memory_object(const char *name, uint64_t size, size_t huge);
 
 #endif  // ACRE_MMAP_PORT_LINUX_LINUX_H_

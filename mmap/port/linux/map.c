@@ -50,9 +50,9 @@ demand(void *base, size_t size, uint32_t flags)
         {ACRE_MAP_NO_HUGE, MADV_NOHUGEPAGE},
     };
     // A system that takes any advice for granted keeps none of it.
-    int can = flags & ACRE_MAP_WIPE_ON_FORK ? probe_can(ACRE_CAN_WIPE_ON_FORK) : 1;
+    int can = flags & ACRE_MAP_WIPE_ON_FORK ? acre_probe_can(ACRE_CAN_WIPE_ON_FORK) : 1;
     if (can == 1 && flags & (ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK))
-        can = probe_can(ACRE_CAN_EXCLUDE_FROM_DUMPS);
+        can = acre_probe_can(ACRE_CAN_EXCLUDE_FROM_DUMPS);
     if (can != 1)
         return can == 0 ? -ENOTSUP : -ENOMEM;
 
@@ -101,9 +101,9 @@ want_huge(void *base, size_t size, uint32_t flags)
     if (sys_madvise(base, size, MADV_HUGEPAGE) != ACRE_OK)
         return 0;
     if ((flags & ACRE_MAP_SHARED) == 0)
-        return port_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES);
-    return linux_read_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled", mode, sizeof mode) >
-               0 &&
+        return acre_port_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES);
+    return acre_linux_read_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled", mode,
+                                sizeof mode) > 0 &&
            strstr(mode, "[never]") == NULL && strstr(mode, "[deny]") == NULL;
 }
 
@@ -142,7 +142,7 @@ give_name(void *base, size_t size, const char *name)
 }
 
 acre_status
-linux_prepare(void *base, const port_request *request, uint32_t *flags)
+acre_linux_prepare(void *base, const port_request *request, uint32_t *flags)
 {
     int reserved = (*flags & ACRE_IS_RESERVATION) != 0;
     acre_status status = demand(base, request->size, *flags);
@@ -159,7 +159,7 @@ linux_prepare(void *base, const port_request *request, uint32_t *flags)
         give_name(base, request->size, request->name))
         *flags |= ACRE_GOT_NAME;
 
-    if (reserved && *flags & ACRE_MAP_POPULATE && !linux_can_populate())
+    if (reserved && *flags & ACRE_MAP_POPULATE && !acre_linux_can_populate())
         *flags &= ~(uint32_t)ACRE_MAP_POPULATE;
     if (!reserved) {
         // Inaccessible pages can only be locked as they come.
@@ -205,10 +205,10 @@ map_at(const port_request *request, void *address, int placement, void **base)
 }
 
 acre_status
-linux_hold(size_t size, size_t alignment, void *wish, void **base)
+acre_linux_hold(size_t size, size_t alignment, void *wish, void **base)
 {
     // Aligned pages lie somewhere in a range that is larger by less than the alignment.
-    size_t slack = alignment - port_page_size();
+    size_t slack = alignment - acre_port_page_size();
     if (size > SIZE_MAX - slack)
         return -ENOMEM;
     void *range = NULL;
@@ -249,7 +249,8 @@ static acre_status
 map_aligned(const port_request *request, void **base)
 {
     void *held = NULL;
-    acre_status status = linux_hold(request->size, request->alignment, request->address, &held);
+    acre_status status =
+        acre_linux_hold(request->size, request->alignment, request->address, &held);
     if (status != ACRE_OK)
         return status;
     status = map_at(request, held, MAP_FIXED, base);
@@ -265,8 +266,8 @@ map_near(const port_request *request, void **base)
     size_t step = 64 * 1024;
     for (int tries = 32; tries > 0; tries--) {
         void *room;
-        acre_status status = linux_find_near(request->size, request->alignment, near_address,
-                                             request->reach, beyond, &room);
+        acre_status status = acre_linux_find_near(request->size, request->alignment, near_address,
+                                                  request->reach, beyond, &room);
         if (status == ACRE_OK)
             status = map_fixed(request, room, base);
         if (status != -EEXIST)
@@ -317,7 +318,7 @@ map_somewhere(const port_request *request, void **base)
         return map_near(request, base);
     // Explicit huge pages lie at their multiples by themselves.
     size_t huge = huge_page_of(request->page_size, request->flags);
-    size_t natural = huge != 0 ? huge : port_page_size();
+    size_t natural = huge != 0 ? huge : acre_port_page_size();
     if (request->alignment > natural)
         return map_aligned(request, base);
     return map_at(request, request->address, 0, base);
@@ -328,7 +329,7 @@ map_somewhere(const port_request *request, void **base)
 static acre_status
 check_file(const port_request *request, void *base)
 {
-    size_t smallest = linux_smallest_huge_size();
+    size_t smallest = acre_linux_smallest_huge_size();
     int huge = (request->flags & ACRE_MAP_HUGE) != 0;
     if ((request->flags & ACRE_IS_FILE) == 0 ||
         (!huge && (smallest == 0 || (uintptr_t)base & (smallest - 1))))
@@ -336,10 +337,10 @@ check_file(const port_request *request, void *base)
     struct statfs system;
     int saved = errno;
     acre_status status = status_of(fstatfs((int)request->file, &system), saved);
-    size_t page = port_page_size();
+    size_t page = acre_port_page_size();
     if (status == ACRE_OK && (uint32_t)system.f_type == HUGETLBFS)
         page = (size_t)system.f_bsize;
-    if (status == ACRE_OK && page == (huge ? request->page_size : port_page_size()))
+    if (status == ACRE_OK && page == (huge ? request->page_size : acre_port_page_size()))
         return ACRE_OK;
     // All of what the kernel mapped.
     (void)sys_munmap(base, (request->size + page - 1) & ~(page - 1));
@@ -347,7 +348,7 @@ check_file(const port_request *request, void *base)
 }
 
 acre_status
-linux_build(const port_request *request, void **base, uint32_t *granted)
+acre_linux_build(const port_request *request, void **base, uint32_t *granted)
 {
     acre_status status = map_somewhere(request, base);
     if (status == ACRE_OK)
@@ -355,7 +356,7 @@ linux_build(const port_request *request, void **base, uint32_t *granted)
     if (status != ACRE_OK)
         return status;
     *granted = request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE);
-    status = linux_prepare(*base, request, granted);
+    status = acre_linux_prepare(*base, request, granted);
     if (status != ACRE_OK)
         (void)sys_munmap(*base, request->size);
     return status;
@@ -377,8 +378,9 @@ replace(const port_request *request, void **base, uint32_t *granted)
     acre_status status = map_at(request, request->address, MAP_FIXED, base);
     if (status == ACRE_OK)
         status = check_file(request, *base);
-    return status == ACRE_OK && !is_replaced_whole(request) ? linux_prepare(*base, request, granted)
-                                                            : status;
+    return status == ACRE_OK && !is_replaced_whole(request)
+               ? acre_linux_prepare(*base, request, granted)
+               : status;
 }
 
 static acre_status
@@ -386,11 +388,11 @@ build_in_place(const port_request *request, void **base, uint32_t *granted)
 {
     if (request->flags & ACRE_MAP_REPLACE && is_replaced_whole(request))
         return replace(request, base, granted);
-    acre_status status = linux_build(request, base, granted);
+    acre_status status = acre_linux_build(request, base, granted);
     if (status != ACRE_OK || (request->flags & ACRE_MAP_REPLACE) == 0)
         return status;
     size_t huge = huge_page_of(request->page_size, request->flags);
-    status = linux_move(*base, request->size, request->address, huge, request->access);
+    status = acre_linux_move(*base, request->size, request->address, huge, request->access);
     if (status != ACRE_OK)
         (void)sys_munmap(*base, request->size);
     // Kernels before 5.16 do not move explicit huge pages.
@@ -401,7 +403,7 @@ build_in_place(const port_request *request, void **base, uint32_t *granted)
 }
 
 acre_status
-port_map(const port_request *request, acre_mmap *out)
+acre_port_map(const port_request *request, acre_mmap *out)
 {
     void *base = NULL;
     uint32_t granted = 0;
@@ -410,7 +412,7 @@ port_map(const port_request *request, acre_mmap *out)
     if (status != ACRE_OK && request->flags & ACRE_MAP_DROPPABLE) {
         port_request plain = *request;
         plain.flags &= ~(uint32_t)ACRE_MAP_DROPPABLE;
-        return port_map(&plain, out);
+        return acre_port_map(&plain, out);
     }
     if (status != ACRE_OK)
         return status;
@@ -421,7 +423,7 @@ port_map(const port_request *request, acre_mmap *out)
 }
 
 acre_status
-port_unmap(acre_mmap *map)
+acre_port_unmap(acre_mmap *map)
 {
     // Cutting an area in two at the limit of areas is the only cause of ENOMEM.
     acre_status status = sys_munmap(map->base, map->size);
@@ -431,7 +433,7 @@ port_unmap(acre_mmap *map)
 // ---- commit, decommit, protect ------------------------------------------------------------------
 
 acre_status
-port_decommit(acre_mmap *map, void *start, size_t length)
+acre_port_decommit(acre_mmap *map, void *start, size_t length)
 {
     uint32_t kept = DEMANDS | ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK | ACRE_MAP_DROPPABLE |
                     ACRE_MAP_HUGE_TRANSPARENT | ACRE_MAP_HUGE;
@@ -444,27 +446,27 @@ port_decommit(acre_mmap *map, void *start, size_t length)
         .node_plus_one = (uint32_t)map->private_[1],
     };
     acre_mmap replaced;
-    return port_map(&fresh, &replaced);
+    return acre_port_map(&fresh, &replaced);
 }
 
 int
-port_is_reserved(const void *start, size_t length)
+acre_port_is_reserved(const void *start, size_t length)
 {
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
     acre_area area;
     while (at < end) {
-        if (port_area_at(at, &area) != ACRE_OK || area.access != ACRE_NONE)
+        if (acre_port_area_at(at, &area) != ACRE_OK || area.access != ACRE_NONE)
             return 0;
         at = area.end;
     }
     // What was hidden by a protection has pages, which a reservation has not.
     const void *lowest;
-    return port_lowest_touched(start, length, &lowest) == ACRE_OK && (uintptr_t)lowest == end;
+    return acre_port_lowest_touched(start, length, &lowest) == ACRE_OK && (uintptr_t)lowest == end;
 }
 
 acre_status
-port_can_account(size_t length)
+acre_port_can_account(size_t length)
 {
     void *trial = NULL;
     acre_status status =
@@ -490,7 +492,7 @@ map_huge_parts(acre_mmap *map, uintptr_t start, uintptr_t end, acre_range *parts
     uintptr_t at = start;
     while (at < end && *count < capacity) {
         acre_area area;
-        acre_status status = port_area_at(at, &area);
+        acre_status status = acre_port_area_at(at, &area);
         if (status != ACRE_OK)
             return status;
         uintptr_t part_end = area.end < end ? area.end : end;
@@ -502,7 +504,7 @@ map_huge_parts(acre_mmap *map, uintptr_t start, uintptr_t end, acre_range *parts
             // and only then sees that the pool is short.
             parts[*count].base = (void *)at;
             parts[(*count)++].length = part_end - at;
-            status = port_map(&request, &mapped);
+            status = acre_port_map(&request, &mapped);
             if (status != ACRE_OK)
                 return status;
         }
@@ -528,7 +530,7 @@ commit_huge(acre_mmap *map, void *start, size_t length, uint32_t access)
                 linux_explain(sys_mprotect((void *)at, reached - at, posix_protection(access)));
         if (status != ACRE_OK) {
             while (count-- > 0)
-                (void)port_decommit(map, parts[count].base, parts[count].length);
+                (void)acre_port_decommit(map, parts[count].base, parts[count].length);
             return status;
         }
         at = reached;
@@ -548,7 +550,7 @@ commit_locked(acre_mmap *map, void *start, size_t length, uint32_t access)
 }
 
 acre_status
-port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
+acre_port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     acre_status status;
     if (map->flags & ACRE_MAP_HUGE)
@@ -563,12 +565,12 @@ port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
 }
 
 acre_status
-port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
+acre_port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     // What is committed by the way is committed in full.
     int commits = access != ACRE_NONE && map->flags & (ACRE_MAP_HUGE | LOCKS | ACRE_MAP_POPULATE) &&
                   posix_is_committable(map->flags);
-    return commits ? port_commit(map, start, length, access)
+    return commits ? acre_port_commit(map, start, length, access)
                    : linux_explain(sys_mprotect(start, length, posix_protection(access)));
 }
 
@@ -578,7 +580,7 @@ static acre_status
 shrink(acre_mmap *map, size_t size)
 {
     acre_mmap rest = {.base = (char *)map->base + size, .size = map->size - size};
-    acre_status status = port_unmap(&rest);
+    acre_status status = acre_port_unmap(&rest);
     if (status == ACRE_OK)
         map->size = size;
     return status;
@@ -600,7 +602,7 @@ map_added(const acre_mmap *map, void *address, size_t size, uint32_t placement)
         .node_plus_one = (uint32_t)map->private_[1],
     };
     acre_mmap added;
-    acre_status status = port_map(&request, &added);
+    acre_status status = acre_port_map(&request, &added);
     return status == -EEXIST ? -ENOMEM : status;
 }
 
@@ -693,10 +695,10 @@ move_areas(char *base, size_t size, char *target, size_t huge, uint32_t access)
     while (moved < size && status == ACRE_OK) {
         uintptr_t at = (uintptr_t)base + moved;
         acre_area area;
-        status = port_area_at(at, &area);
+        status = acre_port_area_at(at, &area);
         if (status == ACRE_OK) {
             size_t part = area.end - at < size - moved ? area.end - at : size - moved;
-            status = linux_move(base + moved, part, target + moved, huge, access);
+            status = acre_linux_move(base + moved, part, target + moved, huge, access);
             moved += status == ACRE_OK ? part : 0;
         }
     }
@@ -713,12 +715,12 @@ move_memory(acre_mmap *map, size_t size, uint32_t access)
     size_t huge = huge_page_of(map->page_size, map->flags);
     size_t alignment = map->page_size;
     if (map->flags & ACRE_MAP_HUGE_TRANSPARENT) {
-        size_t wanted = port_transparent_huge_size();
+        size_t wanted = acre_port_transparent_huge_size();
         alignment = wanted > alignment && size >= wanted ? wanted : alignment;
     }
     void *room = NULL;
-    acre_status status = huge != 0 ? linux_hold_for_huge(map->base, size, huge, &room)
-                                   : linux_hold(size, alignment, NULL, &room);
+    acre_status status = huge != 0 ? acre_linux_hold_for_huge(map->base, size, huge, &room)
+                                   : acre_linux_hold(size, alignment, NULL, &room);
     if (status != ACRE_OK)
         return status;
     status = map_added(map, (char *)room + map->size, size - map->size, ACRE_MAP_REPLACE);
@@ -734,7 +736,7 @@ move_memory(acre_mmap *map, size_t size, uint32_t access)
 }
 
 acre_status
-port_resize(acre_mmap *map, size_t size, uint32_t how)
+acre_port_resize(acre_mmap *map, size_t size, uint32_t how)
 {
     if (size < map->size)
         return shrink(map, size);
@@ -764,9 +766,9 @@ port_resize(acre_mmap *map, size_t size, uint32_t how)
 }
 
 acre_status
-port_seal(acre_mmap *map)
+acre_port_seal(acre_mmap *map)
 {
-    if (!port_can(ACRE_CAN_SEAL))
+    if (!acre_port_can(ACRE_CAN_SEAL))
         return -ENOTSUP;
     int saved = errno;
     return status_of(syscall(LINUX_SYS_mseal, map->base, map->size, 0), saved);
@@ -775,16 +777,16 @@ port_seal(acre_mmap *map)
 // ---- identity -----------------------------------------------------------------------------------
 
 acre_status
-port_continues(acre_mmap *map, const acre_mmap *next)
+acre_port_continues(acre_mmap *map, const acre_mmap *next)
 {
     // Of memory without a file the kernel tracks pages one by one.
     if ((map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0)
         return ACRE_OK;
     acre_area first;
     acre_area second;
-    acre_status status = port_area_at((uintptr_t)map->base + map->size - 1, &first);
+    acre_status status = acre_port_area_at((uintptr_t)map->base + map->size - 1, &first);
     if (status == ACRE_OK)
-        status = port_area_at((uintptr_t)next->base, &second);
+        status = acre_port_area_at((uintptr_t)next->base, &second);
     if (status != ACRE_OK)
         return status;
     // By the kernel's offsets, not the handles': of adopted maps nobody told them.
@@ -798,13 +800,13 @@ port_continues(acre_mmap *map, const acre_mmap *next)
 // ---- caches -------------------------------------------------------------------------------------
 
 void
-port_icache_flush(void *start, size_t length)
+acre_port_icache_flush(void *start, size_t length)
 {
     __builtin___clear_cache((char *)start, (char *)start + length);
 }
 
 void
-port_jit_write(int allowed)
+acre_port_jit_write(int allowed)
 {
     (void)allowed;  // no such toggle here
 }

@@ -35,7 +35,7 @@ touch_pieces(char *base, size_t size, size_t huge)
 {
     acre_status status = ACRE_OK;
     for (size_t at = 0; at < size && status == ACRE_OK; at += piece_at(base + at, size - at, huge))
-        status = sys_madvise(base + at, port_page_size(), LINUX_MADV_POPULATE_READ);
+        status = sys_madvise(base + at, acre_port_page_size(), LINUX_MADV_POPULATE_READ);
     return status == -EFAULT ? -ENOMEM : status;  // not reserved, and the pool is empty
 }
 
@@ -72,7 +72,7 @@ move_huge(char *base, size_t size, char *target, size_t huge)
 }
 
 acre_status
-linux_move(void *base, size_t size, void *target, size_t huge, uint32_t access)
+acre_linux_move(void *base, size_t size, void *target, size_t huge, uint32_t access)
 {
     if ((uint64_t)huge >> 32 != 0)
         return -EINVAL;  // none of these pages can be counted: as kernels that do not move them
@@ -84,13 +84,13 @@ linux_move(void *base, size_t size, void *target, size_t huge, uint32_t access)
 }
 
 acre_status
-linux_hold_for_huge(const void *old, size_t size, size_t huge, void **base)
+acre_linux_hold_for_huge(const void *old, size_t size, size_t huge, void **base)
 {
     size_t lead = (uintptr_t)old & (piece_size(huge) - 1);
     if (size > SIZE_MAX - lead)
         return -ENOMEM;
     void *room = NULL;
-    acre_status status = linux_hold(lead + size, piece_size(huge), NULL, &room);
+    acre_status status = acre_linux_hold(lead + size, piece_size(huge), NULL, &room);
     if (status != ACRE_OK)
         return status;
     if (lead != 0 && sys_munmap(room, lead) != ACRE_OK) {

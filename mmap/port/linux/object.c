@@ -60,7 +60,7 @@ set_size(int file, uint64_t size)
 }
 
 int
-linux_memory_object(const char *name, uint64_t size, size_t huge)
+acre_linux_memory_object(const char *name, uint64_t size, size_t huge)
 {
     enum { NOEXEC_SEAL = 8 };  // 6.3: without it the kernel complains in its log, or refuses
     unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
@@ -95,17 +95,17 @@ static acre_status
 open_object(const port_request *request, size_t huge, int *file, uint32_t *named)
 {
     *named = request->name != NULL ? ACRE_GOT_NAME : 0;
-    int opened = *named ? linux_memory_object(request->name, request->size, huge) : -EINVAL;
+    int opened = *named ? acre_linux_memory_object(request->name, request->size, huge) : -EINVAL;
     if (opened == -EINVAL) {
         *named = 0;
-        opened = linux_memory_object("acre", request->size, huge);
+        opened = acre_linux_memory_object("acre", request->size, huge);
     }
     if (opened >= 0) {
         *file = opened;
         return ACRE_OK;
     }
     // Explicit huge pages are not shown a second time without a file.
-    if (huge != 0 || linux_can_alias() != 1)
+    if (huge != 0 || acre_linux_can_alias() != 1)
         return opened;
     *named = 0;
     *file = NO_FILE;
@@ -135,7 +135,7 @@ static acre_status
 hold_apart(const port_request *request, size_t size, void **base)
 {
     void *found = NULL;
-    acre_status status = linux_hold(size, request->page_size, NULL, &found);
+    acre_status status = acre_linux_hold(size, request->page_size, NULL, &found);
     if (status != ACRE_OK || !linux_overlap(found, request->address, size)) {
         *base = found;
         return status;
@@ -152,28 +152,28 @@ hold_room(const port_request *request, void **base)
     if (request->flags & ACRE_MAP_REPLACE)
         return hold_apart(request, size, base);
     if ((request->flags & ACRE_MAP_FIXED) == 0)
-        return linux_hold(size, request->alignment, request->address, base);
+        return acre_linux_hold(size, request->alignment, request->address, base);
     port_request room = {
         .address = request->address,
         .size = size,
         .alignment = request->alignment,
-        .page_size = port_page_size(),
+        .page_size = acre_port_page_size(),
         .flags = ACRE_IS_RESERVATION | ACRE_MAP_FIXED,
     };
     uint32_t granted;
-    return linux_build(&room, base, &granted);
+    return acre_linux_build(&room, base, &granted);
 }
 
 // From where they were built; nothing of them is left when that is refused.
 static acre_status
 move_views(char *base, size_t lap, char *target, size_t huge)
 {
-    acre_status status = linux_move(base, lap, target, huge, ACRE_READ_WRITE);
+    acre_status status = acre_linux_move(base, lap, target, huge, ACRE_READ_WRITE);
     if (status != ACRE_OK) {
         (void)sys_munmap(base, 2 * lap);
         return status;
     }
-    status = linux_move(base + lap, lap, target + lap, huge, ACRE_READ_WRITE);
+    status = acre_linux_move(base + lap, lap, target + lap, huge, ACRE_READ_WRITE);
     if (status != ACRE_OK) {
         (void)sys_munmap(target, lap);
         (void)sys_munmap(base + lap, lap);
@@ -190,7 +190,7 @@ build_views(const port_request *request, int file, void *base, uint32_t *flags)
     whole.access = ACRE_READ_WRITE;
     acre_status status = map_views(request, file, base);
     if (status == ACRE_OK)
-        status = linux_prepare(base, &whole, flags);
+        status = acre_linux_prepare(base, &whole, flags);
     if (status != ACRE_OK)
         (void)sys_munmap(base, whole.size);
     return status;
@@ -214,7 +214,7 @@ build_ring(const port_request *request, int file, void **base, uint32_t *flags)
 }
 
 acre_status
-port_ring(const port_request *request, acre_mmap *out)
+acre_port_ring(const port_request *request, acre_mmap *out)
 {
     size_t huge = request->flags & ACRE_MAP_HUGE ? request->page_size : 0;
     uint32_t named;
@@ -253,7 +253,7 @@ map_twin(const port_request *request, int file, uint32_t access, uint32_t named,
     }
     void *base = NULL;
     uint32_t granted = 0;
-    acre_status status = linux_build(&half, &base, &granted);
+    acre_status status = acre_linux_build(&half, &base, &granted);
     if (status != ACRE_OK)
         return status;
     out->base = base;
@@ -270,7 +270,7 @@ alias_twin(const port_request *request, void *exec, acre_mmap *out)
     size_t size = request->size;
     acre_status status = request->flags & ACRE_MAP_REPLACE
                              ? hold_apart(request, size, &base)
-                             : linux_hold(size, request->page_size, NULL, &base);
+                             : acre_linux_hold(size, request->page_size, NULL, &base);
     if (status != ACRE_OK)
         return status;
     port_request half = *request;
@@ -280,7 +280,7 @@ alias_twin(const port_request *request, void *exec, acre_mmap *out)
     status = sys_alias(exec, size, base);
     if (status == ACRE_OK)
         status = sys_mprotect(base, size, PROT_READ | PROT_WRITE);
-    status = status == ACRE_OK ? linux_prepare(base, &half, &granted) : linux_explain(status);
+    status = status == ACRE_OK ? acre_linux_prepare(base, &half, &granted) : linux_explain(status);
     if (status != ACRE_OK) {
         (void)sys_munmap(base, size);
         return status;
@@ -291,7 +291,7 @@ alias_twin(const port_request *request, void *exec, acre_mmap *out)
 }
 
 acre_status
-port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
+acre_port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
 {
     uint32_t named;
     int file;
@@ -308,7 +308,7 @@ port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
                              : alias_twin(request, exec->base, write);
     close_object(file);
     if (status == ACRE_OK && request->flags & ACRE_MAP_REPLACE) {
-        status = linux_move(exec->base, request->size, request->address, 0, ACRE_READ_EXEC);
+        status = acre_linux_move(exec->base, request->size, request->address, 0, ACRE_READ_EXEC);
         if (status != ACRE_OK)
             (void)sys_munmap(write->base, request->size);
     }
@@ -324,21 +324,21 @@ port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
 // ---- images -------------------------------------------------------------------------------------
 
 acre_status
-port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
+acre_port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
 {
-    int opened = linux_memory_object("acre image", size, 0);
+    int opened = acre_linux_memory_object("acre image", size, 0);
     if (opened < 0)
         return opened;
     // A child that held a writable map of it would keep the image from being sealed.
     port_request request = {
         .file = opened,
         .size = size,
-        .alignment = port_page_size(),
-        .page_size = port_page_size(),
+        .alignment = acre_port_page_size(),
+        .page_size = acre_port_page_size(),
         .access = ACRE_READ_WRITE,
         .flags = ACRE_IS_FILE | ACRE_MAP_SHARED | ACRE_MAP_DONT_FORK,
     };
-    acre_status status = port_map(&request, fill);
+    acre_status status = acre_port_map(&request, fill);
     if (status != ACRE_OK) {
         sys_close(opened);
         return status;
@@ -348,7 +348,7 @@ port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
 }
 
 acre_status
-port_image_seal(acre_file file)
+acre_port_image_seal(acre_file file)
 {
     int saved = errno;
     return status_of(
@@ -357,7 +357,7 @@ port_image_seal(acre_file file)
 }
 
 acre_status
-port_image_close(acre_file file)
+acre_port_image_close(acre_file file)
 {
     sys_close((int)file);
     return ACRE_OK;

@@ -30,7 +30,7 @@ enum {
 enum { UNKNOWN_FRAME = 8192 };  // more than any that a kernel makes without telling
 
 int
-posix_was_sent(const siginfo_t *info, const void *context)
+acre_posix_was_sent(const siginfo_t *info, const void *context)
 {
     (void)context;
     return info->si_code <= 0 ||
@@ -38,7 +38,7 @@ posix_was_sent(const siginfo_t *info, const void *context)
 }
 
 int
-posix_comes_again(const siginfo_t *info)
+acre_posix_comes_again(const siginfo_t *info)
 {
     // Of a code that is new nothing is known.
     return info->si_code <=
@@ -58,7 +58,7 @@ told_frame(void)
 }
 
 void
-posix_send_again(int signal, const siginfo_t *info)
+acre_posix_send_again(int signal, const siginfo_t *info)
 {
     int saved = errno;
     siginfo_t copy = *info;
@@ -87,7 +87,7 @@ was_raised_by_instruction(const void *context)
 }
 
 size_t
-posix_unwritten_frame(const siginfo_t *info, const void *context)
+acre_posix_unwritten_frame(const siginfo_t *info, const void *context)
 {
     enum { RED_ZONE = 128 };  // of x86_64; elsewhere it is told with the rest, or there is none
     if (info->si_signo != SIGSEGV || info->si_code != SI_KERNEL ||
@@ -98,7 +98,7 @@ posix_unwritten_frame(const siginfo_t *info, const void *context)
 }
 
 const void *
-posix_stack_pointer(const void *context)
+acre_posix_stack_pointer(const void *context)
 {
     const ucontext_t *interrupted = context;
 #if defined(__x86_64__)
@@ -122,7 +122,7 @@ posix_stack_pointer(const void *context)
 }
 
 size_t
-posix_least_signal_stack(void)
+acre_posix_least_signal_stack(void)
 {
     size_t told = told_frame();
     return told > UNKNOWN_FRAME ? told : UNKNOWN_FRAME;

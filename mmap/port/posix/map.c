@@ -10,7 +10,7 @@
 // ---- facts --------------------------------------------------------------------------------------
 
 size_t
-port_page_size(void)
+acre_port_page_size(void)
 {
     static _Atomic size_t known;
     size_t size = atomic_load_explicit(&known, memory_order_relaxed);
@@ -22,9 +22,9 @@ port_page_size(void)
 }
 
 size_t
-port_granularity(void)
+acre_port_granularity(void)
 {
-    return port_page_size();
+    return acre_port_page_size();
 }
 
 // ---- stacks -------------------------------------------------------------------------------------
@@ -32,27 +32,27 @@ port_granularity(void)
 // Memory is accounted as it is touched, and no system looks at where a stack is.
 
 int
-port_stacks_grow(void)
+acre_port_stacks_grow(void)
 {
     return 0;
 }
 
 acre_status
-port_commit_stack(acre_mmap *map, void *start, size_t length, size_t first)
+acre_port_commit_stack(acre_mmap *map, void *start, size_t length, size_t first)
 {
     (void)first;
-    return port_commit(map, start, length, ACRE_READ_WRITE);
+    return acre_port_commit(map, start, length, ACRE_READ_WRITE);
 }
 
 acre_status
-port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
+acre_port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
 {
     *out = (port_bounds){.top = top, .limit = base, .lowest = lowest};
     return ACRE_OK;
 }
 
 int
-port_stack_exchange(const port_bounds *to, port_bounds *from)
+acre_port_stack_exchange(const port_bounds *to, port_bounds *from)
 {
     (void)to;
     (void)from;
@@ -62,7 +62,7 @@ port_stack_exchange(const port_bounds *to, port_bounds *from)
 // ---- files and processes ------------------------------------------------------------------------
 
 acre_status
-port_flush(acre_mmap *map, void *start, size_t length, uint32_t how)
+acre_port_flush(acre_mmap *map, void *start, size_t length, uint32_t how)
 {
     (void)map;
     int saved = errno;
@@ -70,7 +70,7 @@ port_flush(acre_mmap *map, void *start, size_t length, uint32_t how)
 }
 
 acre_status
-port_file_open(const char *path, int writable, acre_file *file, uint64_t *size)
+acre_port_file_open(const char *path, int writable, acre_file *file, uint64_t *size)
 {
     // NONBLOCK: what has no size, such as a pipe without a writer, is refused instead of waited
     // for.
@@ -90,13 +90,13 @@ port_file_open(const char *path, int writable, acre_file *file, uint64_t *size)
 }
 
 void
-port_file_close(acre_file file)
+acre_port_file_close(acre_file file)
 {
     sys_close((int)file);
 }
 
 acre_process
-port_process_id(void)
+acre_port_process_id(void)
 {
     return getpid();
 }
@@ -129,7 +129,7 @@ consider_hole(posix_room *room, uintptr_t start, uintptr_t end)
 }
 
 void
-posix_consider(posix_room *room, uintptr_t start, uintptr_t end)
+acre_posix_consider(posix_room *room, uintptr_t start, uintptr_t end)
 {
     if (room->beyond == 0) {
         consider_hole(room, start, end);
@@ -145,7 +145,7 @@ posix_consider(posix_room *room, uintptr_t start, uintptr_t end)
 }
 
 posix_room
-posix_room_within(size_t size, size_t alignment, uintptr_t near_address, size_t reach)
+acre_posix_room_within(size_t size, size_t alignment, uintptr_t near_address, size_t reach)
 {
     enum { LOWEST = 64 * 1024 };  // the lowest pages are the system's
     posix_room room = {

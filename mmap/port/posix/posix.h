@@ -1,17 +1,7 @@
-// mmap/port/posix/posix.h - what the ports of all POSIX systems share: system calls that answer by value
-// and keep errno, and the port functions that are the same everywhere (port_posix.c).
+// mmap/port/posix/posix.h - what the ports of all POSIX systems share: system calls that answer by
+// value and keep errno, and the port functions that are the same everywhere (map.c).
 #ifndef ACRE_MMAP_PORT_POSIX_POSIX_H_
 #define ACRE_MMAP_PORT_POSIX_POSIX_H_
-
-// Before the first system header.
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#define _FILE_OFFSET_BITS 64
-
-// In the symbol table these carry the library's prefix, as the port's functions do.
-#define posix_consider acre_posix_consider
-#define posix_room_within acre_posix_room_within
 
 #include <errno.h>
 #include <fcntl.h>
@@ -144,7 +134,7 @@ posix_is_alike(const acre_mmap *map, uint32_t *access, size_t *areas)
     acre_area first = {0};
     for (*areas = 0; at < end; ++*areas) {
         acre_area area;
-        if (port_area_at(at, &area) != ACRE_OK)
+        if (acre_port_area_at(at, &area) != ACRE_OK)
             return 0;
         if (*areas == 0)
             first = area;
@@ -184,8 +174,9 @@ typedef struct posix_room {
     uintptr_t best;    // so far; 0 = none
 } posix_room;
 
-posix_room posix_room_within(size_t size, size_t alignment, uintptr_t near_address, size_t reach);
+posix_room acre_posix_room_within(size_t size, size_t alignment, uintptr_t near_address,
+                                  size_t reach);
 // The place in the hole [start, end) that is nearest to the center.
-void posix_consider(posix_room *room, uintptr_t start, uintptr_t end);
+void acre_posix_consider(posix_room *room, uintptr_t start, uintptr_t end);
 
 #endif  // ACRE_MMAP_PORT_POSIX_POSIX_H_

@@ -91,16 +91,16 @@ pass_on(int signal, siginfo_t *info, void *context)
         call(action, signal, info, context);
         return;
     }
-    int was_sent = posix_was_sent(info, context);
+    int was_sent = acre_posix_was_sent(info, context);
     if (was_sent && is_ignored(action))
         return;
     // Of a fault the kernel takes "ignore" for the default.
     struct sigaction by_default = {.sa_handler = SIG_DFL};
-    if (act(signal, &by_default, NULL) == ACRE_OK && !was_sent && posix_comes_again(info))
+    if (act(signal, &by_default, NULL) == ACRE_OK && !was_sent && acre_posix_comes_again(info))
         return;
     // What is blocked again when the handler has returned (by sigsuspend, say) would wait.
     (void)sigdelset(&((ucontext_t *)context)->uc_sigmask, signal);
-    posix_send_again(signal, info);
+    acre_posix_send_again(signal, info);
 }
 
 // ---- ours ---------------------------------------------------------------------------------------
@@ -108,8 +108,8 @@ pass_on(int signal, siginfo_t *info, void *context)
 static void
 look_at(port_fault_fn look, const siginfo_t *info, const void *context)
 {
-    const char *stack_pointer = posix_stack_pointer(context);
-    size_t frame = posix_unwritten_frame(info, context);
+    const char *stack_pointer = acre_posix_stack_pointer(context);
+    size_t frame = acre_posix_unwritten_frame(info, context);
     if (frame == 0)
         look(info->si_addr, 1, stack_pointer);
     else if ((uintptr_t)stack_pointer > frame)
@@ -121,7 +121,7 @@ take(int signal, siginfo_t *info, void *context)
 {
     int saved = errno;
     port_fault_fn look = atomic_load_explicit(&looks, memory_order_acquire);
-    if (look != NULL && !posix_was_sent(info, context))
+    if (look != NULL && !acre_posix_was_sent(info, context))
         look_at(look, info, context);
     pass_on(signal, info, context);
     errno = saved;
@@ -181,7 +181,7 @@ put_back(size_t index)
 }
 
 acre_status
-port_fault_install(port_fault_fn look)
+acre_port_fault_install(port_fault_fn look)
 {
     atomic_store_explicit(&looks, look, memory_order_release);
     acre_status status = install(0);
@@ -195,7 +195,7 @@ port_fault_install(port_fault_fn look)
 }
 
 acre_status
-port_fault_remove(void)
+acre_port_fault_remove(void)
 {
     int installed[SIGNALS];
     for (size_t i = 0; i < SIGNALS; i++) {
@@ -221,13 +221,13 @@ port_fault_remove(void)
 // ---- signal stacks ------------------------------------------------------------------------------
 
 size_t
-port_signal_stack_size(void)
+acre_port_signal_stack_size(void)
 {
-    return (size_t)64 * 1024 + posix_least_signal_stack();
+    return (size_t)64 * 1024 + acre_posix_least_signal_stack();
 }
 
 acre_status
-port_signal_stack_get(void **base, size_t *size)
+acre_port_signal_stack_get(void **base, size_t *size)
 {
     stack_t now;
     int saved = errno;
@@ -241,12 +241,12 @@ port_signal_stack_get(void **base, size_t *size)
 }
 
 acre_status
-port_signal_stack_set(void *base, size_t size)
+acre_port_signal_stack_set(void *base, size_t size)
 {
     stack_t next = {
         .ss_sp = base,
         // Some systems look at the size of none, too.
-        .ss_size = size != 0 ? size : port_signal_stack_size(),
+        .ss_size = size != 0 ? size : acre_port_signal_stack_size(),
         .ss_flags = size != 0 ? 0 : SS_DISABLE,
     };
     int saved = errno;

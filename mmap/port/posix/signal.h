@@ -8,12 +8,6 @@
 #include <signal.h>
 
 // In the symbol table these carry the library's prefix, as the port's functions do.
-#define posix_was_sent acre_posix_was_sent
-#define posix_comes_again acre_posix_comes_again
-#define posix_send_again acre_posix_send_again
-#define posix_stack_pointer acre_posix_stack_pointer
-#define posix_unwritten_frame acre_posix_unwritten_frame
-#define posix_least_signal_stack acre_posix_least_signal_stack
 
 // What a handler of faults has to ask for besides.
 #if defined(__APPLE__)
@@ -24,24 +18,24 @@ enum { POSIX_FAULT_FLAGS = 0 };
 
 // 1: by a process or a thread, or by the kernel for something that the interrupted code may ignore;
 // 0: by the kernel, for what the interrupted code did.
-int posix_was_sent(const siginfo_t *info, const void *context);
+int acre_posix_was_sent(const siginfo_t *info, const void *context);
 
 // Of what was not sent.  1: the interrupted instruction faults again when it is repeated; 0: it may
 // not, so nothing but this signal tells of the fault.
-int posix_comes_again(const siginfo_t *info);
+int acre_posix_comes_again(const siginfo_t *info);
 
 // The same signal once more, to the calling thread, with the same information where the system
 // takes that from a process.
-void posix_send_again(int signal, const siginfo_t *info);
+void acre_posix_send_again(int signal, const siginfo_t *info);
 
 // 0, or the most bytes that the kernel wanted to write below the stack pointer for a signal, when
 // `info` tells that it could not.
-size_t posix_unwritten_frame(const siginfo_t *info, const void *context);
+size_t acre_posix_unwritten_frame(const siginfo_t *info, const void *context);
 
 // Of the code that the signal interrupted; NULL where it is not known.
-const void *posix_stack_pointer(const void *context);
+const void *acre_posix_stack_pointer(const void *context);
 
 // Bytes that the system itself may need of a signal stack.
-size_t posix_least_signal_stack(void);
+size_t acre_posix_least_signal_stack(void);
 
 #endif  // ACRE_MMAP_PORT_POSIX_SIGNAL_H_

@@ -30,7 +30,7 @@ static const uintptr_t KEYS_WITHOUT_MALLOC = UINTPTR_MAX;
 #endif
 
 void
-port_yield(void)
+acre_port_yield(void)
 {
     int saved = errno;
     (void)sched_yield();
@@ -50,7 +50,7 @@ keep_word(port_thread_word which, void *word)
 }
 
 __attribute__((noinline)) void *
-port_thread_get(port_thread_word which)
+acre_port_thread_get(port_thread_word which)
 {
     void *word = words[which];
     // Nothing about this thread is known behind the call, also when all is optimized as one.
@@ -68,7 +68,7 @@ keep_word(port_thread_word which, void *word)
 }
 
 __attribute__((noinline)) void *
-port_thread_get(port_thread_word which)
+acre_port_thread_get(port_thread_word which)
 {
     uintptr_t key = atomic_load_explicit(&keys[which], memory_order_acquire);
     return key == 0 ? NULL : pthread_getspecific((pthread_key_t)(key - 1));
@@ -99,7 +99,7 @@ static void (*const destructors[PORT_THREAD_WORDS])(void *) = {
 };
 
 acre_status
-port_thread_hook(port_thread_word which, port_thread_end end)
+acre_port_thread_hook(port_thread_word which, port_thread_end end)
 {
     if (atomic_load_explicit(&keys[which], memory_order_acquire) != 0)
         return ACRE_OK;
@@ -121,7 +121,7 @@ port_thread_hook(port_thread_word which, port_thread_end end)
 }
 
 acre_status
-port_thread_set(port_thread_word which, void *word)
+acre_port_thread_set(port_thread_word which, void *word)
 {
     uintptr_t key = atomic_load_explicit(&keys[which], memory_order_acquire);
     if (key == 0)

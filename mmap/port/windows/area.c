@@ -98,7 +98,7 @@ file_name(HANDLE process, const MEMORY_BASIC_INFORMATION *info, WCHAR *wide, DWO
 }
 
 acre_status
-port_area_at(uintptr_t address, acre_area *out)
+acre_port_area_at(uintptr_t address, acre_area *out)
 {
     MEMORY_BASIC_INFORMATION info;
     HANDLE self = GetCurrentProcess();
@@ -127,7 +127,7 @@ is_wider(HANDLE process)
 }
 
 acre_status
-port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
+acre_port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
 {
     view->is_self = process == 0;
     view->process = GetCurrentProcess();
@@ -148,7 +148,7 @@ port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
 }
 
 void
-port_view_close(const uintptr_t handle[2])
+acre_port_view_close(const uintptr_t handle[2])
 {
     if (handle[0] != 0)
         sys_close((HANDLE)handle[0]);
@@ -184,7 +184,7 @@ describe_with_path(port_view *view, const MEMORY_BASIC_INFORMATION *info, acre_a
 }
 
 acre_status
-port_view_next(port_view *view, acre_area *out)
+acre_port_view_next(port_view *view, acre_area *out)
 {
     MEMORY_BASIC_INFORMATION info;
     do {
@@ -200,14 +200,14 @@ port_view_next(port_view *view, acre_area *out)
 }
 
 acre_status
-port_view_seek(port_view *view, uintptr_t address)
+acre_port_view_seek(port_view *view, uintptr_t address)
 {
     view->position = address;
     return check_alive(view, ACRE_OK);
 }
 
 acre_status
-port_view_query(port_view *view, uintptr_t address, acre_area *out)
+acre_port_view_query(port_view *view, uintptr_t address, acre_area *out)
 {
     MEMORY_BASIC_INFORMATION info;
     acre_status status = query(view->process, address, &info);
@@ -218,7 +218,7 @@ port_view_query(port_view *view, uintptr_t address, acre_area *out)
 }
 
 acre_status
-port_area_count(uint64_t *out)
+acre_port_area_count(uint64_t *out)
 {
     MEMORY_BASIC_INFORMATION info;
     uint64_t count = 0;

@@ -44,7 +44,7 @@ refresh(const windows_region *region, int locked)
     if (status == ACRE_OK)
         status = sys_alloc(region->start, region->length, MEM_COMMIT, region->protection, &fresh);
     if (status == ACRE_OK && locked && region->protection != PAGE_NOACCESS)
-        status = windows_lock(region->start, region->length);
+        status = acre_windows_lock(region->start, region->length);
     return status;
 }
 
@@ -61,7 +61,7 @@ discard_memory(const acre_mmap *map, void *start, size_t length, int lazily)
     windows_region region;
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
-    while (windows_next_region(&at, end, &region)) {
+    while (acre_windows_next_region(&at, end, &region)) {
         if (region.state == MEM_FREE)
             return -ENOMEM;
         if (region.state == MEM_RESERVE)
@@ -91,7 +91,7 @@ clear_shared(void *start, size_t length)
     windows_region region;
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
-    while (windows_next_region(&at, end, &region)) {
+    while (acre_windows_next_region(&at, end, &region)) {
         if (region.state != MEM_COMMIT)
             return -ENOMEM;
         DWORD writable = PAGE_READWRITE | PAGE_EXECUTE_READWRITE;
@@ -119,9 +119,9 @@ copy_back(const windows_region *region, const char *first)
         if (memcmp(region->start + at, first + at, WINDOWS_PAGE) != 0)
             memcpy(region->start + at, first + at, WINDOWS_PAGE);
     }
-    return status == ACRE_OK
-               ? sys_protect(region->start, region->length, windows_as_copying(region->protection))
-               : status;
+    return status == ACRE_OK ? sys_protect(region->start, region->length,
+                                           acre_windows_as_copying(region->protection))
+                             : status;
 }
 
 static acre_status
@@ -150,7 +150,7 @@ restore_by_copying(const acre_mmap *map, void *start, size_t length)
             view =
                 MapViewOfFile(record->section, FILE_MAP_READ, (DWORD)(from >> 32), (DWORD)from, 0);
         status = status_of(view != NULL, saved);
-        while (status == ACRE_OK && windows_next_region(&at, stop, &region)) {
+        while (status == ACRE_OK && acre_windows_next_region(&at, stop, &region)) {
             if (region.state == MEM_COMMIT)
                 status = copy_back(&region, (char *)view + (size_t)(offset - from) +
                                                 (size_t)((uintptr_t)region.start - first));
@@ -166,25 +166,25 @@ restore_by_copying(const acre_mmap *map, void *start, size_t length)
 }
 
 acre_status
-port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
+acre_port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
 {
     if (windows_is_shared_memory(map))
         return clear_shared(start, length);
     if ((map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0)
         return discard_memory(map, start, length, when == ACRE_DISCARD_LAZY);
-    acre_status status = windows_remap(map, start, length);
+    acre_status status = acre_windows_remap(map, start, length);
     return status == -ENOTSUP ? restore_by_copying(map, start, length) : status;
 }
 
 acre_status
-port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done)
+acre_port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done)
 {
     acre_mmap anonymous = {0};
     for (*done = 0; *done < count; ++*done) {
         const acre_range *range = &ranges[*done];
         acre_status status = range->length == 0
                                  ? ACRE_OK
-                                 : port_discard(&anonymous, range->base, range->length, when);
+                                 : acre_port_discard(&anonymous, range->base, range->length, when);
         if (status != ACRE_OK)
             return status;
     }
@@ -192,7 +192,7 @@ port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
 }
 
 int
-port_discards_at_once(void)
+acre_port_discards_at_once(void)
 {
     return 0;
 }
@@ -200,7 +200,7 @@ port_discards_at_once(void)
 // ---- guards -------------------------------------------------------------------------------------
 
 acre_status
-port_guard_many(const acre_range *ranges, size_t count, size_t *done)
+acre_port_guard_many(const acre_range *ranges, size_t count, size_t *done)
 {
     (void)ranges;
     (void)count;
@@ -209,28 +209,29 @@ port_guard_many(const acre_range *ranges, size_t count, size_t *done)
 }
 
 acre_status
-port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
+acre_port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
 {
     *kind = ACRE_HAS_PAGE_GUARDS;
     if (map->flags & ACRE_MAP_HUGE)
         return -ENOTSUP;
     if (windows_is_committable(map))
-        return windows_retire(start, length);
+        return acre_windows_retire(start, length);
     // A shared file keeps its contents, everything else returns to the first ones.
     int shared_file = (map->flags & ACRE_IS_FILE) != 0 && !windows_copies(map);
-    acre_status status = shared_file ? ACRE_OK : port_discard(map, start, length, ACRE_DISCARD_NOW);
-    return status == ACRE_OK ? windows_hide(start, length) : status;
+    acre_status status =
+        shared_file ? ACRE_OK : acre_port_discard(map, start, length, ACRE_DISCARD_NOW);
+    return status == ACRE_OK ? acre_windows_hide(start, length) : status;
 }
 
 acre_status
-port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
+acre_port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
 {
     // Where all has the map's access, the guard was lifted by giving it that.
     if (!set_access)
         return ACRE_OK;
-    acre_status status = port_protect(map, start, length, map->access);
+    acre_status status = acre_port_protect(map, start, length, map->access);
     if (status != ACRE_OK && windows_is_committable(map))
-        (void)windows_retire(start, length);
+        (void)acre_windows_retire(start, length);
     return status;
 }
 
@@ -257,7 +258,7 @@ raise_quota(size_t more)
 }
 
 acre_status
-windows_lock(void *start, size_t length)
+acre_windows_lock(void *start, size_t length)
 {
     DWORD saved = GetLastError();
     int locked = VirtualLock(start, length);
@@ -271,7 +272,7 @@ windows_lock(void *start, size_t length)
     SetLastError(saved);
     if (status == ACRE_OK)
         return ACRE_OK;
-    (void)windows_unlock(start, length);  // a part may be locked
+    (void)acre_windows_unlock(start, length);  // a part may be locked
     return status == -EFAULT || status == -EINVAL ? -ENOMEM : status;
 }
 
@@ -284,7 +285,7 @@ unlock_run(char *start, size_t length)
     DWORD error = GetLastError();
     SetLastError(saved);
     if (error != ERROR_NOT_LOCKED)
-        return windows_error(error);
+        return acre_windows_error(error);
     // One that is not locked keeps the others from being unlocked.
     if (length == WINDOWS_PAGE)
         return ACRE_OK;
@@ -295,12 +296,12 @@ unlock_run(char *start, size_t length)
 }
 
 acre_status
-windows_unlock(void *start, size_t length)
+acre_windows_unlock(void *start, size_t length)
 {
     windows_region region;
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
-    while (windows_next_region(&at, end, &region)) {
+    while (acre_windows_next_region(&at, end, &region)) {
         acre_status status = ACRE_OK;
         if (region.state == MEM_COMMIT && region.protection != PAGE_NOACCESS)
             status = unlock_run(region.start, region.length);
@@ -311,16 +312,16 @@ windows_unlock(void *start, size_t length)
 }
 
 acre_status
-port_lock(acre_mmap *map, void *start, size_t length)
+acre_port_lock(acre_mmap *map, void *start, size_t length)
 {
-    acre_status status = windows_lock(start, length);
+    acre_status status = acre_windows_lock(start, length);
     if (status == ACRE_OK)
         map->private_[1] |= WINDOWS_WAS_LOCKED;
     return status;
 }
 
 acre_status
-port_lock_on_fault(acre_mmap *map, void *start, size_t length)
+acre_port_lock_on_fault(acre_mmap *map, void *start, size_t length)
 {
     (void)map;
     (void)start;
@@ -329,10 +330,10 @@ port_lock_on_fault(acre_mmap *map, void *start, size_t length)
 }
 
 acre_status
-port_unlock(acre_mmap *map, void *start, size_t length)
+acre_port_unlock(acre_mmap *map, void *start, size_t length)
 {
     (void)map;
-    return windows_unlock(start, length);
+    return acre_windows_unlock(start, length);
 }
 
 // ---- presence, files ----------------------------------------------------------------------------
@@ -345,7 +346,7 @@ prefetch(void *start, size_t length)
         SIZE_T bytes;
     } entry;
     typedef BOOL(WINAPI * call)(HANDLE, ULONG_PTR, entry *, ULONG);
-    call prefetch_memory = (call)windows_newer(NEWER_PREFETCH);
+    call prefetch_memory = (call)acre_windows_newer(NEWER_PREFETCH);
     if (prefetch_memory == NULL)
         return -ENOTSUP;
     entry range = {start, length};
@@ -354,19 +355,19 @@ prefetch(void *start, size_t length)
 }
 
 acre_status
-windows_populate(void *start, size_t length, int writes)
+acre_windows_populate(void *start, size_t length, int writes)
 {
     windows_region region;
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
     DWORD unreadable = PAGE_NOACCESS | PAGE_EXECUTE | PAGE_GUARD;
-    while (windows_next_region(&at, end, &region)) {
+    while (acre_windows_next_region(&at, end, &region)) {
         if (region.state != MEM_COMMIT || region.protection & unreadable)
             return -ENOMEM;
     }
     (void)prefetch(start, length);  // as a hint: so that files are read in few pieces
     at = (uintptr_t)start;
-    while (windows_next_region(&at, end, &region)) {
+    while (acre_windows_next_region(&at, end, &region)) {
         int written = writes && region.protection & (PAGE_READWRITE | PAGE_EXECUTE_READWRITE);
         for (char *page = region.start; page < region.start + region.length; page += WINDOWS_PAGE) {
             DWORD saved = GetLastError();
@@ -384,10 +385,10 @@ windows_populate(void *start, size_t length, int writes)
 }
 
 acre_status
-port_populate(acre_mmap *map, void *start, size_t length)
+acre_port_populate(acre_mmap *map, void *start, size_t length)
 {
     int copies = (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) != 0;
-    acre_status status = windows_populate(start, length, !copies);
+    acre_status status = acre_windows_populate(start, length, !copies);
     // Beyond the end of a file nothing is mapped.
     return status == -ENOMEM && map->flags & ACRE_IS_FILE ? -EFAULT : status;
 }
@@ -412,14 +413,14 @@ flush_view(const windows_region *region)
 }
 
 acre_status
-port_flush(acre_mmap *map, void *start, size_t length, uint32_t how)
+acre_port_flush(acre_mmap *map, void *start, size_t length, uint32_t how)
 {
     const windows_record *record = windows_record_of(map);
     windows_region region;
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
     DWORD saved = GetLastError();
-    while (windows_next_region(&at, end, &region)) {
+    while (acre_windows_next_region(&at, end, &region)) {
         acre_status status = ACRE_OK;
         if (region.state == MEM_COMMIT && region.type == MEM_MAPPED)
             status = flush_view(&region);
@@ -440,12 +441,12 @@ port_flush(acre_mmap *map, void *start, size_t length, uint32_t how)
 // ---- advice -------------------------------------------------------------------------------------
 
 acre_status
-windows_exclude(void *start, size_t length, int excluded)
+acre_windows_exclude(void *start, size_t length, int excluded)
 {
     typedef HRESULT(WINAPI * exclude)(const void *, DWORD);
     typedef HRESULT(WINAPI * include)(const void *);
-    exclude leave_out = (exclude)windows_newer(NEWER_WER_EXCLUDE);
-    include take_in = (include)windows_newer(NEWER_WER_INCLUDE);
+    exclude leave_out = (exclude)acre_windows_newer(NEWER_WER_EXCLUDE);
+    include take_in = (include)acre_windows_newer(NEWER_WER_INCLUDE);
     if (leave_out == NULL || take_in == NULL)
         return -ENOTSUP;
     if (length > MAXDWORD)
@@ -458,13 +459,13 @@ windows_exclude(void *start, size_t length, int excluded)
 }
 
 acre_status
-windows_exclude_again(void *start, size_t length, size_t next)
+acre_windows_exclude_again(void *start, size_t length, size_t next)
 {
-    acre_status status = windows_exclude(start, length, 0);
+    acre_status status = acre_windows_exclude(start, length, 0);
     if (status == ACRE_OK)
-        status = windows_exclude(start, next, 1);
+        status = acre_windows_exclude(start, next, 1);
     if (status != ACRE_OK)
-        (void)windows_exclude(start, length, 1);
+        (void)acre_windows_exclude(start, length, 1);
     return status;
 }
 
@@ -476,11 +477,11 @@ exclude_whole(const acre_mmap *map, void *start, size_t length, int excluded)
     int whole = record != NULL && start == map->base && length == map->size &&
                 atomic_load_explicit(&record->start, memory_order_relaxed) == (uintptr_t)start &&
                 atomic_load_explicit(&record->live, memory_order_relaxed) == length;
-    return whole ? windows_exclude(start, length, excluded) : -ENOTSUP;
+    return whole ? acre_windows_exclude(start, length, excluded) : -ENOTSUP;
 }
 
 acre_status
-port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
+acre_port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
 {
     switch (advice) {
     case ACRE_ADVISE_WILL_NEED:
@@ -489,8 +490,8 @@ port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
         return exclude_whole(map, start, length, 1);
     case ACRE_ADVISE_DUMP:
         // Where nothing can be left out, all is in.
-        return port_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) ? exclude_whole(map, start, length, 0)
-                                                     : ACRE_OK;
+        return acre_port_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) ? exclude_whole(map, start, length, 0)
+                                                          : ACRE_OK;
     case ACRE_ADVISE_NO_HUGE:  // there are none but those asked for
     case ACRE_ADVISE_NORMAL:   // nothing else can be had
     case ACRE_ADVISE_DONT_FORK:
@@ -544,7 +545,7 @@ scan(const void *start, size_t length, int first_only, found *result)
 }
 
 acre_status
-port_resident(const void *start, size_t length, size_t *bytes)
+acre_port_resident(const void *start, size_t length, size_t *bytes)
 {
     found result;
     acre_status status = scan(start, length, 0, &result);
@@ -554,7 +555,7 @@ port_resident(const void *start, size_t length, size_t *bytes)
 }
 
 acre_status
-port_lowest_touched(const void *start, size_t length, const void **lowest)
+acre_port_lowest_touched(const void *start, size_t length, const void **lowest)
 {
     found result;
     acre_status status = scan(start, length, 1, &result);
@@ -564,11 +565,11 @@ port_lowest_touched(const void *start, size_t length, const void **lowest)
 }
 
 acre_status
-port_lowest_touched_many(const acre_range *ranges, size_t count, const void **lowest)
+acre_port_lowest_touched_many(const acre_range *ranges, size_t count, const void **lowest)
 {
     acre_status status = ACRE_OK;
     for (size_t i = 0; status == ACRE_OK && i < count; i++)
-        status = port_lowest_touched(ranges[i].base, ranges[i].length, &lowest[i]);
+        status = acre_port_lowest_touched(ranges[i].base, ranges[i].length, &lowest[i]);
     return status;
 }
 

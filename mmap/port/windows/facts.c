@@ -10,7 +10,7 @@
 // ---- newer calls --------------------------------------------------------------------------------
 
 windows_function
-windows_newer(int which)
+acre_windows_newer(int which)
 {
     static const struct {
         const WCHAR *library;
@@ -41,33 +41,33 @@ windows_newer(int which)
 // ---- page sizes ---------------------------------------------------------------------------------
 
 size_t
-port_page_size(void)
+acre_port_page_size(void)
 {
     return WINDOWS_PAGE;
 }
 
 size_t
-port_granularity(void)
+acre_port_granularity(void)
 {
     return WINDOWS_GRANULE;
 }
 
 size_t
-port_default_huge_size(void)
+acre_port_default_huge_size(void)
 {
     return GetLargePageMinimum();
 }
 
 size_t
-port_transparent_huge_size(void)
+acre_port_transparent_huge_size(void)
 {
     return 0;
 }
 
 int
-port_page_sizes(size_t *sizes, size_t capacity)
+acre_port_page_sizes(size_t *sizes, size_t capacity)
 {
-    size_t huge = port_default_huge_size();
+    size_t huge = acre_port_default_huge_size();
     if (capacity > 0)
         sizes[0] = WINDOWS_PAGE;
     if (capacity > 1 && huge != 0)
@@ -86,7 +86,8 @@ of_status(acre_status status)
 static int
 probe_exclude_from_dumps(void)
 {
-    return windows_newer(NEWER_WER_EXCLUDE) != NULL && windows_newer(NEWER_WER_INCLUDE) != NULL;
+    return acre_windows_newer(NEWER_WER_EXCLUDE) != NULL &&
+           acre_windows_newer(NEWER_WER_INCLUDE) != NULL;
 }
 
 static int
@@ -108,9 +109,9 @@ static int
 probe_replace(void)
 {
     typedef void *(WINAPI * alloc_2)(HANDLE, void *, SIZE_T, ULONG, ULONG, void *, ULONG);
-    alloc_2 alloc = (alloc_2)windows_newer(NEWER_VIRTUAL_ALLOC_2);
-    if (alloc == NULL || windows_newer(NEWER_MAP_VIEW_3) == NULL ||
-        windows_newer(NEWER_UNMAP_VIEW_2) == NULL)
+    alloc_2 alloc = (alloc_2)acre_windows_newer(NEWER_VIRTUAL_ALLOC_2);
+    if (alloc == NULL || acre_windows_newer(NEWER_MAP_VIEW_3) == NULL ||
+        acre_windows_newer(NEWER_UNMAP_VIEW_2) == NULL)
         return 0;
     enum { PART = WINDOWS_GRANULE, PRESERVE = MEM_RELEASE | WINDOWS_PRESERVE_PLACEHOLDER };
     HANDLE self = GetCurrentProcess();
@@ -148,17 +149,17 @@ probe_twin(void)
 {
     HANDLE section;
     DWORD protection;
-    acre_status status = windows_section(WINDOWS_PAGE, &section, &protection);
+    acre_status status = acre_windows_section(WINDOWS_PAGE, &section, &protection);
     if (status == ACRE_OK)
         sys_close(section);
-    // Where no code may be made (windows_most) the section is none.
+    // Where no code may be made (acre_windows_most) the section is none.
     return status == ACRE_OK ? protection == PAGE_EXECUTE_READWRITE : of_status(status);
 }
 
 static int
 probe_huge_pages(void)
 {
-    return port_default_huge_size() != 0;
+    return acre_port_default_huge_size() != 0;
 }
 
 static int
@@ -172,7 +173,7 @@ probe_count_resident(void)
         return of_status(status);
     *(volatile char *)pages = 1;
     size_t present = 0;
-    status = port_resident(pages, 2 * WINDOWS_PAGE, &present);
+    status = acre_port_resident(pages, 2 * WINDOWS_PAGE, &present);
     int exact = status == ACRE_OK && present == WINDOWS_PAGE;
     return sys_free(pages, 0, MEM_RELEASE) == ACRE_OK ? exact : -1;
 }
@@ -223,31 +224,31 @@ probe_nodes(void)
 }
 
 uint32_t
-windows_node_plus_one(uint32_t wanted)
+acre_windows_node_plus_one(uint32_t wanted)
 {
     int there = wanted != 0 && wanted - 1 <= highest_node();
-    return there && port_can(ACRE_CAN_PLACE_ON_NODES) ? wanted : 0;
+    return there && acre_port_can(ACRE_CAN_PLACE_ON_NODES) ? wanted : 0;
 }
 
 // One for each; none is missing.
-const probe probes[ACRE_CAPABILITY_COUNT] = {
+const probe acre_probes[ACRE_CAPABILITY_COUNT] = {
     [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_exclude_from_dumps,
     [ACRE_CAN_LOCK] = probe_lock,
-    [ACRE_CAN_LOCK_ON_FAULT] = probe_never,
-    [ACRE_CAN_GUARD_WITH_MARKERS] = probe_never,
+    [ACRE_CAN_LOCK_ON_FAULT] = acre_probe_never,
+    [ACRE_CAN_GUARD_WITH_MARKERS] = acre_probe_never,
     [ACRE_CAN_HUGE_PAGES] = probe_huge_pages,
-    [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = probe_never,
-    [ACRE_CAN_FIX_ADDRESS] = probe_always,
+    [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = acre_probe_never,
+    [ACRE_CAN_FIX_ADDRESS] = acre_probe_always,
     [ACRE_CAN_REPLACE] = probe_replace,
-    [ACRE_CAN_SEAL] = probe_never,
-    [ACRE_CAN_SEAL_IMAGES] = probe_never,
-    [ACRE_CAN_WIPE_ON_FORK] = probe_always,  // there is no fork
-    [ACRE_CAN_MOVE] = probe_never,
+    [ACRE_CAN_SEAL] = acre_probe_never,
+    [ACRE_CAN_SEAL_IMAGES] = acre_probe_never,
+    [ACRE_CAN_WIPE_ON_FORK] = acre_probe_always,  // there is no fork
+    [ACRE_CAN_MOVE] = acre_probe_never,
     [ACRE_CAN_TWIN] = probe_twin,
     [ACRE_CAN_JIT] = probe_jit,
-    [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = probe_always,
+    [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = acre_probe_always,
     [ACRE_CAN_COUNT_RESIDENT_EXACTLY] = probe_count_resident,
-    [ACRE_CAN_NAME] = probe_never,
+    [ACRE_CAN_NAME] = acre_probe_never,
     [ACRE_CAN_PLACE_ON_NODES] = probe_nodes,
 };
 
@@ -270,7 +271,7 @@ memory_limit(void)
 }
 
 uint64_t
-port_address_bits(void)
+acre_port_address_bits(void)
 {
     SYSTEM_INFO system;
     GetSystemInfo(&system);
@@ -281,7 +282,7 @@ port_address_bits(void)
 }
 
 acre_status
-port_system_read(acre_system *out)
+acre_port_system_read(acre_system *out)
 {
     DWORD saved = GetLastError();
     MEMORYSTATUSEX memory = {.dwLength = sizeof memory};
@@ -296,7 +297,7 @@ port_system_read(acre_system *out)
     }
     out->memory_limit = memory_limit();
     SetLastError(saved);
-    out->address_bits = port_address_bits();
+    out->address_bits = acre_port_address_bits();
     return ACRE_OK;
 }
 
@@ -331,7 +332,7 @@ open_wide(const WCHAR *path, int writable, acre_file *file, uint64_t *size)
 }
 
 acre_status
-port_file_open(const char *path, int writable, acre_file *file, uint64_t *size)
+acre_port_file_open(const char *path, int writable, acre_file *file, uint64_t *size)
 {
     // The longest path that Windows takes is too much for a small stack.
     enum { LONGEST = 32768 };
@@ -345,7 +346,7 @@ port_file_open(const char *path, int writable, acre_file *file, uint64_t *size)
     if (count == 0 && GetLastError() == ERROR_INSUFFICIENT_BUFFER)
         status = -ENAMETOOLONG;
     else if (count == 0)
-        status = windows_error(GetLastError());
+        status = acre_windows_error(GetLastError());
     SetLastError(saved);
     if (status == ACRE_OK)
         status = open_wide(wide, writable, file, size);
@@ -354,19 +355,19 @@ port_file_open(const char *path, int writable, acre_file *file, uint64_t *size)
 }
 
 void
-port_file_close(acre_file file)
+acre_port_file_close(acre_file file)
 {
     sys_close((HANDLE)file);
 }
 
 acre_process
-port_process_id(void)
+acre_port_process_id(void)
 {
     return (acre_process)GetCurrentProcessId();
 }
 
 void
-port_icache_flush(void *start, size_t length)
+acre_port_icache_flush(void *start, size_t length)
 {
     DWORD saved = GetLastError();
     (void)FlushInstructionCache(GetCurrentProcess(), start, length);  // of one's own it works
@@ -374,7 +375,7 @@ port_icache_flush(void *start, size_t length)
 }
 
 void
-port_jit_write(int allowed)
+acre_port_jit_write(int allowed)
 {
     (void)allowed;  // no such toggle here
 }

@@ -24,7 +24,7 @@ enum {
 // ---- statuses -----------------------------------------------------------------------------------
 
 acre_status
-windows_error(DWORD error)
+acre_windows_error(DWORD error)
 {
     enum { STOPPED_ON_SYMLINK = 681, DYNAMIC_CODE_BLOCKED = 1655 };  // ERROR_… of newer headers
     static const struct {
@@ -90,7 +90,7 @@ windows_error(DWORD error)
 // ---- access -------------------------------------------------------------------------------------
 
 DWORD
-windows_protection(uint32_t access, int copies)
+acre_windows_protection(uint32_t access, int copies)
 {
     // By the bits of an access; write comes with read.
     static const DWORD plain[8] = {
@@ -104,9 +104,9 @@ windows_protection(uint32_t access, int copies)
 }
 
 DWORD
-windows_most(DWORD protection)
+acre_windows_most(DWORD protection)
 {
-    if (port_can(ACRE_CAN_JIT))
+    if (acre_port_can(ACRE_CAN_JIT))
         return protection;
     switch (protection) {
     case PAGE_EXECUTE_READ:
@@ -130,18 +130,18 @@ commit(void *start, size_t length, DWORD protection)
 }
 
 acre_status
-windows_commit(void *start, size_t length, DWORD protection)
+acre_windows_commit(void *start, size_t length, DWORD protection)
 {
     windows_region region;
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
     // The common case: one reserved region.
-    if (windows_next_region(&at, end, &region) && at == end && region.state == MEM_RESERVE)
+    if (acre_windows_next_region(&at, end, &region) && at == end && region.state == MEM_RESERVE)
         return commit(start, length, protection);
 
-    int reserved = port_is_reserved(start, length);
+    int reserved = acre_port_is_reserved(start, length);
     at = (uintptr_t)start;
-    while (windows_next_region(&at, end, &region)) {
+    while (acre_windows_next_region(&at, end, &region)) {
         acre_status status = -ENOMEM;
         if (region.state == MEM_RESERVE)
             status = commit(region.start, region.length, protection);
@@ -151,7 +151,7 @@ windows_commit(void *start, size_t length, DWORD protection)
                          : sys_protect(region.start, region.length, protection);
         if (status != ACRE_OK) {
             if (reserved)
-                (void)windows_retire(start, length);
+                (void)acre_windows_retire(start, length);
             return status;
         }
     }
@@ -159,12 +159,12 @@ windows_commit(void *start, size_t length, DWORD protection)
 }
 
 acre_status
-windows_hide(void *start, size_t length)
+acre_windows_hide(void *start, size_t length)
 {
     windows_region region;
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
-    while (windows_next_region(&at, end, &region)) {
+    while (acre_windows_next_region(&at, end, &region)) {
         acre_status status = ACRE_OK;
         // Behind the view of a file the rest of its granule is free, and nobody's.
         if (region.state == MEM_COMMIT && region.protection != PAGE_NOACCESS)
@@ -182,7 +182,7 @@ protect_views(const acre_mmap *map, void *start, size_t length, DWORD protection
     windows_region region;
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
-    while (windows_next_region(&at, end, &region)) {
+    while (acre_windows_next_region(&at, end, &region)) {
         int lost = region.state == MEM_FREE && (map->flags & ACRE_IS_FILE) == 0;
         acre_status status = lost ? -ENOMEM : ACRE_OK;
         if (region.state == MEM_COMMIT)
@@ -190,7 +190,7 @@ protect_views(const acre_mmap *map, void *start, size_t length, DWORD protection
         // Pages that became inaccessible were unlocked by that.
         if (status == ACRE_OK && map->flags & ACRE_MAP_LOCKED &&
             region.protection == PAGE_NOACCESS && protection != PAGE_NOACCESS)
-            status = windows_lock(region.start, region.length);
+            status = acre_windows_lock(region.start, region.length);
         // More than the object was opened for.
         if (status == -EINVAL || status == -EIO)
             status = -EACCES;
@@ -201,39 +201,39 @@ protect_views(const acre_mmap *map, void *start, size_t length, DWORD protection
 }
 
 acre_status
-port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
+acre_port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     if (access == ACRE_NONE)
-        return windows_hide(start, length);
+        return acre_windows_hide(start, length);
     if (windows_is_committable(map))
-        return port_commit(map, start, length, access);
-    return protect_views(map, start, length, windows_protection(access, windows_copies(map)));
+        return acre_port_commit(map, start, length, access);
+    return protect_views(map, start, length, acre_windows_protection(access, windows_copies(map)));
 }
 
 acre_status
-port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
+acre_port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
-    acre_status status = windows_commit(start, length, windows_protection(access, 0));
+    acre_status status = acre_windows_commit(start, length, acre_windows_protection(access, 0));
     if (status == ACRE_OK && map->flags & ACRE_MAP_LOCKED)
-        status = windows_lock(start, length);
+        status = acre_windows_lock(start, length);
     if (status == ACRE_OK && map->flags & ACRE_MAP_POPULATE)
-        (void)windows_populate(start, length, (access & ACRE_WRITE) != 0);
+        (void)acre_windows_populate(start, length, (access & ACRE_WRITE) != 0);
     return status;
 }
 
 acre_status
-port_decommit(acre_mmap *map, void *start, size_t length)
+acre_port_decommit(acre_mmap *map, void *start, size_t length)
 {
-    return map->flags & ACRE_MAP_HUGE ? -ENOTSUP : windows_retire(start, length);
+    return map->flags & ACRE_MAP_HUGE ? -ENOTSUP : acre_windows_retire(start, length);
 }
 
 int
-port_is_reserved(const void *start, size_t length)
+acre_port_is_reserved(const void *start, size_t length)
 {
     windows_region region;
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
-    while (windows_next_region(&at, end, &region)) {
+    while (acre_windows_next_region(&at, end, &region)) {
         if (region.state != MEM_RESERVE)
             return 0;
     }
@@ -241,7 +241,7 @@ port_is_reserved(const void *start, size_t length)
 }
 
 acre_status
-port_can_account(size_t length)
+acre_port_can_account(size_t length)
 {
     void *trial;
     acre_status status = sys_alloc(NULL, length, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE, &trial);
@@ -253,11 +253,11 @@ port_can_account(size_t length)
 // ---- mapping ------------------------------------------------------------------------------------
 
 acre_status
-windows_accept(const port_request *request)
+acre_windows_accept(const port_request *request)
 {
     if (request->flags & ACRE_MAP_LOCK_ON_FAULT)
         return -ENOTSUP;
-    if (request->flags & ACRE_MAP_NO_DUMP && !port_can(ACRE_CAN_EXCLUDE_FROM_DUMPS))
+    if (request->flags & ACRE_MAP_NO_DUMP && !acre_port_can(ACRE_CAN_EXCLUDE_FROM_DUMPS))
         return -ENOTSUP;
     // Large pages are taken and given back as a whole, and are memory of their own.
     uint32_t others = ACRE_MAP_SHARED | ACRE_IS_FILE | ACRE_IS_RESERVATION | ACRE_MAP_REPLACE;
@@ -265,22 +265,22 @@ windows_accept(const port_request *request)
 }
 
 acre_status
-windows_finish(const port_request *request, acre_mmap *out)
+acre_windows_finish(const port_request *request, acre_mmap *out)
 {
     uint32_t flags = out->flags;
     acre_status status = ACRE_OK;
     int accessible = (flags & ACRE_IS_RESERVATION) == 0 && request->access != ACRE_NONE;
     if (flags & ACRE_MAP_NO_DUMP)
-        status = windows_exclude(out->base, out->size, 1);
+        status = acre_windows_exclude(out->base, out->size, 1);
     if (status == ACRE_OK && flags & ACRE_MAP_LOCKED && accessible)
-        status = windows_lock(out->base, out->size);
+        status = acre_windows_lock(out->base, out->size);
     if (status != ACRE_OK) {
-        (void)port_unmap(out);
+        (void)acre_port_unmap(out);
         return status;
     }
     int writes = request->access & ACRE_WRITE && !windows_copies(out);
     if (flags & ACRE_MAP_POPULATE && (flags & ACRE_IS_RESERVATION) == 0 &&
-        (!accessible || windows_populate(out->base, out->size, writes) != ACRE_OK))
+        (!accessible || acre_windows_populate(out->base, out->size, writes) != ACRE_OK))
         out->flags &= ~(uint32_t)ACRE_MAP_POPULATE;
     return ACRE_OK;
 }
@@ -325,17 +325,17 @@ map_large_pages(const port_request *request, acre_mmap *out)
     if (status != ACRE_OK)
         return status;
     DWORD type = MEM_RESERVE | MEM_COMMIT | MEM_LARGE_PAGES;
-    DWORD protection = windows_protection(request->access, 0);
+    DWORD protection = acre_windows_protection(request->access, 0);
     uint32_t node = windows_node_of(out);
     status = sys_alloc_on_node(request->address, request->size, type, protection, node, &out->base);
     int fixed = (request->flags & ACRE_MAP_FIXED) != 0;
     if (status != ACRE_OK && request->address != NULL && !fixed)
         status = sys_alloc_on_node(NULL, request->size, type, protection, node, &out->base);
     if (status != ACRE_OK)
-        return fixed && !windows_is_free((uintptr_t)request->address, request->size) ? -EEXIST
-                                                                                     : status;
+        return fixed && !acre_windows_is_free((uintptr_t)request->address, request->size) ? -EEXIST
+                                                                                          : status;
     windows_record *record;
-    status = windows_record_take(&record);
+    status = acre_windows_record_take(&record);
     if (status != ACRE_OK) {
         (void)sys_free(out->base, 0, MEM_RELEASE);
         return status;
@@ -351,34 +351,34 @@ static acre_status
 map_memory(const port_request *request, acre_mmap *out)
 {
     windows_piece whole = {.size = request->size, .node_plus_one = windows_node_of(out)};
-    acre_status status = windows_build(request, &whole, 1, NULL, NULL, out);
+    acre_status status = acre_windows_build(request, &whole, 1, NULL, NULL, out);
     if (status != ACRE_OK || request->flags & ACRE_IS_RESERVATION || request->access == ACRE_NONE)
         return status;
-    status = windows_commit(out->base, out->size, windows_protection(request->access, 0));
+    status = acre_windows_commit(out->base, out->size, acre_windows_protection(request->access, 0));
     if (status != ACRE_OK)
-        (void)port_unmap(out);
+        (void)acre_port_unmap(out);
     return status;
 }
 
 acre_status
-port_map(const port_request *request, acre_mmap *out)
+acre_port_map(const port_request *request, acre_mmap *out)
 {
-    acre_status status = windows_accept(request);
+    acre_status status = acre_windows_accept(request);
     if (status != ACRE_OK)
         return status;
     acre_mmap map = *out;
     map.flags = request->flags & ~(uint32_t)(REFUSED_WISHES | PLACEMENT);
-    map.private_[1] = windows_node_plus_one(request->node_plus_one);
+    map.private_[1] = acre_windows_node_plus_one(request->node_plus_one);
     if (map.private_[1] != 0)
         map.flags |= ACRE_GOT_NODE;
     if (request->flags & ACRE_MAP_HUGE)
         status = map_large_pages(request, &map);
     else if (request->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE | ACRE_IS_CLONE))
-        status = windows_map_object(request, &map);
+        status = acre_windows_map_object(request, &map);
     else
         status = map_memory(request, &map);
     if (status == ACRE_OK)
-        status = windows_finish(request, &map);
+        status = acre_windows_finish(request, &map);
     if (status == ACRE_OK)
         *out = map;
     return status;
@@ -392,7 +392,7 @@ shrink(acre_mmap *map, size_t size)
     acre_mmap rest = *map;
     rest.base = (char *)map->base + size;
     rest.size = map->size - size;
-    acre_status status = port_unmap(&rest);
+    acre_status status = acre_port_unmap(&rest);
     if (status == ACRE_OK)
         map->size = size;
     return status;
@@ -422,12 +422,12 @@ extend(windows_record *record, const acre_mmap *map, size_t size)
         .flags = ACRE_MAP_FIXED | ACRE_IS_RESERVATION,
     };
     windows_piece piece = {.size = added, .node_plus_one = windows_node_of(map)};
-    acre_status status = windows_build(&request, &piece, 1, NULL, NULL, &behind);
+    acre_status status = acre_windows_build(&request, &piece, 1, NULL, NULL, &behind);
     if (status != ACRE_OK)
         return -ENOMEM;
     windows_record *other = windows_record_of(&behind);
     atomic_fetch_add_explicit(&record->size, added, memory_order_relaxed);
-    windows_record_drop(other);
+    acre_windows_record_drop(other);
     return ACRE_OK;
 }
 
@@ -446,13 +446,13 @@ grow_in_place(acre_mmap *map, size_t size)
     char *start = (char *)atomic_load_explicit(&record->start, memory_order_relaxed);
     size_t held = (size_t)(end - start);
     if (map->flags & ACRE_MAP_NO_DUMP)
-        status = windows_exclude_again(start, held, held + more);
+        status = acre_windows_exclude_again(start, held, held + more);
     if (status == ACRE_OK && accessible)
-        status = port_commit(map, end, more, map->access);
+        status = acre_port_commit(map, end, more, map->access);
     if (status != ACRE_OK) {
         if (map->flags & ACRE_MAP_NO_DUMP)
-            (void)windows_exclude_again(start, held + more, held);
-        (void)windows_retire(end, more);
+            (void)acre_windows_exclude_again(start, held + more, held);
+        (void)acre_windows_retire(end, more);
         return status;
     }
     atomic_fetch_add_explicit(&record->live, more, memory_order_relaxed);
@@ -467,8 +467,8 @@ move_by_copying(acre_mmap *map, size_t size)
     windows_region more;
     uintptr_t at = (uintptr_t)map->base;
     uintptr_t end = at + map->size;
-    int uniform = windows_next_region(&at, end, &region);
-    while (uniform && windows_next_region(&at, end, &more))
+    int uniform = acre_windows_next_region(&at, end, &region);
+    while (uniform && acre_windows_next_region(&at, end, &more))
         uniform = more.state == region.state && more.protection == region.protection;
     if (!uniform || map->flags & ACRE_HAS_PAGE_GUARDS)
         return ACRE_BAD_STATE;
@@ -484,26 +484,26 @@ move_by_copying(acre_mmap *map, size_t size)
     };
     acre_mmap moved = *map;
     moved.size = size;
-    acre_status status = port_map(&request, &moved);
+    acre_status status = acre_port_map(&request, &moved);
     if (status != ACRE_OK)
         return status;
     int readable = (map->access & ACRE_READ) != 0;
     int copied = region.state == MEM_COMMIT;
     if (copied) {
-        status = windows_commit(moved.base, map->size, PAGE_READWRITE);
+        status = acre_windows_commit(moved.base, map->size, PAGE_READWRITE);
         if (status == ACRE_OK && !readable)
-            status = windows_commit(map->base, map->size, PAGE_READONLY);
+            status = acre_windows_commit(map->base, map->size, PAGE_READONLY);
         if (status == ACRE_OK) {
             memcpy(moved.base, map->base, map->size);
             status = sys_protect(moved.base, map->size, region.protection);
         }
     }
     if (status == ACRE_OK)
-        status = port_unmap(map);
+        status = acre_port_unmap(map);
     if (status != ACRE_OK) {
         if (copied && !readable)
-            (void)windows_commit(map->base, map->size, region.protection);
-        (void)port_unmap(&moved);
+            (void)acre_windows_commit(map->base, map->size, region.protection);
+        (void)acre_port_unmap(&moved);
         return status;
     }
     moved.flags = map->flags;
@@ -512,7 +512,7 @@ move_by_copying(acre_mmap *map, size_t size)
 }
 
 acre_status
-port_resize(acre_mmap *map, size_t size, uint32_t how)
+acre_port_resize(acre_mmap *map, size_t size, uint32_t how)
 {
     if (size < map->size)
         return map->flags & ACRE_MAP_HUGE ? -ENOTSUP : shrink(map, size);
@@ -525,14 +525,14 @@ port_resize(acre_mmap *map, size_t size, uint32_t how)
 }
 
 acre_status
-port_seal(acre_mmap *map)
+acre_port_seal(acre_mmap *map)
 {
     (void)map;
     return -ENOTSUP;
 }
 
 acre_status
-port_continues(acre_mmap *map, const acre_mmap *next)
+acre_port_continues(acre_mmap *map, const acre_mmap *next)
 {
     // Parts of one map, in whatever order they were cut.
     int same = map->backing == next->backing &&

@@ -28,9 +28,9 @@ make_section(HANDLE file, DWORD protection, uint64_t size, HANDLE *out)
 }
 
 acre_status
-windows_section(uint64_t size, HANDLE *out, DWORD *protection)
+acre_windows_section(uint64_t size, HANDLE *out, DWORD *protection)
 {
-    *protection = windows_most(PAGE_EXECUTE_READWRITE);
+    *protection = acre_windows_most(PAGE_EXECUTE_READWRITE);
     acre_status status = make_section(INVALID_HANDLE_VALUE, *protection, size, out);
     if (status != -EACCES)
         return status;
@@ -50,7 +50,7 @@ section_of_file(HANDLE file, int copies, HANDLE *out, DWORD *protection)
     size_t count = copies ? sizeof private / sizeof private[0] : sizeof shared / sizeof shared[0];
     acre_status status = -EACCES;
     for (size_t i = 0; i < count && status == -EACCES; i++) {
-        *protection = windows_most(tried[i]);
+        *protection = acre_windows_most(tried[i]);
         status = make_section(file, *protection, 0, out);
     }
     return status;
@@ -83,14 +83,14 @@ map_pieces(const port_request *request, windows_piece *pieces, size_t count, HAN
 {
     HANDLE section = pieces[0].section;
     DWORD most = pieces[0].protection;
-    acre_status status = windows_build(request, pieces, count, section, file, out);
+    acre_status status = acre_windows_build(request, pieces, count, section, file, out);
     if (status != ACRE_OK)
         return status;
     uint32_t access = request->access;
-    if (section != NULL && windows_protection(access, windows_copies(out)) != most)
-        status = port_protect(out, out->base, out->size, access);
+    if (section != NULL && acre_windows_protection(access, windows_copies(out)) != most)
+        status = acre_port_protect(out, out->base, out->size, access);
     if (status != ACRE_OK)
-        (void)port_unmap(out);
+        (void)acre_port_unmap(out);
     return status;
 }
 
@@ -107,7 +107,7 @@ look_at_file(HANDLE file, uint64_t *size)
     else if (type != FILE_TYPE_DISK)
         status = -ENODEV;
     else if (!GetFileInformationByHandle(file, &info))
-        status = windows_error(GetLastError());
+        status = acre_windows_error(GetLastError());
     else if (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY)
         status = -ENODEV;
     else
@@ -163,7 +163,7 @@ static acre_status
 map_shared(const port_request *request, acre_mmap *out)
 {
     windows_piece view = {.size = request->size, .bytes = request->size};
-    acre_status status = windows_section(request->size, &view.section, &view.protection);
+    acre_status status = acre_windows_section(request->size, &view.section, &view.protection);
     return status == ACRE_OK ? map_pieces(request, &view, 1, NULL, out) : status;
 }
 
@@ -173,14 +173,14 @@ map_clone(const port_request *request, acre_mmap *out)
     windows_piece view = {
         .size = request->size,
         .bytes = request->size,
-        .protection = windows_most(PAGE_EXECUTE_WRITECOPY),
+        .protection = acre_windows_most(PAGE_EXECUTE_WRITECOPY),
     };
     acre_status status = duplicate((HANDLE)request->file, &view.section);
     return status == ACRE_OK ? map_pieces(request, &view, 1, NULL, out) : status;
 }
 
 acre_status
-windows_map_object(const port_request *request, acre_mmap *out)
+acre_windows_map_object(const port_request *request, acre_mmap *out)
 {
     if (request->flags & ACRE_IS_CLONE)
         return map_clone(request, out);
@@ -196,9 +196,9 @@ windows_map_object(const port_request *request, acre_mmap *out)
 // ---- ring ---------------------------------------------------------------------------------------
 
 acre_status
-port_ring(const port_request *request, acre_mmap *out)
+acre_port_ring(const port_request *request, acre_mmap *out)
 {
-    acre_status status = windows_accept(request);
+    acre_status status = acre_windows_accept(request);
     if (status == ACRE_OK && request->flags & ACRE_MAP_HUGE)
         status = -ENOTSUP;
     if (status != ACRE_OK)
@@ -206,7 +206,7 @@ port_ring(const port_request *request, acre_mmap *out)
     acre_mmap map = *out;
     map.flags = (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RING;
     windows_piece lap = {.size = request->size, .bytes = request->size};
-    status = windows_section(request->size, &lap.section, &lap.protection);
+    status = acre_windows_section(request->size, &lap.section, &lap.protection);
     if (status != ACRE_OK)
         return status;
     port_request whole = *request;
@@ -215,7 +215,7 @@ port_ring(const port_request *request, acre_mmap *out)
     windows_piece laps[2] = {lap, lap};
     status = map_pieces(&whole, laps, 2, NULL, &map);
     if (status == ACRE_OK)
-        status = windows_finish(&whole, &map);
+        status = acre_windows_finish(&whole, &map);
     if (status == ACRE_OK)
         *out = map;
     return status;
@@ -243,20 +243,20 @@ map_twin(const port_request *request, const windows_piece *piece, uint32_t acces
     map.flags = (half.flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_TWIN;
     status = map_pieces(&half, &view, 1, NULL, &map);
     if (status == ACRE_OK)
-        status = windows_finish(&half, &map);
+        status = acre_windows_finish(&half, &map);
     if (status == ACRE_OK)
         *out = map;
     return status;
 }
 
 acre_status
-port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
+acre_port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
 {
-    acre_status status = windows_accept(request);
+    acre_status status = acre_windows_accept(request);
     if (status != ACRE_OK)
         return status;
     windows_piece view = {.size = request->size, .bytes = request->size};
-    status = windows_section(request->size, &view.section, &view.protection);
+    status = acre_windows_section(request->size, &view.section, &view.protection);
     if (status != ACRE_OK)
         return status;
     status = permits(view.protection, ACRE_EXEC) ? ACRE_OK : -EACCES;
@@ -266,7 +266,7 @@ port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
     if (status == ACRE_OK) {
         status = map_twin(request, &view, ACRE_READ_WRITE, write);
         if (status != ACRE_OK)
-            (void)port_unmap(exec);
+            (void)acre_port_unmap(exec);
     }
     sys_close(view.section);
     return status;
@@ -277,11 +277,11 @@ port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
 // The image is a section; what is handed on may read it only, so that once `fill` is unmapped
 // nobody can write it.
 acre_status
-port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
+acre_port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
 {
     enum { READING = SECTION_MAP_READ | SECTION_MAP_EXECUTE | SECTION_QUERY };
     windows_piece view = {.size = size, .bytes = size};
-    acre_status status = windows_section(size, &view.section, &view.protection);
+    acre_status status = acre_windows_section(size, &view.section, &view.protection);
     if (status != ACRE_OK)
         return status;
     HANDLE image;
@@ -312,14 +312,14 @@ port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
 }
 
 acre_status
-port_image_seal(acre_file file)
+acre_port_image_seal(acre_file file)
 {
     (void)file;
     return ACRE_OK;
 }
 
 acre_status
-port_image_close(acre_file file)
+acre_port_image_close(acre_file file)
 {
     sys_close((HANDLE)file);
     return ACRE_OK;

@@ -34,7 +34,7 @@ static acre_status
 alloc_2(void *address, size_t size, DWORD type, DWORD protection, uint32_t node_plus_one,
         void **base)
 {
-    virtual_alloc_2 call = (virtual_alloc_2)windows_newer(NEWER_VIRTUAL_ALLOC_2);
+    virtual_alloc_2 call = (virtual_alloc_2)acre_windows_newer(NEWER_VIRTUAL_ALLOC_2);
     if (call == NULL)
         return -ENOTSUP;
     enum { NUMA_NODE = 2 };  // MemExtendedParameterNumaNode
@@ -54,7 +54,7 @@ alloc_2(void *address, size_t size, DWORD type, DWORD protection, uint32_t node_
 static acre_status
 unmap_view(void *base, DWORD flags)
 {
-    unmap_view_2 call = (unmap_view_2)windows_newer(NEWER_UNMAP_VIEW_2);
+    unmap_view_2 call = (unmap_view_2)acre_windows_newer(NEWER_UNMAP_VIEW_2);
     DWORD saved = GetLastError();
     if (flags == 0)
         return status_of(UnmapViewOfFile(base), saved);
@@ -96,7 +96,7 @@ static SLIST_HEADER free_records;
 static _Atomic(chunk *) chunks;
 
 acre_status
-windows_record_take(windows_record **out)
+acre_windows_record_take(windows_record **out)
 {
     SLIST_ENTRY *entry = InterlockedPopEntrySList(&free_records);
     if (entry == NULL) {
@@ -119,7 +119,7 @@ windows_record_take(windows_record **out)
 }
 
 void
-windows_record_drop(windows_record *record)
+acre_windows_record_drop(windows_record *record)
 {
     if (record->section != NULL)
         sys_close(record->section);
@@ -156,7 +156,7 @@ find_record(uintptr_t start, size_t size)
 // ---- regions ------------------------------------------------------------------------------------
 
 int
-windows_next_region(uintptr_t *at, uintptr_t end, windows_region *out)
+acre_windows_next_region(uintptr_t *at, uintptr_t end, windows_region *out)
 {
     if (*at >= end)
         return 0;
@@ -184,11 +184,11 @@ windows_next_region(uintptr_t *at, uintptr_t end, windows_region *out)
 }
 
 int
-windows_is_free(uintptr_t start, size_t size)
+acre_windows_is_free(uintptr_t start, size_t size)
 {
     windows_region region;
     uintptr_t at = start;
-    while (windows_next_region(&at, start + size, &region)) {
+    while (acre_windows_next_region(&at, start + size, &region)) {
         if (region.state != MEM_FREE)
             return 0;
     }
@@ -199,11 +199,11 @@ windows_is_free(uintptr_t start, size_t size)
 static int
 next_allocation(uintptr_t *at, uintptr_t end, windows_region *out)
 {
-    if (!windows_next_region(at, end, out))
+    if (!acre_windows_next_region(at, end, out))
         return 0;
     windows_region more;
     uintptr_t next = *at;
-    while (windows_next_region(&next, end, &more) && more.allocation == out->allocation &&
+    while (acre_windows_next_region(&next, end, &more) && more.allocation == out->allocation &&
            (more.state == MEM_FREE) == (out->state == MEM_FREE)) {
         out->length += more.length;
         *at = next;
@@ -229,7 +229,7 @@ goes_on(const windows_region *part)
 {
     windows_region behind;
     uintptr_t at = (uintptr_t)part->start + part->length;
-    return windows_next_region(&at, at + 1, &behind) && behind.allocation == part->allocation;
+    return acre_windows_next_region(&at, at + 1, &behind) && behind.allocation == part->allocation;
 }
 
 static int
@@ -248,7 +248,7 @@ retire_part(const windows_region *part)
 }
 
 acre_status
-windows_retire(void *start, size_t length)
+acre_windows_retire(void *start, size_t length)
 {
     windows_region part;
     uintptr_t at = (uintptr_t)start;
@@ -285,7 +285,7 @@ release(uintptr_t start, size_t size)
 }
 
 acre_status
-port_unmap(acre_mmap *map)
+acre_port_unmap(acre_mmap *map)
 {
     windows_record *record = windows_record_of(map);
     if (record == NULL)
@@ -294,8 +294,8 @@ port_unmap(acre_mmap *map)
     // First out of use, then counted: when the count reaches zero nobody is still at work here.
     // Large pages go with the last of them.
     if (atomic_load_explicit(&record->live, memory_order_acquire) != map->size) {
-        acre_status status = map->flags & ACRE_MAP_HUGE ? windows_hide(map->base, map->size)
-                                                        : windows_retire(map->base, map->size);
+        acre_status status = map->flags & ACRE_MAP_HUGE ? acre_windows_hide(map->base, map->size)
+                                                        : acre_windows_retire(map->base, map->size);
         if (status != ACRE_OK)
             return status;
     }
@@ -306,16 +306,16 @@ port_unmap(acre_mmap *map)
         gone = atomic_load_explicit(&record->size, memory_order_relaxed);
         windows_record *parent = record->parent;
         // Before somebody else can have the addresses.
-        (void)windows_exclude((void *)start, gone, 0);
+        (void)acre_windows_exclude((void *)start, gone, 0);
         acre_status status =
-            parent != NULL ? windows_retire((void *)start, gone) : release(start, gone);
+            parent != NULL ? acre_windows_retire((void *)start, gone) : release(start, gone);
         if (status != ACRE_OK) {
             atomic_fetch_add_explicit(&record->live, map->size, memory_order_relaxed);
             if (map->flags & ACRE_MAP_NO_DUMP)
-                (void)windows_exclude((void *)start, gone, 1);
+                (void)acre_windows_exclude((void *)start, gone, 1);
             return status;
         }
-        windows_record_drop(record);
+        acre_windows_record_drop(record);
         record = parent;
     }
     return ACRE_OK;
@@ -327,7 +327,7 @@ port_unmap(acre_mmap *map)
 static acre_status
 hold_at(void *address, size_t size, void **base)
 {
-    int placeholders = port_can(ACRE_CAN_REPLACE);
+    int placeholders = acre_port_can(ACRE_CAN_REPLACE);
     acre_status status = placeholders
                              ? alloc_2(address, size, MEM_RESERVE | WINDOWS_RESERVE_PLACEHOLDER,
                                        PAGE_NOACCESS, 0, base)
@@ -342,7 +342,7 @@ hold_fixed(void *address, size_t size, void **base)
     acre_status status = hold_at(address, size, base);
     if (status == ACRE_OK)
         return status;
-    return windows_is_free((uintptr_t)address, size) ? status : -EEXIST;
+    return acre_windows_is_free((uintptr_t)address, size) ? status : -EEXIST;
 }
 
 typedef struct wanted {
@@ -394,7 +394,7 @@ hold_near(size_t size, size_t alignment, uintptr_t center, size_t reach, void **
         windows_region region;
         uintptr_t at = room.low;
         room.best = 0;
-        while (windows_next_region(&at, room.high, &region)) {
+        while (acre_windows_next_region(&at, room.high, &region)) {
             if (region.state == MEM_FREE)
                 consider(&room, (uintptr_t)region.start, (uintptr_t)region.start + region.length);
         }
@@ -476,7 +476,7 @@ make_piece(const windows_piece *piece, char *base, int placeholder)
         return placeholder ? fill_with_memory(base, piece->size, piece->node_plus_one)
                            : reserve_memory(base, piece->size, piece->node_plus_one);
     }
-    map_view_3 call = (map_view_3)windows_newer(NEWER_MAP_VIEW_3);
+    map_view_3 call = (map_view_3)acre_windows_newer(NEWER_MAP_VIEW_3);
     DWORD saved = GetLastError();
     void *view = placeholder && call != NULL
                      ? call(piece->section, GetCurrentProcess(), base, piece->offset, piece->bytes,
@@ -592,7 +592,7 @@ build_by_trying(const port_request *request, const windows_piece *pieces, size_t
         if (at != *base)
             (void)release((uintptr_t)*base, (size_t)(at - (char *)*base));
         // Refused for another reason than that somebody took the place.
-        if (windows_is_free((uintptr_t)*base, size))
+        if (acre_windows_is_free((uintptr_t)*base, size))
             return status;
     }
     return -ENOMEM;
@@ -605,8 +605,9 @@ build(const port_request *request, windows_piece *pieces, size_t count, windows_
     *size = 0;
     for (size_t i = 0; i < count; i++)
         *size += pieces[i].size;
-    int placeholders = port_can(ACRE_CAN_REPLACE);
-    if (request->flags & ACRE_MAP_REPLACE && !windows_is_free((uintptr_t)request->address, *size)) {
+    int placeholders = acre_port_can(ACRE_CAN_REPLACE);
+    if (request->flags & ACRE_MAP_REPLACE &&
+        !acre_windows_is_free((uintptr_t)request->address, *size)) {
         *parent = find_record((uintptr_t)request->address, *size);
         *base = request->address;
         return *parent != NULL && placeholders
@@ -625,18 +626,18 @@ build(const port_request *request, windows_piece *pieces, size_t count, windows_
 }
 
 acre_status
-windows_build(const port_request *request, windows_piece *pieces, size_t count, HANDLE section,
-              HANDLE file, acre_mmap *out)
+acre_windows_build(const port_request *request, windows_piece *pieces, size_t count, HANDLE section,
+                   HANDLE file, acre_mmap *out)
 {
     windows_record *record;
     windows_record *parent = NULL;
     void *base = NULL;
     size_t size = 0;
-    acre_status status = windows_record_take(&record);
+    acre_status status = acre_windows_record_take(&record);
     if (status == ACRE_OK) {
         status = build(request, pieces, count, &parent, &size, &base);
         if (status != ACRE_OK)
-            windows_record_drop(record);
+            acre_windows_record_drop(record);
     }
     if (status != ACRE_OK) {
         if (section != NULL)
@@ -657,7 +658,7 @@ windows_build(const port_request *request, windows_piece *pieces, size_t count, 
 }
 
 DWORD
-windows_as_copying(DWORD protection)
+acre_windows_as_copying(DWORD protection)
 {
     if (protection == PAGE_READWRITE)
         return PAGE_WRITECOPY;
@@ -665,20 +666,21 @@ windows_as_copying(DWORD protection)
 }
 
 acre_status
-windows_remap(const acre_mmap *map, void *start, size_t length)
+acre_windows_remap(const acre_mmap *map, void *start, size_t length)
 {
     const windows_record *record = windows_record_of(map);
-    if ((map->flags & ACRE_IS_CLONE) == 0 || record == NULL || !port_can(ACRE_CAN_REPLACE))
+    if ((map->flags & ACRE_IS_CLONE) == 0 || record == NULL || !acre_port_can(ACRE_CAN_REPLACE))
         return -ENOTSUP;
     windows_region view;
     windows_region more;
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
-    if (!windows_next_region(&at, end, &view) || view.type != MEM_MAPPED)
+    if (!acre_windows_next_region(&at, end, &view) || view.type != MEM_MAPPED)
         return -ENOTSUP;
-    DWORD protection = windows_as_copying(view.protection);
-    while (windows_next_region(&at, end, &more)) {
-        if (more.allocation != view.allocation || windows_as_copying(more.protection) != protection)
+    DWORD protection = acre_windows_as_copying(view.protection);
+    while (acre_windows_next_region(&at, end, &more)) {
+        if (more.allocation != view.allocation ||
+            acre_windows_as_copying(more.protection) != protection)
             return -ENOTSUP;
     }
     view.length = length;
@@ -690,7 +692,7 @@ windows_remap(const acre_mmap *map, void *start, size_t length)
         .offset = map->offset + (uint64_t)((char *)start - (char *)map->base),
         .size = length,
         .bytes = length,
-        .protection = windows_most(PAGE_EXECUTE_WRITECOPY),
+        .protection = acre_windows_most(PAGE_EXECUTE_WRITECOPY),
     };
     acre_status status = make_piece(&piece, start, 1);
     if (status != ACRE_OK) {
@@ -700,7 +702,7 @@ windows_remap(const acre_mmap *map, void *start, size_t length)
     if (protection != piece.protection)
         status = sys_protect(start, length, protection);
     if (status == ACRE_OK && map->flags & ACRE_MAP_LOCKED && protection != PAGE_NOACCESS)
-        status = windows_lock(start, length);
+        status = acre_windows_lock(start, length);
     return status;
 }
 

@@ -36,7 +36,7 @@ take(EXCEPTION_POINTERS *raised)
         address = (const void *)record->ExceptionInformation[1];
     switch (record->ExceptionCode) {
     case EXCEPTION_STACK_OVERFLOW:
-        address = windows_overflow_at(address);
+        address = acre_windows_overflow_at(address);
         break;
     case EXCEPTION_ACCESS_VIOLATION:
     case EXCEPTION_IN_PAGE_ERROR:
@@ -54,7 +54,7 @@ take(EXCEPTION_POINTERS *raised)
 }
 
 acre_status
-port_fault_install(port_fault_fn look)
+acre_port_fault_install(port_fault_fn look)
 {
     atomic_store_explicit(&looks, look, memory_order_release);
     DWORD saved = GetLastError();
@@ -67,7 +67,7 @@ port_fault_install(port_fault_fn look)
 }
 
 acre_status
-port_fault_remove(void)
+acre_port_fault_remove(void)
 {
     // One that somebody else put before it stays where it is.  Ours stays listed when it was left
     // by a jump, with nobody to call.
@@ -79,13 +79,13 @@ port_fault_remove(void)
 }
 
 size_t
-port_signal_stack_size(void)
+acre_port_signal_stack_size(void)
 {
     return WINDOWS_GUARANTEED;
 }
 
 acre_status
-port_signal_stack_get(void **base, size_t *size)
+acre_port_signal_stack_get(void **base, size_t *size)
 {
     *base = NULL;
     *size = WINDOWS_GUARANTEED;
@@ -93,7 +93,7 @@ port_signal_stack_get(void **base, size_t *size)
 }
 
 acre_status
-port_signal_stack_set(void *base, size_t size)
+acre_port_signal_stack_set(void *base, size_t size)
 {
     (void)base;
     (void)size;

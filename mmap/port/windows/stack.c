@@ -27,7 +27,7 @@ enum { DEALLOCATION_STACK = 0xe0c, GUARANTEED_STACK_BYTES = 0xf78 };
 #endif
 
 int
-port_stacks_grow(void)
+acre_port_stacks_grow(void)
 {
     return 1;
 }
@@ -42,9 +42,10 @@ mend_guard(char *start)
     do {
         lowest -= WINDOWS_PAGE;
         at = (uintptr_t)lowest;
-    } while (windows_next_region(&at, (uintptr_t)start, &region) && region.state == MEM_COMMIT);
+    } while (acre_windows_next_region(&at, (uintptr_t)start, &region) &&
+             region.state == MEM_COMMIT);
     lowest += WINDOWS_PAGE;
-    return lowest < start ? windows_retire(lowest, (size_t)(start - lowest)) : ACRE_OK;
+    return lowest < start ? acre_windows_retire(lowest, (size_t)(start - lowest)) : ACRE_OK;
 }
 
 // After an overflow all of a stack is committed, and nothing stops the next one.
@@ -53,7 +54,7 @@ grow_again(char *base)
 {
     windows_region region;
     uintptr_t at = (uintptr_t)base - WINDOWS_PAGE;
-    if (!windows_next_region(&at, (uintptr_t)base, &region) || region.state != MEM_COMMIT ||
+    if (!acre_windows_next_region(&at, (uintptr_t)base, &region) || region.state != MEM_COMMIT ||
         region.protection & PAGE_GUARD)
         return ACRE_OK;
     acre_status status = mend_guard(base);
@@ -68,7 +69,7 @@ grow_below(char *start, size_t length, size_t kept)
     void *page;
     acre_status status = mend_guard(start);
     if (status == ACRE_OK && kept < length)
-        status = windows_retire(start, length - kept);
+        status = acre_windows_retire(start, length - kept);
     if (status == ACRE_OK && kept < length)
         status = sys_alloc(start + length - kept - WINDOWS_PAGE, WINDOWS_PAGE, MEM_COMMIT,
                            PAGE_READWRITE | PAGE_GUARD, &page);
@@ -76,16 +77,16 @@ grow_below(char *start, size_t length, size_t kept)
 }
 
 acre_status
-port_commit_stack(acre_mmap *map, void *start, size_t length, size_t first)
+acre_port_commit_stack(acre_mmap *map, void *start, size_t length, size_t first)
 {
     acre_status status = ACRE_OK;
     if (first != 0)
-        status = port_commit(map, (char *)start + length - first, first, ACRE_READ_WRITE);
+        status = acre_port_commit(map, (char *)start + length - first, first, ACRE_READ_WRITE);
     return status == ACRE_OK ? grow_below(start, length, first) : status;
 }
 
 acre_status
-port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
+acre_port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
 {
     (void)map;
     return grow_below(start, length, keep);
@@ -105,7 +106,7 @@ guaranteed_stack_bytes(void)
 }
 
 const void *
-windows_overflow_at(const void *address)
+acre_windows_overflow_at(const void *address)
 {
     const char *lowest = *deallocation_stack();
     ULONG guaranteed = *guaranteed_stack_bytes();
@@ -115,7 +116,7 @@ windows_overflow_at(const void *address)
 }
 
 acre_status
-port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
+acre_port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
 {
     size_t guard = (size_t)((char *)base - (char *)lowest);
     size_t most = SLACK + WINDOWS_GUARANTEED;
@@ -132,7 +133,7 @@ port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
     windows_region region;
     uintptr_t at = (uintptr_t)base;
     uintptr_t end = (uintptr_t)top;
-    while (windows_next_region(&at, end, &region)) {
+    while (acre_windows_next_region(&at, end, &region)) {
         if (region.state == MEM_FREE)
             return -ENOMEM;
         if (region.state == MEM_COMMIT && (region.protection & PAGE_GUARD) == 0) {
@@ -144,7 +145,7 @@ port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
 }
 
 int
-port_stack_exchange(const port_bounds *to, port_bounds *from)
+acre_port_stack_exchange(const port_bounds *to, port_bounds *from)
 {
     // What is called until the thread runs there must not let the old stack grow: it would be no
     // stack to the system.

@@ -28,7 +28,7 @@ static int
 process_ends(void)
 {
     typedef BOOLEAN(WINAPI * call)(void);
-    call in_progress = (call)windows_newer(NEWER_SHUTDOWN);
+    call in_progress = (call)acre_windows_newer(NEWER_SHUTDOWN);
     return in_progress != NULL && in_progress();
 }
 
@@ -68,7 +68,7 @@ static const PFLS_CALLBACK_FUNCTION callbacks[PORT_THREAD_WORDS] = {
 // ---- words --------------------------------------------------------------------------------------
 
 acre_status
-port_thread_hook(port_thread_word which, port_thread_end end)
+acre_port_thread_hook(port_thread_word which, port_thread_end end)
 {
     if (atomic_load_explicit(&slots[which].both, memory_order_acquire) != 0)
         return ACRE_OK;
@@ -92,7 +92,7 @@ port_thread_hook(port_thread_word which, port_thread_end end)
 }
 
 acre_status
-port_thread_set(port_thread_word which, void *word)
+acre_port_thread_set(port_thread_word which, void *word)
 {
     uintptr_t both = atomic_load_explicit(&slots[which].both, memory_order_acquire);
     if (both == 0)
@@ -103,7 +103,7 @@ port_thread_set(port_thread_word which, void *word)
 }
 
 void *
-port_thread_get(port_thread_word which)
+acre_port_thread_get(port_thread_word which)
 {
     uintptr_t both = atomic_load_explicit(&slots[which].both, memory_order_acquire);
     if (both == 0)
@@ -115,7 +115,7 @@ port_thread_get(port_thread_word which)
 }
 
 void
-port_yield(void)
+acre_port_yield(void)
 {
     (void)SwitchToThread();  // 0: no other waits
 }

@@ -1,5 +1,5 @@
-// mmap/port/windows/windows.h - system calls as the Windows port makes them: failures by value, last error
-// kept; and the records that parts of one map share.
+// mmap/port/windows/windows.h - system calls as the Windows port makes them: failures by value,
+// last error kept; and the records that parts of one map share.
 #ifndef ACRE_MMAP_PORT_WINDOWS_WINDOWS_H_
 #define ACRE_MMAP_PORT_WINDOWS_WINDOWS_H_
 
@@ -16,31 +16,6 @@
 #define PSAPI_VERSION 2  // kernel32's own exports
 
 // In the symbol table these carry the library's prefix, as the port's functions do.
-#define windows_accept acre_windows_accept
-#define windows_as_copying acre_windows_as_copying
-#define windows_build acre_windows_build
-#define windows_commit acre_windows_commit
-#define windows_error acre_windows_error
-#define windows_exclude acre_windows_exclude
-#define windows_exclude_again acre_windows_exclude_again
-#define windows_finish acre_windows_finish
-#define windows_hide acre_windows_hide
-#define windows_is_free acre_windows_is_free
-#define windows_lock acre_windows_lock
-#define windows_map_object acre_windows_map_object
-#define windows_most acre_windows_most
-#define windows_newer acre_windows_newer
-#define windows_next_region acre_windows_next_region
-#define windows_node_plus_one acre_windows_node_plus_one
-#define windows_overflow_at acre_windows_overflow_at
-#define windows_populate acre_windows_populate
-#define windows_protection acre_windows_protection
-#define windows_record_drop acre_windows_record_drop
-#define windows_record_take acre_windows_record_take
-#define windows_remap acre_windows_remap
-#define windows_retire acre_windows_retire
-#define windows_section acre_windows_section
-#define windows_unlock acre_windows_unlock
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -66,7 +41,7 @@ enum { WINDOWS_PAGE = 4096, WINDOWS_GRANULE = 64 * 1024 };
 // ---- statuses -----------------------------------------------------------------------------------
 
 // What a last error means.
-acre_status windows_error(DWORD error);
+acre_status acre_windows_error(DWORD error);
 
 // `worked` is what a call answered, `saved` the last error from before it.
 static inline acre_status
@@ -76,7 +51,7 @@ status_of(int worked, DWORD saved)
         return ACRE_OK;
     DWORD error = GetLastError();
     SetLastError(saved);
-    acre_status status = windows_error(error);
+    acre_status status = acre_windows_error(error);
     return status < 0 ? status : -EIO;  // never the latter: so that compilers see a failure, too
 }
 
@@ -141,7 +116,7 @@ enum {
 typedef void(WINAPI *windows_function)(void);
 
 // NULL where the system has none.
-windows_function windows_newer(int which);
+windows_function acre_windows_newer(int which);
 
 // ---- regions ------------------------------------------------------------------------------------
 
@@ -156,9 +131,9 @@ typedef struct windows_region {
 } windows_region;
 
 // The part of [*at, end) that is one region; *at moves behind it.  0 at the end.
-int windows_next_region(uintptr_t *at, uintptr_t end, windows_region *out);
+int acre_windows_next_region(uintptr_t *at, uintptr_t end, windows_region *out);
 
-int windows_is_free(uintptr_t start, size_t size);
+int acre_windows_is_free(uintptr_t start, size_t size);
 
 // ---- records ------------------------------------------------------------------------------------
 
@@ -183,9 +158,9 @@ windows_record_of(const acre_mmap *map)
     return (windows_record *)map->backing;
 }
 
-acre_status windows_record_take(windows_record **out);
+acre_status acre_windows_record_take(windows_record **out);
 // Closes what it holds.
-void windows_record_drop(windows_record *record);
+void acre_windows_record_drop(windows_record *record);
 
 // ---- building -----------------------------------------------------------------------------------
 
@@ -202,16 +177,16 @@ typedef struct windows_piece {
 
 // Makes the pieces, one behind the other, at the place that the request wants, and the record of
 // them all, which takes over `section` and `file` (also on failure).
-acre_status windows_build(const port_request *request, windows_piece *pieces, size_t count,
-                          HANDLE section, HANDLE file, acre_mmap *out);
+acre_status acre_windows_build(const port_request *request, windows_piece *pieces, size_t count,
+                               HANDLE section, HANDLE file, acre_mmap *out);
 
 // Takes a range out of use: private memory is reserved again, a view of a placeholder goes, any
 // other becomes inaccessible.
-acre_status windows_retire(void *start, size_t length);
+acre_status acre_windows_retire(void *start, size_t length);
 
 // First contents in all of a clone's view, by mapping it again; -ENOTSUP where that cannot be done,
 // and nothing happened.
-acre_status windows_remap(const acre_mmap *map, void *start, size_t length);
+acre_status acre_windows_remap(const acre_mmap *map, void *start, size_t length);
 
 // acre_mmap.private_[1]: the node's number + 1, and whether it was locked by acre_mmap_lock.
 enum { WINDOWS_NODE = 0xffff, WINDOWS_WAS_LOCKED = 0x10000 };
@@ -225,14 +200,14 @@ windows_node_of(const acre_mmap *map)
 // ---- access -------------------------------------------------------------------------------------
 
 // PAGE_*; `copies`: of a view whose written pages are its own.
-DWORD windows_protection(uint32_t access, int copies);
+DWORD acre_windows_protection(uint32_t access, int copies);
 
 // The same, or without execution where this process may not make code: not even a view of that
 // protection is to be had there.
-DWORD windows_most(DWORD protection);
+DWORD acre_windows_most(DWORD protection);
 
 // The same of such a view, whose written pages Windows tells of as of private memory.
-DWORD windows_as_copying(DWORD protection);
+DWORD acre_windows_as_copying(DWORD protection);
 
 // Views of files and images are copied page by page as they are written.
 static inline int
@@ -259,26 +234,26 @@ windows_is_committable(const acre_mmap *map)
 }
 
 // Commits what is not, and gives all of it this access.
-acre_status windows_commit(void *start, size_t length, DWORD protection);
+acre_status acre_windows_commit(void *start, size_t length, DWORD protection);
 // Every committed page inaccessible; contents stay.
-acre_status windows_hide(void *start, size_t length);
+acre_status acre_windows_hide(void *start, size_t length);
 
-acre_status windows_lock(void *start, size_t length);
-acre_status windows_unlock(void *start, size_t length);
+acre_status acre_windows_lock(void *start, size_t length);
+acre_status acre_windows_unlock(void *start, size_t length);
 // Every page present; -ENOMEM where some are not accessible.  `writes`: nobody else's contents.
-acre_status windows_populate(void *start, size_t length, int writes);
+acre_status acre_windows_populate(void *start, size_t length, int writes);
 // Left out of dumps, or not any more.  The system keeps a list of starts, 512 at most.
-acre_status windows_exclude(void *start, size_t length, int excluded);
+acre_status acre_windows_exclude(void *start, size_t length, int excluded);
 // What is left out from `start` on gets another length.
-acre_status windows_exclude_again(void *start, size_t length, size_t next);
+acre_status acre_windows_exclude_again(void *start, size_t length, size_t next);
 
 // The node that is asked for if there is one of that number, else none.
-uint32_t windows_node_plus_one(uint32_t wanted);
+uint32_t acre_windows_node_plus_one(uint32_t wanted);
 
 // Demands and wishes of a map that was just built; on failure it is unmapped again.
-acre_status windows_finish(const port_request *request, acre_mmap *out);
+acre_status acre_windows_finish(const port_request *request, acre_mmap *out);
 // Whether this system can meet the request's demands at all.
-acre_status windows_accept(const port_request *request);
+acre_status acre_windows_accept(const port_request *request);
 
 // ---- stacks -------------------------------------------------------------------------------------
 
@@ -287,13 +262,13 @@ enum { WINDOWS_GUARANTEED = 48 * 1024 };
 
 // An address in the guard of the stack that this thread runs on and has overflowed; `address` when
 // it lies there.
-const void *windows_overflow_at(const void *address);
+const void *acre_windows_overflow_at(const void *address);
 
 // ---- objects ------------------------------------------------------------------------------------
 
 // Memory of its own, of `size` bytes.  `*protection` is the most that its views may have.
-acre_status windows_section(uint64_t size, HANDLE *out, DWORD *protection);
+acre_status acre_windows_section(uint64_t size, HANDLE *out, DWORD *protection);
 // Shared memory, files, clones.
-acre_status windows_map_object(const port_request *request, acre_mmap *out);
+acre_status acre_windows_map_object(const port_request *request, acre_mmap *out);
 
 #endif  // ACRE_MMAP_PORT_WINDOWS_WINDOWS_H_

@@ -20,21 +20,21 @@ TEST(Port, discarded_pages_are_zero_and_keep_their_access)
     Mapped map(request_for(4 * unit(), ACRE_READ_WRITE));
     ASSERT_OK(map.status);
     std::memset(map.base, 1, map.size);
-    ASSERT_OK(port_discard(&map, map.at(unit()), 2 * unit(), ACRE_DISCARD_NOW));
+    ASSERT_OK(acre_port_discard(&map, map.at(unit()), 2 * unit(), ACRE_DISCARD_NOW));
     EXPECT_EQ(1, *map.at());
     EXPECT_TRUE(all_are(map.at(unit()), 2 * unit(), 0));
     EXPECT_EQ(1, *map.at(3 * unit()));
 
     // Of parts with another access than the map's.
     std::memset(map.base, 1, map.size);
-    ASSERT_OK(port_protect(&map, map.base, unit(), ACRE_READ));
-    ASSERT_OK(port_protect(&map, map.at(unit()), unit(), ACRE_NONE));
+    ASSERT_OK(acre_port_protect(&map, map.base, unit(), ACRE_READ));
+    ASSERT_OK(acre_port_protect(&map, map.at(unit()), unit(), ACRE_NONE));
     map.private_[0] |= kMixed;
-    ASSERT_OK(port_discard(&map, map.base, map.size, ACRE_DISCARD_NOW));
+    ASSERT_OK(acre_port_discard(&map, map.base, map.size, ACRE_DISCARD_NOW));
     EXPECT_EQ(uint32_t{ACRE_READ}, access_at(map.base));
     EXPECT_EQ(uint32_t{ACRE_NONE}, access_at(map.at(unit())));
     EXPECT_EQ(uint32_t{ACRE_READ_WRITE}, access_at(map.at(2 * unit())));
-    ASSERT_OK(port_protect(&map, map.at(unit()), unit(), ACRE_READ_WRITE));
+    ASSERT_OK(acre_port_protect(&map, map.at(unit()), unit(), ACRE_READ_WRITE));
     EXPECT_TRUE(all_are(map.at(), map.size, 0));
 }
 
@@ -46,21 +46,21 @@ TEST(Port, discarding_makes_nothing_resident)
     for (int many = 0; many < 2; many++) {
         Mapped map(request_for(size, ACRE_READ_WRITE, ACRE_IS_RESERVATION));
         ASSERT_OK(map.status);
-        ASSERT_OK(port_commit(&map, map.base, size / 2, ACRE_READ_WRITE));
+        ASSERT_OK(acre_port_commit(&map, map.base, size / 2, ACRE_READ_WRITE));
         // Many: nothing is known of the map, so what was touched may stay.
         if (!many)
             *map.at(unit()) = 1;
         const acre_range range = {map.base, many ? size / 2 : size};
         size_t done = 0;
-        ASSERT_OK(many ? port_discard_many(&range, 1, ACRE_DISCARD_NOW, &done)
-                       : port_discard(&map, map.base, size, ACRE_DISCARD_NOW));
+        ASSERT_OK(many ? acre_port_discard_many(&range, 1, ACRE_DISCARD_NOW, &done)
+                       : acre_port_discard(&map, map.base, size, ACRE_DISCARD_NOW));
         size_t resident = 1;
-        ASSERT_OK(port_resident(map.base, size / 2, &resident));
+        ASSERT_OK(acre_port_resident(map.base, size / 2, &resident));
         EXPECT_EQ(0u, resident) << many;
         EXPECT_TRUE(all_are(map.at(), size / 2, 0));
         std::memset(map.base, 1, size / 2);
         // The rest was not committed by it.
-        EXPECT_EQ(1, port_is_reserved(map.at(size / 2), size / 2));
+        EXPECT_EQ(1, acre_port_is_reserved(map.at(size / 2), size / 2));
     }
 }
 
@@ -69,11 +69,11 @@ TEST(Port, lazily_discarded_pages_take_new_bytes)
     Mapped map(request_for(2 * unit(), ACRE_READ_WRITE));
     ASSERT_OK(map.status);
     std::memset(map.base, 1, map.size);
-    ASSERT_OK(port_discard(&map, map.base, map.size, ACRE_DISCARD_LAZY));
+    ASSERT_OK(acre_port_discard(&map, map.base, map.size, ACRE_DISCARD_LAZY));
     EXPECT_TRUE(*map.at() == 0 || *map.at() == 1);
     std::memset(map.base, 2, map.size);
     EXPECT_TRUE(all_are(map.at(), map.size, 2));
-    ASSERT_OK(port_discard(&map, map.base, map.size, ACRE_DISCARD_NOW));
+    ASSERT_OK(acre_port_discard(&map, map.base, map.size, ACRE_DISCARD_NOW));
     EXPECT_TRUE(all_are(map.at(), map.size, 0));
 }
 
@@ -85,7 +85,7 @@ TEST(Port, discards_many_and_counts_them)
     const acre_range ranges[] = {
         {map.at(unit()), unit()}, {map.at(3 * unit()), 0}, {map.at(5 * unit()), 2 * unit()}};
     size_t done = 77;  // never read
-    ASSERT_OK(port_discard_many(ranges, 3, ACRE_DISCARD_NOW, &done));
+    ASSERT_OK(acre_port_discard_many(ranges, 3, ACRE_DISCARD_NOW, &done));
     EXPECT_EQ(3u, done);
     for (size_t i = 0; i < 8; i++)
         EXPECT_EQ(i == 1 || i == 5 || i == 6 ? 0 : 1, *map.at(i * unit())) << i;
@@ -97,7 +97,7 @@ TEST(Port, shared_memory_is_emptied)
     ASSERT_OK(map.status);
     EXPECT_EQ(uint32_t{ACRE_MAP_SHARED}, map.flags);
     std::memset(map.base, 1, map.size);
-    ASSERT_OK(port_discard(&map, map.base, unit(), ACRE_DISCARD_NOW));
+    ASSERT_OK(acre_port_discard(&map, map.base, unit(), ACRE_DISCARD_NOW));
     EXPECT_TRUE(all_are(map.at(), unit(), 0));
     EXPECT_TRUE(all_are(map.at(unit()), unit(), 1));
 }
@@ -106,26 +106,26 @@ TEST(Port, guards_lose_contents_and_unguarded_pages_are_fresh)
 {
     for (int with_markers = 0; with_markers < 2; with_markers++) {
         if (!with_markers)
-            port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+            acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
         Mapped map(request_for(4 * unit(), ACRE_READ_WRITE));
         ASSERT_OK(map.status);
         std::memset(map.base, 1, map.size);
         uint32_t kind = 0;
-        ASSERT_OK(port_guard(&map, map.at(unit()), 2 * unit(), &kind));
+        ASSERT_OK(acre_port_guard(&map, map.at(unit()), 2 * unit(), &kind));
         map.flags |= kind;
         if (kind == ACRE_HAS_PAGE_GUARDS) {
             map.private_[0] |= kMixed;
             EXPECT_EQ(uint32_t{ACRE_NONE}, access_at(map.at(unit())));
         } else {
             EXPECT_EQ(uint32_t{ACRE_HAS_MARKER_GUARDS}, kind);
-            EXPECT_EQ(1, port_can(ACRE_CAN_GUARD_WITH_MARKERS));
+            EXPECT_EQ(1, acre_port_can(ACRE_CAN_GUARD_WITH_MARKERS));
         }
         EXPECT_EQ(1, *map.at());
         EXPECT_EQ(1, *map.at(3 * unit()));
-        ASSERT_OK(port_unguard(&map, map.at(unit()), 2 * unit(), map.private_[0] != 0));
+        ASSERT_OK(acre_port_unguard(&map, map.at(unit()), 2 * unit(), map.private_[0] != 0));
         EXPECT_TRUE(all_are(map.at(unit()), 2 * unit(), 0));
         std::memset(map.base, 2, map.size);
-        port_pretend_nothing();
+        acre_port_pretend_nothing();
     }
 }
 
@@ -134,51 +134,51 @@ TEST(Port, populated_pages_are_resident)
     Mapped map(request_for(8 * unit(), ACRE_READ_WRITE));
     ASSERT_OK(map.status);
     size_t resident = 1;
-    ASSERT_OK(port_resident(map.base, map.size, &resident));
+    ASSERT_OK(acre_port_resident(map.base, map.size, &resident));
     EXPECT_EQ(0u, resident);
     const void *lowest = nullptr;
-    ASSERT_OK(port_lowest_touched(map.base, map.size, &lowest));
+    ASSERT_OK(acre_port_lowest_touched(map.base, map.size, &lowest));
     EXPECT_EQ(map.at(map.size), lowest);
 
     *map.at(4 * unit()) = 1;
-    ASSERT_OK(port_lowest_touched(map.base, map.size, &lowest));
+    ASSERT_OK(acre_port_lowest_touched(map.base, map.size, &lowest));
     EXPECT_EQ(map.at(4 * unit()), lowest);
 
-    acre_status status = port_populate(&map, map.base, map.size);
+    acre_status status = acre_port_populate(&map, map.base, map.size);
     if (status == -ENOTSUP)
         GTEST_SKIP() << "pages are not brought in beforehand";
     ASSERT_OK(status);
-    ASSERT_OK(port_resident(map.base, map.size, &resident));
+    ASSERT_OK(acre_port_resident(map.base, map.size, &resident));
     EXPECT_EQ(map.size, resident);
 }
 
 TEST(Port, locks_once_and_unlocks_as_often_as_asked)
 {
-    if (port_can(ACRE_CAN_LOCK) == 0)
+    if (acre_port_can(ACRE_CAN_LOCK) == 0)
         GTEST_SKIP() << "nothing can be locked";
     Mapped map(request_for(2 * unit(), ACRE_READ_WRITE));
     ASSERT_OK(map.status);
-    acre_status status = port_lock(&map, map.base, map.size);
+    acre_status status = acre_port_lock(&map, map.base, map.size);
     if (status == -ENOMEM || status == -EPERM || status == -EAGAIN)
         GTEST_SKIP() << "this process may lock nothing";
     ASSERT_OK(status);
-    ASSERT_OK(port_lock(&map, map.base, unit()));
+    ASSERT_OK(acre_port_lock(&map, map.base, unit()));
     size_t resident = 0;
-    ASSERT_OK(port_resident(map.base, map.size, &resident));
+    ASSERT_OK(acre_port_resident(map.base, map.size, &resident));
     EXPECT_EQ(map.size, resident);
     std::memset(map.base, 1, map.size);
-    ASSERT_OK(port_discard(&map, map.base, map.size, ACRE_DISCARD_NOW));
+    ASSERT_OK(acre_port_discard(&map, map.base, map.size, ACRE_DISCARD_NOW));
     EXPECT_TRUE(all_are(map.at(), map.size, 0));
-    EXPECT_OK(port_unlock(&map, map.base, map.size));
-    EXPECT_OK(port_unlock(&map, map.base, map.size));
+    EXPECT_OK(acre_port_unlock(&map, map.base, map.size));
+    EXPECT_OK(acre_port_unlock(&map, map.base, map.size));
 }
 
 TEST(Port, locks_on_fault_where_it_says_so)
 {
     Mapped map(request_for(2 * unit(), ACRE_READ_WRITE));
     ASSERT_OK(map.status);
-    acre_status status = port_lock_on_fault(&map, map.base, map.size);
-    if (port_can(ACRE_CAN_LOCK_ON_FAULT) == 0)
+    acre_status status = acre_port_lock_on_fault(&map, map.base, map.size);
+    if (acre_port_can(ACRE_CAN_LOCK_ON_FAULT) == 0)
         EXPECT_STATUS(-ENOTSUP, status);
     else if (status == -ENOMEM || status == -EPERM || status == -EAGAIN)
         GTEST_SKIP() << "this process may lock nothing";
@@ -192,7 +192,8 @@ TEST(Port, takes_advice_that_keeps_contents)
     ASSERT_OK(map.status);
     std::memset(map.base, 1, map.size);
     for (int i = ACRE_ADVISE_NORMAL; i <= ACRE_ADVISE_KEEP_ON_FORK; i++) {
-        acre_status status = port_advise(&map, map.base, map.size, static_cast<acre_advice>(i));
+        acre_status status =
+            acre_port_advise(&map, map.base, map.size, static_cast<acre_advice>(i));
         EXPECT_LE(status, 0) << i;
         EXPECT_TRUE(all_are(map.at(), map.size, 1)) << i;
     }

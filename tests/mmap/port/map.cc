@@ -35,12 +35,12 @@ TEST(Port, unmaps_the_whole)
     auto address = reinterpret_cast<uintptr_t>(map.base);
     map.unmap();
     acre_area area = {};
-    EXPECT_STATUS(ACRE_NOT_MAPPED, port_area_at(address, &area));
+    EXPECT_STATUS(ACRE_NOT_MAPPED, acre_port_area_at(address, &area));
 }
 
 TEST(Port, fixed_destroys_nothing)
 {
-    if (port_can(ACRE_CAN_FIX_ADDRESS) == 0)
+    if (acre_port_can(ACRE_CAN_FIX_ADDRESS) == 0)
         GTEST_SKIP() << "no fixed addresses";
     Mapped map(request_for(4 * unit(), ACRE_READ_WRITE));
     ASSERT_OK(map.status);
@@ -60,7 +60,7 @@ TEST(Port, fixed_destroys_nothing)
 
 TEST(Port, replace_takes_the_place_of_what_is_there)
 {
-    if (port_can(ACRE_CAN_REPLACE) == 0)
+    if (acre_port_can(ACRE_CAN_REPLACE) == 0)
         GTEST_SKIP() << "nothing can be replaced";
     Mapped map(request_for(3 * unit(), ACRE_READ_WRITE));
     ASSERT_OK(map.status);
@@ -100,23 +100,23 @@ TEST(Port, a_reservation_is_inaccessible_until_it_is_committed)
     Mapped map(request_for(4 * unit(), ACRE_READ_WRITE, ACRE_IS_RESERVATION));
     ASSERT_OK(map.status);
     EXPECT_EQ(uint32_t{ACRE_NONE}, access_at(map.base));
-    EXPECT_EQ(1, port_is_reserved(map.base, map.size));
+    EXPECT_EQ(1, acre_port_is_reserved(map.base, map.size));
 
-    ASSERT_OK(port_commit(&map, map.at(unit()), 2 * unit(), ACRE_READ_WRITE));
+    ASSERT_OK(acre_port_commit(&map, map.at(unit()), 2 * unit(), ACRE_READ_WRITE));
     EXPECT_EQ(uint32_t{ACRE_NONE}, access_at(map.base));
     EXPECT_EQ(uint32_t{ACRE_READ_WRITE}, access_at(map.at(unit())));
     EXPECT_TRUE(all_are(map.at(unit()), 2 * unit(), 0));
-    EXPECT_EQ(0, port_is_reserved(map.base, map.size));
+    EXPECT_EQ(0, acre_port_is_reserved(map.base, map.size));
 
     std::memset(map.at(unit()), 1, 2 * unit());
-    ASSERT_OK(port_commit(&map, map.base, 3 * unit(), ACRE_READ_WRITE));
+    ASSERT_OK(acre_port_commit(&map, map.base, 3 * unit(), ACRE_READ_WRITE));
     EXPECT_TRUE(all_are(map.at(unit()), 2 * unit(), 1));
     EXPECT_TRUE(all_are(map.at(), unit(), 0));
 
-    ASSERT_OK(port_decommit(&map, map.base, 2 * unit()));
-    EXPECT_EQ(1, port_is_reserved(map.base, 2 * unit()));
+    ASSERT_OK(acre_port_decommit(&map, map.base, 2 * unit()));
+    EXPECT_EQ(1, acre_port_is_reserved(map.base, 2 * unit()));
     EXPECT_TRUE(all_are(map.at(2 * unit()), unit(), 1));
-    ASSERT_OK(port_commit(&map, map.base, 2 * unit(), ACRE_READ));
+    ASSERT_OK(acre_port_commit(&map, map.base, 2 * unit(), ACRE_READ));
     EXPECT_TRUE(all_are(map.at(), 2 * unit(), 0));
     EXPECT_EQ(uint32_t{ACRE_READ}, access_at(map.base));
 }
@@ -126,21 +126,21 @@ TEST(Port, pages_that_were_hidden_are_not_reserved)
     Mapped map(request_for(2 * unit(), ACRE_READ_WRITE));
     ASSERT_OK(map.status);
     std::memset(map.base, 1, map.size);
-    ASSERT_OK(port_protect(&map, map.base, map.size, ACRE_NONE));
+    ASSERT_OK(acre_port_protect(&map, map.base, map.size, ACRE_NONE));
     EXPECT_EQ(uint32_t{ACRE_NONE}, access_at(map.base));
-    EXPECT_EQ(0, port_is_reserved(map.base, map.size));
-    ASSERT_OK(port_protect(&map, map.base, map.size, ACRE_READ));
+    EXPECT_EQ(0, acre_port_is_reserved(map.base, map.size));
+    ASSERT_OK(acre_port_protect(&map, map.base, map.size, ACRE_READ));
     EXPECT_TRUE(all_are(map.at(), map.size, 1));
 }
 
 TEST(Port, accounts_for_what_there_is)
 {
-    EXPECT_OK(port_can_account(port_page_size()));
+    EXPECT_OK(acre_port_can_account(acre_port_page_size()));
     acre_system system = {};
     ASSERT_OK(acre_system_read(&system));
     if (system.overcommit_mode == 1)
         GTEST_SKIP() << "vm.overcommit_memory is 1: nothing is refused";
-    EXPECT_GT(0, port_can_account(SIZE_MAX / 8 * 7 / unit() * unit()));
+    EXPECT_GT(0, acre_port_can_account(SIZE_MAX / 8 * 7 / unit() * unit()));
 }
 
 TEST(Port, shrinks_and_grows_with_contents)
@@ -148,13 +148,13 @@ TEST(Port, shrinks_and_grows_with_contents)
     Mapped map(request_for(4 * unit(), ACRE_READ_WRITE));
     ASSERT_OK(map.status);
     std::memset(map.base, 1, map.size);
-    acre_status status = port_resize(&map, 2 * unit(), ACRE_RESIZE_IN_PLACE);
+    acre_status status = acre_port_resize(&map, 2 * unit(), ACRE_RESIZE_IN_PLACE);
     ASSERT_OK(status);
     EXPECT_EQ(2 * unit(), map.size);
     EXPECT_TRUE(all_are(map.at(), map.size, 1));
 
     acre_mmap before = map;
-    status = port_resize(&map, 64 * unit(), ACRE_RESIZE_MAY_MOVE);
+    status = acre_port_resize(&map, 64 * unit(), ACRE_RESIZE_MAY_MOVE);
     if (status == -ENOTSUP) {
         EXPECT_TRUE(acre_test::same(before, map));
         GTEST_SKIP() << "maps do not grow";
@@ -167,7 +167,7 @@ TEST(Port, shrinks_and_grows_with_contents)
 
 TEST(Port, what_is_in_the_way_keeps_a_map_from_growing_in_place)
 {
-    if (port_can(ACRE_CAN_FIX_ADDRESS) == 0)
+    if (acre_port_can(ACRE_CAN_FIX_ADDRESS) == 0)
         GTEST_SKIP() << "no fixed addresses";
     Mapped room(request_for(3 * unit(), ACRE_NONE, ACRE_IS_RESERVATION));
     ASSERT_OK(room.status);
@@ -182,7 +182,7 @@ TEST(Port, what_is_in_the_way_keeps_a_map_from_growing_in_place)
     ASSERT_OK(neighbor.status);
     *neighbor.at() = 5;
     *map.at() = 6;
-    EXPECT_GT(0, port_resize(&map, 2 * unit(), ACRE_RESIZE_IN_PLACE));
+    EXPECT_GT(0, acre_port_resize(&map, 2 * unit(), ACRE_RESIZE_IN_PLACE));
     EXPECT_EQ(first.address, map.base);
     EXPECT_EQ(unit(), map.size);
     EXPECT_EQ(5, *neighbor.at());
@@ -193,30 +193,30 @@ TEST(Port, seals_where_it_says_so)
 {
     port_request request = request_for(unit(), ACRE_READ_WRITE);
     acre_mmap map = handle_for(request);
-    ASSERT_OK(port_map(&request, &map));
-    if (port_can(ACRE_CAN_SEAL) == 0) {
-        EXPECT_STATUS(-ENOTSUP, port_seal(&map));
-        EXPECT_OK(port_unmap(&map));
+    ASSERT_OK(acre_port_map(&request, &map));
+    if (acre_port_can(ACRE_CAN_SEAL) == 0) {
+        EXPECT_STATUS(-ENOTSUP, acre_port_seal(&map));
+        EXPECT_OK(acre_port_unmap(&map));
     } else {
-        EXPECT_OK(port_seal(&map));
-        EXPECT_GT(0, port_protect(&map, map.base, map.size, ACRE_READ));
-        EXPECT_GT(0, port_unmap(&map));
+        EXPECT_OK(acre_port_seal(&map));
+        EXPECT_GT(0, acre_port_protect(&map, map.base, map.size, ACRE_READ));
+        EXPECT_GT(0, acre_port_unmap(&map));
     }
 }
 
 TEST(Port, code_may_be_written_where_it_says_so)
 {
     Mapped map(request_for(unit(), ACRE_READ_WRITE_EXEC, ACRE_MAP_JIT));
-    if (port_can(ACRE_CAN_JIT) == 0) {
+    if (acre_port_can(ACRE_CAN_JIT) == 0) {
         EXPECT_GT(0, map.status);
         GTEST_SKIP() << "no memory is writable and executable at once";
     }
     ASSERT_OK(map.status);
     EXPECT_EQ(uint32_t{ACRE_READ_WRITE_EXEC}, access_at(map.base));
-    port_jit_write(1);
+    acre_port_jit_write(1);
     std::memset(map.base, 1, map.size);
-    port_jit_write(0);
-    port_icache_flush(map.base, map.size);
+    acre_port_jit_write(0);
+    acre_port_icache_flush(map.base, map.size);
     EXPECT_TRUE(all_are(map.at(), map.size, 1));
 }
 

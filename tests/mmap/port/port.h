@@ -28,8 +28,8 @@ inline port_request request_for(size_t size, uint32_t access, uint32_t flags = 0
 {
     port_request request = {};
     request.size = size;
-    request.alignment = port_page_size();
-    request.page_size = port_page_size();
+    request.alignment = acre_port_page_size();
+    request.page_size = acre_port_page_size();
     request.access = access;
     request.flags = flags;
     return request;
@@ -51,12 +51,12 @@ inline acre_mmap handle_for(const port_request &request)
 struct Mapped : acre_mmap {
     explicit Mapped(const port_request &request) : acre_mmap(handle_for(request))
     {
-        status = port_map(&request, this);
+        status = acre_port_map(&request, this);
     }
     explicit Mapped(size_t of) : acre_mmap(), status(ACRE_OK)
     {
         size = of;
-        page_size = port_page_size();
+        page_size = acre_port_page_size();
         access = ACRE_READ_WRITE;
     }
     Mapped(const Mapped &) = delete;
@@ -68,7 +68,7 @@ struct Mapped : acre_mmap {
     void unmap()
     {
         if (base != nullptr) {
-            EXPECT_OK(port_unmap(this));
+            EXPECT_OK(acre_port_unmap(this));
         }
         base = nullptr;
     }
@@ -81,7 +81,7 @@ struct Mapped : acre_mmap {
 
 inline size_t unit()
 {
-    return port_granularity();
+    return acre_port_granularity();
 }
 
 inline bool all_are(const char *bytes, size_t length, char value)
@@ -96,15 +96,15 @@ inline bool all_are(const char *bytes, size_t length, char value)
 inline uint32_t access_at(const void *address)
 {
     acre_area area = {};
-    EXPECT_OK(port_area_at(reinterpret_cast<uintptr_t>(address), &area));
+    EXPECT_OK(acre_port_area_at(reinterpret_cast<uintptr_t>(address), &area));
     return area.access;
 }
 
 inline std::string fresh_path(const char *name)
 {
     const char *folder = std::getenv("TEST_TMPDIR");
-    return std::string(folder != nullptr ? folder : ".") + "/" + std::to_string(port_process_id()) +
-           name;
+    return std::string(folder != nullptr ? folder : ".") + "/" +
+           std::to_string(acre_port_process_id()) + name;
 }
 
 /// A file of `size` bytes 7, opened for reading and writing.
@@ -113,12 +113,12 @@ struct Written {
     {
         std::ofstream(path, std::ios::binary) << std::string(size, 7);
         uint64_t found = 0;
-        EXPECT_OK(port_file_open(path.c_str(), 1, &file, &found));
+        EXPECT_OK(acre_port_file_open(path.c_str(), 1, &file, &found));
         EXPECT_EQ(size, found);
     }
     ~Written()
     {
-        port_file_close(file);
+        acre_port_file_close(file);
         std::remove(path.c_str());
     }
     Written(const Written &) = delete;

@@ -27,72 +27,72 @@ TEST(Port, the_lowest_touched_page_of_each_of_many_ranges)
     for (const size_t *range : ranges)
         asked.push_back({map.at(range[0] * unit()), (range[1] - range[0]) * unit()});
     std::vector<const void *> lowest(asked.size());
-    ASSERT_OK(port_lowest_touched_many(asked.data(), asked.size(), lowest.data()));
+    ASSERT_OK(acre_port_lowest_touched_many(asked.data(), asked.size(), lowest.data()));
     for (size_t i = 0; i < asked.size(); i++)
         EXPECT_EQ(map.at(ranges[i][2] * unit()), lowest[i]) << i;
-    ASSERT_OK(port_lowest_touched_many(&asked[3], 1, lowest.data()));
+    ASSERT_OK(acre_port_lowest_touched_many(&asked[3], 1, lowest.data()));
     EXPECT_EQ(map.at(10 * unit()), lowest[0]);
 }
 
 TEST(Port, guards_many_ranges_and_counts_them)
 {
-    Mapped map(request_for(1024 * port_page_size(), ACRE_READ_WRITE, ACRE_MAP_NO_HUGE));
+    Mapped map(request_for(1024 * acre_port_page_size(), ACRE_READ_WRITE, ACRE_MAP_NO_HUGE));
     ASSERT_OK(map.status);
     std::memset(map.base, 1, map.size);
     std::vector<acre_range> ranges;
-    for (size_t at = 0; at < map.size; at += 2 * port_page_size())
-        ranges.push_back({map.at(at), port_page_size()});
+    for (size_t at = 0; at < map.size; at += 2 * acre_port_page_size())
+        ranges.push_back({map.at(at), acre_port_page_size()});
     size_t done = 77;  // never read
-    if (port_can(ACRE_CAN_GUARD_WITH_MARKERS) == 0) {
-        EXPECT_STATUS(-ENOTSUP, port_guard_many(ranges.data(), ranges.size(), &done));
+    if (acre_port_can(ACRE_CAN_GUARD_WITH_MARKERS) == 0) {
+        EXPECT_STATUS(-ENOTSUP, acre_port_guard_many(ranges.data(), ranges.size(), &done));
         EXPECT_EQ(0u, done);
         return;
     }
     uint64_t before = 0, after = 0;
-    ASSERT_OK(port_area_count(&before));
-    ASSERT_OK(port_guard_many(ranges.data(), ranges.size(), &done));
-    ASSERT_OK(port_area_count(&after));
+    ASSERT_OK(acre_port_area_count(&before));
+    ASSERT_OK(acre_port_guard_many(ranges.data(), ranges.size(), &done));
+    ASSERT_OK(acre_port_area_count(&after));
     EXPECT_EQ(ranges.size(), done);
     EXPECT_LE(after, before + 2);
     for (const acre_range &range : ranges) {
         ASSERT_FALSE(readable(range.base));
-        ASSERT_EQ(1, static_cast<char *>(range.base)[port_page_size()]);
+        ASSERT_EQ(1, static_cast<char *>(range.base)[acre_port_page_size()]);
     }
     // Where nothing is mapped it stops.
-    Mapped gone(request_for(port_page_size(), ACRE_READ_WRITE));
+    Mapped gone(request_for(acre_port_page_size(), ACRE_READ_WRITE));
     ASSERT_OK(gone.status);
     ranges.resize(8);
     ranges[5].base = gone.base;
     gone.unmap();
-    EXPECT_GT(0, port_guard_many(ranges.data(), ranges.size(), &done));
+    EXPECT_GT(0, acre_port_guard_many(ranges.data(), ranges.size(), &done));
     EXPECT_EQ(5u, done);
 
-    port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
-    EXPECT_STATUS(-ENOTSUP, port_guard_many(ranges.data(), ranges.size(), &done));
-    port_pretend_nothing();
+    acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+    EXPECT_STATUS(-ENOTSUP, acre_port_guard_many(ranges.data(), ranges.size(), &done));
+    acre_port_pretend_nothing();
     EXPECT_EQ(0u, done);
 }
 
 TEST(Port, stops_at_a_locked_range_and_guards_the_rest_when_it_is_unlocked)
 {
-    if (port_can(ACRE_CAN_GUARD_WITH_MARKERS) == 0)
+    if (acre_port_can(ACRE_CAN_GUARD_WITH_MARKERS) == 0)
         GTEST_SKIP() << "this system has no guard markers";
-    const size_t page = port_page_size();
+    const size_t page = acre_port_page_size();
     Mapped map(request_for(32 * page, ACRE_READ_WRITE, ACRE_MAP_NO_HUGE));
     ASSERT_OK(map.status);
     std::vector<acre_range> ranges;
     for (size_t at = 0; at < map.size; at += 2 * page)
         ranges.push_back({map.at(at), page});
-    acre_status status = port_lock_on_fault(&map, map.at(10 * page), 2 * page);
+    acre_status status = acre_port_lock_on_fault(&map, map.at(10 * page), 2 * page);
     if (status == -ENOMEM || status == -EPERM || status == -EAGAIN)
         GTEST_SKIP() << "this process may not lock so much";
     ASSERT_OK(status);
     size_t done = 77;
-    EXPECT_STATUS(-EINVAL, port_guard_many(ranges.data(), ranges.size(), &done));
+    EXPECT_STATUS(-EINVAL, acre_port_guard_many(ranges.data(), ranges.size(), &done));
     EXPECT_EQ(5u, done);
-    ASSERT_OK(port_unlock(&map, map.at(10 * page), 2 * page));
+    ASSERT_OK(acre_port_unlock(&map, map.at(10 * page), 2 * page));
     // The same variable again, for what is left.
-    ASSERT_OK(port_guard_many(&ranges[5], ranges.size() - 5, &done));
+    ASSERT_OK(acre_port_guard_many(&ranges[5], ranges.size() - 5, &done));
     EXPECT_EQ(ranges.size() - 5, done);
     for (const acre_range &range : ranges)
         EXPECT_FALSE(readable(range.base));
@@ -105,28 +105,28 @@ TEST(Port, stacks_are_committed_from_their_end_and_shrunk_to_it)
     Mapped map(request_for(guard + size, ACRE_READ_WRITE, ACRE_IS_RESERVATION));
     ASSERT_OK(map.status);
     char *start = map.at(guard);
-    ASSERT_OK(port_commit_stack(&map, start, size, unit()));
+    ASSERT_OK(acre_port_commit_stack(&map, start, size, unit()));
     EXPECT_EQ(uint32_t{ACRE_NONE}, access_at(start - 1));
     for (int round = 0; round < 2; round++) {
         // Not by who runs there, which is what the system lets a stack grow for.
-        ASSERT_OK(port_commit_stack(&map, start, size, size));
-        for (size_t at = size; at > 0; at -= port_page_size())
-            start[at - port_page_size()] = 1;
+        ASSERT_OK(acre_port_commit_stack(&map, start, size, size));
+        for (size_t at = size; at > 0; at -= acre_port_page_size())
+            start[at - acre_port_page_size()] = 1;
         EXPECT_EQ(uint32_t{ACRE_NONE}, access_at(start - 1));
-        ASSERT_OK(port_shrink_stack(&map, start, size, 2 * unit()));
-        EXPECT_EQ(1, start[size - port_page_size()]);
+        ASSERT_OK(acre_port_shrink_stack(&map, start, size, 2 * unit()));
+        EXPECT_EQ(1, start[size - acre_port_page_size()]);
         EXPECT_EQ(1, start[size - 2 * unit()]);
         size_t resident = 0;
-        ASSERT_OK(port_resident(start, size, &resident));
+        ASSERT_OK(acre_port_resident(start, size, &resident));
         EXPECT_LE(resident, 4 * unit());
     }
-    ASSERT_OK(port_commit_stack(&map, start, size, size));
+    ASSERT_OK(acre_port_commit_stack(&map, start, size, size));
     EXPECT_EQ(1, start[size - 2 * unit()]);
-    for (size_t at = size - 2 * unit(); at > 0; at -= port_page_size())
-        ASSERT_EQ(0, start[at - port_page_size()]);
-    if (port_stacks_grow()) {
-        ASSERT_OK(port_shrink_stack(&map, start, size, 0));
-        EXPECT_TRUE(port_is_reserved(start, unit()));
+    for (size_t at = size - 2 * unit(); at > 0; at -= acre_port_page_size())
+        ASSERT_EQ(0, start[at - acre_port_page_size()]);
+    if (acre_port_stacks_grow()) {
+        ASSERT_OK(acre_port_shrink_stack(&map, start, size, 0));
+        EXPECT_TRUE(acre_port_is_reserved(start, unit()));
     }
 }
 
@@ -137,9 +137,9 @@ TEST(Port, a_stack_has_bounds_that_the_system_may_want_to_know)
     Mapped map(request_for(guard + size, ACRE_READ_WRITE, ACRE_IS_RESERVATION));
     ASSERT_OK(map.status);
     char *start = map.at(guard);
-    ASSERT_OK(port_commit_stack(&map, start, size, unit()));
+    ASSERT_OK(acre_port_commit_stack(&map, start, size, unit()));
     port_bounds bounds;
-    ASSERT_OK(port_stack_bounds(map.base, start, start + size - 64, &bounds));
+    ASSERT_OK(acre_port_stack_bounds(map.base, start, start + size - 64, &bounds));
     EXPECT_EQ(start + size - 64, bounds.top);
     EXPECT_GE(bounds.limit, start);
     EXPECT_TRUE(readable(bounds.limit));
@@ -149,10 +149,10 @@ TEST(Port, a_stack_has_bounds_that_the_system_may_want_to_know)
 
     // What was known comes back as it was.
     port_bounds own = {}, other = {}, again = {};
-    if (port_stack_exchange(&bounds, &own) == 0)
+    if (acre_port_stack_exchange(&bounds, &own) == 0)
         return;
-    port_stack_exchange(&own, &other);
-    port_stack_exchange(&own, &again);
+    acre_port_stack_exchange(&own, &other);
+    acre_port_stack_exchange(&own, &again);
     EXPECT_EQ(bounds.top, other.top);
     EXPECT_EQ(bounds.limit, other.limit);
     EXPECT_EQ(own.top, again.top);
@@ -163,10 +163,10 @@ TEST(Port, a_stack_has_bounds_that_the_system_may_want_to_know)
 
 TEST(Port, tells_this_process)
 {
-    EXPECT_NE(0, port_process_id());
-    EXPECT_EQ(port_process_id(), port_process_id());
+    EXPECT_NE(0, acre_port_process_id());
+    EXPECT_EQ(acre_port_process_id(), acre_port_process_id());
     errno = 77;
-    port_yield();
+    acre_port_yield();
     EXPECT_EQ(77, errno);
 }
 
@@ -183,23 +183,23 @@ void *end_thread(void *word)
 TEST(Port, threads_have_words_of_their_own_and_their_end_is_told)
 {
     constexpr port_thread_word which = PORT_THREAD_POOL;
-    acre_status status = port_thread_hook(which, end_thread);
+    acre_status status = acre_port_thread_hook(which, end_thread);
     if (status != ACRE_OK) {
         EXPECT_TRUE(status == -ENOTSUP || status == -EAGAIN) << name_of(status);
-        EXPECT_EQ(nullptr, port_thread_get(which));
+        EXPECT_EQ(nullptr, acre_port_thread_get(which));
         GTEST_SKIP() << "threads have no words here";
     }
-    ASSERT_OK(port_thread_hook(which, end_thread));
+    ASSERT_OK(acre_port_thread_hook(which, end_thread));
     static int numbers[3] = {0, 1, 2};
     std::vector<std::thread> threads;
     for (int &number : numbers) {
         threads.emplace_back([&number] {
-            EXPECT_EQ(nullptr, port_thread_get(which));
+            EXPECT_EQ(nullptr, acre_port_thread_get(which));
             if (number == 2)
                 return;  // without a word: nobody is told
-            EXPECT_OK(port_thread_set(which, &number));
-            EXPECT_EQ(&number, port_thread_get(which));
-            EXPECT_EQ(nullptr, port_thread_get(PORT_THREAD_OVERFLOW));
+            EXPECT_OK(acre_port_thread_set(which, &number));
+            EXPECT_EQ(&number, acre_port_thread_get(which));
+            EXPECT_EQ(nullptr, acre_port_thread_get(PORT_THREAD_OVERFLOW));
         });
     }
     for (std::thread &thread : threads)
@@ -207,7 +207,7 @@ TEST(Port, threads_have_words_of_their_own_and_their_end_is_told)
     EXPECT_EQ(1, ended_words[0]);
     EXPECT_EQ(1, ended_words[1]);
     EXPECT_EQ(0, ended_words[2]);
-    EXPECT_EQ(nullptr, port_thread_get(which));
+    EXPECT_EQ(nullptr, acre_port_thread_get(which));
 }
 
 const char *touched;
@@ -231,7 +231,7 @@ Ended touch(port_fault_fn handler, void (*before)())
     touched = map.at();
     return in_child([&] {
         before();
-        if (port_fault_install(handler) != ACRE_OK)
+        if (acre_port_fault_install(handler) != ACRE_OK)
             return 1;
         return *const_cast<const volatile char *>(touched) & 0;
     });
@@ -262,7 +262,7 @@ TEST(Port, a_look_that_was_removed_is_not_asked)
     ASSERT_OK(map.status);
     touched = map.at();
     Ended ended = in_child([] {
-        if (port_fault_install(look_and_end) != ACRE_OK || port_fault_remove() != ACRE_OK)
+        if (acre_port_fault_install(look_and_end) != ACRE_OK || acre_port_fault_remove() != ACRE_OK)
             return 1;
         return *const_cast<const volatile char *>(touched) & 0;
     });
@@ -272,26 +272,26 @@ TEST(Port, a_look_that_was_removed_is_not_asked)
 TEST(Port, a_thread_has_the_signal_stack_that_it_was_given)
 {
     // Where stacks grow (Windows) nobody sets one.
-    if (port_stacks_grow())
+    if (acre_port_stacks_grow())
         GTEST_SKIP() << "handlers run on the stack that faulted";
     std::thread([] {
         void *before;
         size_t size_before;
-        ASSERT_OK(port_signal_stack_get(&before, &size_before));
-        std::vector<char> own(port_signal_stack_size());
+        ASSERT_OK(acre_port_signal_stack_get(&before, &size_before));
+        std::vector<char> own(acre_port_signal_stack_size());
         EXPECT_LE(size_t{65536}, own.size());
-        ASSERT_OK(port_signal_stack_set(own.data(), own.size()));
+        ASSERT_OK(acre_port_signal_stack_set(own.data(), own.size()));
         void *base;
         size_t size;
-        ASSERT_OK(port_signal_stack_get(&base, &size));
+        ASSERT_OK(acre_port_signal_stack_get(&base, &size));
         EXPECT_EQ(own.data(), base);
         EXPECT_EQ(own.size(), size);
-        ASSERT_OK(port_signal_stack_set(nullptr, 0));
-        ASSERT_OK(port_signal_stack_get(&base, &size));
+        ASSERT_OK(acre_port_signal_stack_set(nullptr, 0));
+        ASSERT_OK(acre_port_signal_stack_get(&base, &size));
         EXPECT_EQ(0u, size);
         // A sanitizer takes back what it gave.
         if (size_before != 0) {
-            ASSERT_OK(port_signal_stack_set(before, size_before));
+            ASSERT_OK(acre_port_signal_stack_set(before, size_before));
         }
     }).join();
 }
