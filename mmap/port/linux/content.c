@@ -1,4 +1,4 @@
-// Linux: what pages hold and where they are: guards, discarding, locks, advice, residency.
+// Linux: what pages hold and where they are: guards, discarding, locks, advice.
 //
 // Guards are markers in the page tables, which cost no area; where there are none, and on locked
 // pages, which take none, they are protected pages.  Dropping pages by MADV_DONTNEED brings back
@@ -7,12 +7,11 @@
 
 #if ACRE_ON_LINUX
 
-#include "mmap/port/linux/linux.h"
+#include "mmap/port/linux/facts.h"
+#include "mmap/port/probe.h"
 
 #include <stdatomic.h>
 #include <sys/uio.h>
-
-// ---- discarding ---------------------------------------------------------------------------------
 
 // Locked pages are not dropped from shared memory, nor from any by kernels before 5.18.
 static acre_status
@@ -20,7 +19,7 @@ drop_locked(const acre_mmap *map, void *start, size_t length, int advice)
 {
     acre_status status = sys_munlock(start, length);
     if (status == ACRE_OK)
-        status = sys_madvise(start, length, advice);
+        status = linux_advise(start, length, advice);
     acre_status locked = sys_mlock_on_fault(start, length);
     if (status == ACRE_OK && locked == ACRE_OK && map->flags & ACRE_MAP_LOCKED)
         locked = sys_mlock(start, length);
@@ -32,9 +31,9 @@ static acre_status
 empty(const acre_mmap *map, void *start, size_t length)
 {
     int advice = posix_is_shared_memory(map) ? MADV_REMOVE : MADV_DONTNEED;
-    acre_status status = sys_madvise(start, length, advice);
+    acre_status status = linux_advise(start, length, advice);
     if (status == -EINVAL && advice == MADV_DONTNEED)
-        status = sys_madvise(start, length, LINUX_MADV_DONTNEED_LOCKED);
+        status = linux_advise(start, length, LINUX_MADV_DONTNEED_LOCKED);
     int unknown = status == -EINVAL || (status == -ENOTSUP && advice == MADV_DONTNEED);
     if (unknown && acre_linux_takes_advice(advice) == 0)
         return -ENOTSUP;
@@ -47,7 +46,7 @@ acre_port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
     int lazily = when == ACRE_DISCARD_LAZY && !posix_is_shared_memory(map) &&
                  (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0;
     if (lazily) {
-        acre_status status = sys_madvise(start, length, MADV_FREE);
+        acre_status status = linux_advise(start, length, MADV_FREE);
         if (status != -EINVAL && status != -ENOTSUP)
             return linux_explain_advice(status);
     }
@@ -143,7 +142,7 @@ acre_port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
 static acre_status
 install_marker(void *start, size_t length)
 {
-    return sys_madvise(start, length, LINUX_MADV_GUARD_INSTALL);
+    return linux_advise(start, length, LINUX_MADV_GUARD_INSTALL);
 }
 
 acre_status
@@ -172,11 +171,11 @@ acre_port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
     int locks = (map->flags & (ACRE_MAP_LOCKED | ACRE_MAP_LOCK_ON_FAULT)) != 0;
     if (!locks && acre_port_can(ACRE_CAN_GUARD_WITH_MARKERS)) {
         *kind = ACRE_HAS_MARKER_GUARDS;
-        status = sys_madvise(start, length, LINUX_MADV_GUARD_INSTALL);
+        status = linux_advise(start, length, LINUX_MADV_GUARD_INSTALL);
         if (status == ACRE_OK)
             return ACRE_OK;
         // Of locked ones among the range; those before them may have got theirs.
-        (void)sys_madvise(start, length, LINUX_MADV_GUARD_REMOVE);
+        (void)linux_advise(start, length, LINUX_MADV_GUARD_REMOVE);
         if (status != -EINVAL)
             return linux_explain_advice(status);
     }
@@ -200,10 +199,10 @@ acre_port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
     }
     if ((map->flags & ACRE_HAS_MARKER_GUARDS) == 0)
         return ACRE_OK;
-    return linux_explain_advice(sys_madvise(start, length, LINUX_MADV_GUARD_REMOVE));
+    return linux_explain_advice(linux_advise(start, length, LINUX_MADV_GUARD_REMOVE));
 }
 
-// ---- locks, presence, files ---------------------------------------------------------------------
+// ---- locks, presence ----------------------------------------------------------------------------
 
 acre_status
 acre_port_lock(acre_mmap *map, void *start, size_t length)
@@ -239,10 +238,10 @@ acre_port_populate(acre_mmap *map, void *start, size_t length)
     int copies = (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) != 0;
     acre_status status = -EINVAL;
     if (map->access & ACRE_WRITE && !copies)
-        status = sys_madvise(start, length, LINUX_MADV_POPULATE_WRITE);
+        status = linux_advise(start, length, LINUX_MADV_POPULATE_WRITE);
     // Where a part is not writable, or the system is older than 5.14.
     if (status == -EINVAL)
-        status = sys_madvise(start, length, LINUX_MADV_POPULATE_READ);
+        status = linux_advise(start, length, LINUX_MADV_POPULATE_READ);
     return status == -EINVAL && !acre_linux_can_populate() ? -ENOTSUP : linux_explain(status);
 }
 
@@ -272,196 +271,7 @@ acre_port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
     int can = advice >= ACRE_ADVISE_NO_DUMP ? acre_probe_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) : 1;
     if (can != 1)
         return can == 0 ? -ENOTSUP : -ENOMEM;
-    return linux_explain_refusal(sys_madvise(start, length, table[advice]), table[advice]);
-}
-
-// ---- residency ----------------------------------------------------------------------------------
-
-// From linux/fs.h of 6.7.
-struct page_region {
-    uint64_t start, end, categories;
-};
-struct pagemap_scan {
-    uint64_t size, flags, start, end, walk_end, regions, region_count, max_pages, inverted, all_of,
-        any_of, returned;
-};
-#define PAGEMAP_SCAN_REQUEST _IOWR('f', 16, struct pagemap_scan)
-enum { PAGE_PRESENT = 1 << 3, PAGE_SWAPPED = 1 << 4 };
-
-// Pages found in [start, start + length): how many bytes, the lowest, and the lowest of each of
-// `count` ranges in ascending order.
-typedef struct found {
-    size_t bytes;
-    uintptr_t lowest;
-    const acre_range *ranges;
-    size_t count;
-    const void **lowest_of;
-} found;
-
-static void
-find_run(found *result, uintptr_t start, uintptr_t end)
-{
-    if (result->bytes == 0)
-        result->lowest = start;
-    result->bytes += end - start;
-    // A range is done with when it has its lowest page, or the run lies behind it.
-    for (; result->count > 0; result->ranges++, result->lowest_of++, result->count--) {
-        uintptr_t base = (uintptr_t)result->ranges->base;
-        uintptr_t limit = base + result->ranges->length;
-        if (base >= end)
-            return;
-        *result->lowest_of = (const void *)(start >= limit ? limit : start > base ? start : base);
-    }
-}
-
-// One call for many pages.
-static acre_status
-scan_by_ioctl(int file, uintptr_t start, uintptr_t end, int swapped_too, int first_only,
-              found *result)
-{
-    // As far as Valgrind knows, the kernel leaves them as they are.
-    struct page_region regions[32] = {{0}};
-    struct pagemap_scan scan = {
-        .size = sizeof scan,
-        .start = start,
-        .end = end,
-        .regions = (uintptr_t)regions,
-        .region_count = sizeof regions / sizeof regions[0],
-        .max_pages = first_only ? 1 : 0,
-        .any_of = PAGE_PRESENT | (swapped_too ? PAGE_SWAPPED : 0),
-        .returned = PAGE_PRESENT | PAGE_SWAPPED,
-    };
-    while (scan.start < end) {
-        int count = 0;
-        acre_status status = sys_ioctl(file, PAGEMAP_SCAN_REQUEST, &scan, &count);
-        if (status != ACRE_OK)
-            return status;
-        for (int i = 0; i < count; i++)
-            find_run(result, (uintptr_t)regions[i].start, (uintptr_t)regions[i].end);
-        if (first_only && count > 0)
-            break;
-        scan.start = scan.walk_end;
-    }
-    return ACRE_OK;
-}
-
-// One entry of 8 bytes for each page.
-static acre_status
-scan_by_entries(int file, uintptr_t start, uintptr_t end, int swapped_too, int first_only,
-                found *result)
-{
-    uint64_t entries[256];
-    size_t page = acre_port_page_size();
-    uint64_t wanted = (uint64_t)1 << 63 | (uint64_t)(swapped_too != 0) << 62;
-    while (start < end) {
-        size_t count = (end - start) / page;
-        if (count > sizeof entries / sizeof entries[0])
-            count = sizeof entries / sizeof entries[0];
-        ssize_t got = sys_pread(file, entries, count * sizeof entries[0],
-                                (uint64_t)start / page * sizeof entries[0]);
-        if (got < 0)
-            return (acre_status)got;
-        if (got < (ssize_t)sizeof entries[0])
-            return -EIO;
-        count = (size_t)got / sizeof entries[0];
-        for (size_t i = 0; i < count; i++, start += page) {
-            if ((entries[i] & wanted) == 0)
-                continue;
-            find_run(result, start, start + page);
-            if (first_only)
-                return ACRE_OK;
-        }
-    }
-    return ACRE_OK;
-}
-
-// Of a file's pages this tells what the page cache holds.  (Emulators refuse a range for a page
-// without access: it is halved until that one is alone.)
-static acre_status
-scan_by_mincore(uintptr_t start, uintptr_t end, int first_only, found *result)
-{
-    unsigned char present[512];
-    size_t page = acre_port_page_size();
-    size_t most = sizeof present;
-    while (start < end) {
-        size_t count = (end - start) / page;
-        if (count > most)
-            count = most;
-        int saved = errno;
-        acre_status status = status_of(mincore((void *)start, count * page, present), saved);
-        if (status == -ENOMEM && count > 1) {
-            most = count / 2;
-            continue;
-        }
-        if (status == -ENOMEM)
-            present[0] = 0;
-        else if (status != ACRE_OK)
-            return status;
-        most = most < sizeof present / 2 ? 2 * most : sizeof present;
-        for (size_t i = 0; i < count; i++, start += page) {
-            if ((present[i] & 1) == 0)
-                continue;
-            find_run(result, start, start + page);
-            if (first_only)
-                return ACRE_OK;
-        }
-    }
-    return ACRE_OK;
-}
-
-static acre_status
-scan(const void *start, size_t length, int swapped_too, int first_only, found *result)
-{
-    uintptr_t first = (uintptr_t)start;
-    uintptr_t end = first + length;
-    result->lowest = end;
-    found none = *result;
-    if (!acre_port_can(ACRE_CAN_COUNT_RESIDENT_EXACTLY))
-        return scan_by_mincore(first, end, first_only, result);
-
-    int file = sys_open("/proc/self/pagemap", O_RDONLY);
-    if (file < 0)
-        return file;
-    acre_status status = scan_by_ioctl(file, first, end, swapped_too, first_only, result);
-    if (status != ACRE_OK) {
-        *result = none;
-        status = scan_by_entries(file, first, end, swapped_too, first_only, result);
-    }
-    sys_close(file);
-    return status;
-}
-
-acre_status
-acre_port_resident(const void *start, size_t length, size_t *bytes)
-{
-    found result = {0};
-    acre_status status = scan(start, length, 0, 0, &result);
-    if (status == ACRE_OK)
-        *bytes = result.bytes;
-    return status;
-}
-
-acre_status
-acre_port_lowest_touched(const void *start, size_t length, const void **lowest)
-{
-    found result = {0};
-    acre_status status = scan(start, length, 1, 1, &result);
-    if (status == ACRE_OK)
-        *lowest = (const void *)result.lowest;
-    return status;
-}
-
-acre_status
-acre_port_lowest_touched_many(const acre_range *ranges, size_t count, const void **lowest)
-{
-    char *start = ranges[0].base;
-    char *end = (char *)ranges[count - 1].base + ranges[count - 1].length;
-    found result = {.ranges = ranges, .count = count, .lowest_of = lowest};
-    acre_status status = scan(start, (size_t)(end - start), 1, 0, &result);
-    // Those that no run came to.
-    for (; status == ACRE_OK && result.count > 0; result.ranges++, result.count--)
-        *result.lowest_of++ = (char *)result.ranges->base + result.ranges->length;
-    return status;
+    return linux_explain_refusal(linux_advise(start, length, table[advice]), table[advice]);
 }
 
 #endif  // ACRE_ON_LINUX

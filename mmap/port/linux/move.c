@@ -11,7 +11,9 @@
 
 #if ACRE_ON_LINUX
 
-#include "mmap/port/linux/linux.h"
+#include "mmap/port/linux/facts.h"
+#include "mmap/port/linux/move.h"
+#include "mmap/port/linux/place.h"
 
 static const size_t HUGE_PIECE = (size_t)1 << 30;
 static const size_t HUGE_OF_LARGE_TABLE = (size_t)4 << 20;
@@ -35,7 +37,7 @@ touch_pieces(char *base, size_t size, size_t huge)
 {
     acre_status status = ACRE_OK;
     for (size_t at = 0; at < size && status == ACRE_OK; at += piece_at(base + at, size - at, huge))
-        status = sys_madvise(base + at, acre_port_page_size(), LINUX_MADV_POPULATE_READ);
+        status = linux_advise(base + at, acre_port_page_size(), LINUX_MADV_POPULATE_READ);
     return status == -EFAULT ? -ENOMEM : status;  // not reserved, and the pool is empty
 }
 

@@ -1,0 +1,146 @@
+// Linux: how much memory there is, and what limits this process.
+#include "mmap/port/system.h"
+
+#if ACRE_ON_LINUX
+
+#include "mmap/port/linux/facts.h"
+#include "mmap/port/linux/files.h"
+
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+
+// Lowers *limit to the number in the file, if it holds one ("max" is none).
+static void
+lower_to_file(const char *path, uint64_t *limit)
+{
+    uint64_t value = acre_linux_read_number(path);
+    // Version 1 writes "none" as the largest multiple of a page below 2^63.
+    if (value != 0 && value < (uint64_t)INT64_MAX / 65536 * 65536 &&
+        (*limit == 0 || value < *limit))
+        *limit = value;
+}
+
+// Lowers *limit to those of the control group `group` (0-terminated, begins with '/') and its
+// parents.
+static void
+lower_to_group(const char *root, const char *file, char *group, uint64_t *limit)
+{
+    char path[768];
+    size_t root_length = strlen(root);
+    size_t file_length = strlen(file);
+    for (size_t length = strlen(group);; length--) {
+        if (length == 0 || group[length] == '/' || group[length] == 0) {
+            if (root_length + length + file_length + 1 <= sizeof path) {
+                char *end = mempcpy(path, root, root_length);
+                end = mempcpy(end, group, length);
+                strcpy(end, file);
+                lower_to_file(path, limit);
+            }
+        }
+        if (length == 0)
+            return;
+    }
+}
+
+static uint64_t
+memory_limit(void)
+{
+    char text[2048];
+    uint64_t limit = 0;
+    if (acre_linux_read_file("/proc/self/cgroup", text, sizeof text) <= 0)
+        return 0;
+    // Lines are "id:controllers:path"; version 2 has id 0 and no controllers.
+    for (char *line = text; line != NULL && *line != 0;) {
+        char *next = strchr(line, '\n');
+        if (next != NULL)
+            *next++ = 0;
+        char *group = strchr(line, '/');
+        char *colon = strchr(line, ':');
+        if (group != NULL && colon != NULL) {
+            if (strncmp(line, "0::", 3) == 0)
+                lower_to_group("/sys/fs/cgroup", "/memory.max", group, &limit);
+            else if (strstr(colon, "memory") != NULL && strstr(colon, "memory") < group)
+                lower_to_group("/sys/fs/cgroup/memory", "/memory.limit_in_bytes", group, &limit);
+        }
+        line = next;
+    }
+    return limit;
+}
+
+// Whether the kernel lets this process lock what it likes: by a capability, which counts in the
+// first user namespace only.
+static int
+locks_without_limit(void)
+{
+    enum { IPC_LOCK = 14 };
+    char text[4096];
+    if (acre_linux_read_file("/proc/self/uid_map", text, sizeof text) <= 0 ||
+        strstr(text, "4294967295") == NULL ||
+        acre_linux_read_file("/proc/self/status", text, sizeof text) <= 0)
+        return 0;
+    const char *set = strstr(text, "CapEff:\t");
+    if (set == NULL)
+        return 0;
+    // 16 hexadecimal digits; bit 14 is in the fourth from the right.
+    char digit = set[8 + 16 - 1 - IPC_LOCK / 4];
+    unsigned value = digit <= '9' ? (unsigned)(digit - '0') : (unsigned)(digit - 'a' + 10);
+    return (value >> IPC_LOCK % 4 & 1) != 0;
+}
+
+static uint64_t
+lock_limit(void)
+{
+    if (locks_without_limit())
+        return UINT64_MAX;
+    struct rlimit limit;
+    int saved = errno;
+    if (status_of(getrlimit(RLIMIT_MEMLOCK, &limit), saved) != ACRE_OK)
+        return 0;
+    return limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+}
+
+// The kernel puts these bytes at the very top of the user's addresses; emulators do not, where
+// there are 32 bits.
+uint64_t
+acre_port_address_bits(void)
+{
+    if (sizeof(void *) == 4)
+        return 32;
+    uintptr_t top = (uintptr_t)getauxval(AT_RANDOM);
+    uint64_t bits = 0;
+    for (; top != 0; top >>= 1)
+        bits++;
+    return bits;
+}
+
+acre_status
+acre_port_system_read(acre_system *out)
+{
+    char text[4096];
+    ssize_t got = acre_linux_read_file("/proc/meminfo", text, sizeof text);
+    if (got < 0)
+        return (acre_status)got;
+
+    out->physical_memory = acre_linux_number_of_key(text, "MemTotal") * 1024;
+    out->committed = acre_linux_number_of_key(text, "Committed_AS") * 1024;
+    out->explicit_huge_free = acre_linux_number_of_key(text, "HugePages_Free");
+    uint64_t commit_limit = acre_linux_number_of_key(text, "CommitLimit") * 1024;
+
+    out->overcommit_mode = (uint32_t)acre_linux_read_number("/proc/sys/vm/overcommit_memory");
+    out->commit_limit = out->overcommit_mode == 2 ? commit_limit : 0;
+    out->area_limit = acre_linux_read_number("/proc/sys/vm/max_map_count");
+    out->memory_limit = memory_limit();
+    out->address_bits = acre_port_address_bits();
+
+    out->lock_limit = lock_limit();
+
+    out->transparent_huge_size = acre_port_transparent_huge_size();
+    if (acre_linux_read_file("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text) > 0)
+        out->transparent_huge_mode = strstr(text, "[always]") != NULL    ? 2
+                                     : strstr(text, "[madvise]") != NULL ? 1
+                                                                         : 0;
+    return ACRE_OK;
+}
+
+#endif  // ACRE_ON_LINUX

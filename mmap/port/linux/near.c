@@ -1,0 +1,97 @@
+// Linux: room near an address, found by a walk over the areas.
+#include "mmap/port/system.h"
+
+#if ACRE_ON_LINUX
+
+#include "mmap/port/linux/areas.h"
+#include "mmap/port/linux/near.h"
+#include "mmap/port/probe.h"
+
+#include <string.h>
+
+// Goes through the areas of this process upwards, by whichever way there is.
+typedef struct walker {
+    linux_window text;
+    char bytes[512];
+    uintptr_t position;
+    int by_ioctl;
+} walker;
+
+// The next area that ends above the position: 1, 0 at the end, or a failure.
+static acre_status
+walk_on(walker *walk, acre_area *out)
+{
+    linux_raw_area raw;
+    acre_status status;
+    if (walk->by_ioctl) {
+        status = acre_linux_query_whatever_path(walk->text.file, walk->position, 1, walk->bytes,
+                                                sizeof walk->bytes, &raw);
+        status = status == ACRE_OK ? 1 : status == ACRE_NOT_MAPPED ? 0 : status;
+    } else {
+        do
+            status = acre_linux_take_area(&walk->text, &raw);
+        while (status == 1 && raw.end <= walk->position);
+    }
+    if (status == 1) {
+        acre_status described = acre_linux_describe(&raw, out);
+        if (described != ACRE_OK)
+            return described;
+        walk->position = out->end;
+    }
+    return status;
+}
+
+// A page that the kernel shows above the program's addresses (arm, x86-64); the hole below it is no
+// program's either.
+static int
+is_the_kernels(const acre_area *area)
+{
+    return area->name != NULL &&
+           (strcmp(area->name, "vectors") == 0 || strcmp(area->name, "vsyscall") == 0);
+}
+
+acre_status
+acre_linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t reach,
+                     uintptr_t beyond, void **base)
+{
+    // Stacks grow down and the program break up, and both need room for that.
+    enum { STACK_ROOM = 16 * 1024 * 1024, HEAP_ROOM = 64 * 1024 * 1024 };
+    posix_room room = acre_posix_room_within(size, alignment, near_address, reach);
+    room.beyond = beyond;
+    walker areas = {.by_ioctl = acre_port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME)};
+    areas.text = (linux_window){.file = acre_linux_open_proc(0, "maps"),
+                                .capacity = sizeof areas.bytes,
+                                .bytes = areas.bytes};
+    if (areas.text.file < 0)
+        return areas.text.file;
+
+    // From a little below, for what grows from there.
+    areas.position = room.low > HEAP_ROOM ? room.low - HEAP_ROOM : 0;
+    uintptr_t hole = 0;
+    acre_area area;
+    acre_status status;
+    while ((status = walk_on(&areas, &area)) == 1) {
+        uintptr_t end = area.start;
+        if (is_the_kernels(&area))
+            break;
+        if (area.flags & ACRE_AREA_STACK)
+            end = end > STACK_ROOM ? end - STACK_ROOM : 0;
+        if (end > hole)
+            acre_posix_consider(&room, hole, end);
+        hole = area.end;
+        if (area.flags & ACRE_AREA_HEAP)
+            hole = hole > UINTPTR_MAX - HEAP_ROOM ? UINTPTR_MAX : hole + HEAP_ROOM;
+        if (hole >= room.high)
+            break;
+    }
+    sys_close(areas.text.file);
+    // Above the last area lies what is not the program's.
+    if (status < 0)
+        return status;
+    if (room.best == 0)
+        return -ENOMEM;
+    *base = (void *)room.best;
+    return ACRE_OK;
+}
+
+#endif  // ACRE_ON_LINUX

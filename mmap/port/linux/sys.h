@@ -1,0 +1,141 @@
+// mmap/port/linux/sys.h - the system calls of the Linux port, each answering by value and keeping
+// errno; those of all POSIX systems are in posix.h.
+#ifndef ACRE_MMAP_PORT_LINUX_SYS_H_
+#define ACRE_MMAP_PORT_LINUX_SYS_H_
+
+#include "mmap/port/posix/posix.h"
+
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+// Newer than the headers that acre is built with may be.
+enum {
+    LINUX_MAP_DROPPABLE = 0x08,
+    LINUX_MAP_FIXED_NOREPLACE = 0x100000,
+    LINUX_MAP_HUGE_SHIFT = 26,
+    LINUX_MADV_COLD = 20,
+    LINUX_MADV_PAGEOUT = 21,
+    LINUX_MADV_POPULATE_READ = 22,
+    LINUX_MADV_POPULATE_WRITE = 23,
+    LINUX_MADV_DONTNEED_LOCKED = 24,
+    LINUX_MADV_COLLAPSE = 25,
+    LINUX_MADV_GUARD_INSTALL = 102,
+    LINUX_MADV_GUARD_REMOVE = 103,
+    LINUX_MLOCK_ONFAULT = 1
+};
+// The same numbers on every architecture.
+#define LINUX_SYS_process_madvise 440
+#define LINUX_SYS_mseal 462
+
+// The filter that Android puts on its apps kills a process for a call that is not on its list
+// (mseal, process_madvise, all about NUMA nodes), instead of refusing it: none is tried there.
+#ifdef __ANDROID__
+enum { LINUX_IS_ANDROID = 1 };
+#else
+enum { LINUX_IS_ANDROID = 0 };
+#endif
+
+static inline acre_status
+sys_madvise(void *base, size_t size, int advice)
+{
+    int saved = errno;
+    return status_of(madvise(base, size, advice), saved);
+}
+
+// Locks by number: sanitizers let the C library's functions do nothing, and say that they did.
+static inline acre_status
+sys_mlock(void *base, size_t size)
+{
+    int saved = errno;
+    return status_of(syscall(SYS_mlock, base, size), saved);
+}
+
+static inline acre_status
+sys_mlock_on_fault(void *base, size_t size)
+{
+    // musl, and C libraries before 2.27, have no name for it.
+    int saved = errno;
+    return status_of(syscall(SYS_mlock2, base, size, LINUX_MLOCK_ONFAULT), saved);
+}
+
+static inline acre_status
+sys_munlock(void *base, size_t size)
+{
+    int saved = errno;
+    return status_of(syscall(SYS_munlock, base, size), saved);
+}
+
+// Moves pages to exactly `target`, in place of what is there.
+static inline acre_status
+sys_move(void *base, size_t size, void *target)
+{
+    int saved = errno;
+    return status_of(
+        mremap(base, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target) == MAP_FAILED ? -1 : 0,
+        saved);
+}
+
+// Shows shared memory a second time, at exactly `target`, in place of what is there: a move of 0
+// bytes leaves the pages where they are, too.
+static inline acre_status
+sys_alias(void *base, size_t size, void *target)
+{
+    int saved = errno;
+    return status_of(
+        mremap(base, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, target) == MAP_FAILED ? -1 : 0, saved);
+}
+
+// Bytes read, 0 at the end, or a failure.
+static inline ssize_t
+sys_read(int file, void *bytes, size_t count)
+{
+    int saved = errno;
+    int before = posix_put_off_cancellation();
+    ssize_t got;
+    do
+        got = read(file, bytes, count);
+    while (got == -1 && errno == EINTR);
+    posix_permit_cancellation(before);
+    return got == -1 ? status_of(-1, saved) : got;
+}
+
+// Bytes read from offset `at`, or a failure.
+static inline ssize_t
+sys_pread(int file, void *bytes, size_t count, uint64_t at)
+{
+    int saved = errno;
+    int before = posix_put_off_cancellation();
+    ssize_t got = pread(file, bytes, count, (off_t)at);
+    posix_permit_cancellation(before);
+    return got == -1 ? status_of(-1, saved) : got;
+}
+
+// The C libraries differ in the type; the numbers have 32 bits.
+#ifdef __GLIBC__
+typedef unsigned long linux_ioctl_request;
+#else
+typedef int linux_ioctl_request;
+#endif
+
+static inline acre_status
+sys_ioctl(int file, unsigned long request, void *argument, int *answer)
+{
+    int saved = errno;
+    int result = ioctl(file, (linux_ioctl_request)request, argument);
+    if (result == -1)
+        return status_of(-1, saved);
+    *answer = result;
+    return ACRE_OK;
+}
+
+// Names anonymous memory; NULL takes the name away.
+static inline acre_status
+sys_name(void *base, size_t size, const char *name)
+{
+    enum { SET_VMA = 0x53564d41, SET_VMA_ANON_NAME = 0 };
+    int saved = errno;
+    return status_of(prctl(SET_VMA, SET_VMA_ANON_NAME, base, size, name), saved);
+}
+
+#endif  // ACRE_MMAP_PORT_LINUX_SYS_H_
