@@ -142,6 +142,7 @@ complete(port_request *request, const acre_mmap_opts *opts, uint32_t taken, int 
         return -ENOTSUP;
 
     request->page_size = page;
+    request->demanded = alignment;
     request->alignment = alignment_for(opts, request->size, page);
     request->address = opts->address;
     request->near_address = (uintptr_t)opts->near_address;
@@ -179,9 +180,17 @@ map_requested(const port_request *request, acre_mmap *out)
 static acre_status
 create(port_request request, const acre_mmap_opts *opts, uint32_t taken, int more, acre_mmap *out)
 {
-    acre_status status =
-        complete(&request, opts != NULL ? opts : &no_opts, taken, more, acre_port_page_size());
-    return status == ACRE_OK ? map_requested(&request, out) : status;
+    if (opts == NULL)
+        opts = &no_opts;
+    acre_status status = complete(&request, opts, taken, more, acre_port_page_size());
+    if (status != ACRE_OK)
+        return status;
+    status = map_requested(&request, out);
+    // The place that huge pages would like takes more addresses than there may be left.
+    if (status == ACRE_OK || request.alignment == request.demanded)
+        return status;
+    request.alignment = request.demanded;
+    return map_requested(&request, out);
 }
 
 acre_status

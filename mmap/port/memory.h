@@ -64,7 +64,8 @@ void acre_port_pretend_nothing(void);
 typedef struct port_request {
     void *address;           // a wish; with FIXED or REPLACE a demand, a multiple of `alignment`
     size_t size;             // bytes, > 0, a multiple of page_size
-    size_t alignment;        // a power of two, at least page_size
+    size_t alignment;        // a power of two, at least page_size; more than `demanded` is a wish
+    size_t demanded;         // of the alignment; also when the map is moved
     size_t page_size;        // with ACRE_MAP_HUGE of huge pages
     uintptr_t near_address;  // with reach > 0: all bytes within `reach` of it
     size_t reach;

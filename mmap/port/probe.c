@@ -15,8 +15,8 @@ acre_probe_can(acre_capability what)
         return 0;
     if ((atomic_load_explicit(&known_capabilities, memory_order_acquire) & bit) == 0) {
         int found = acre_probes[what]();
-        if (found < 0)
-            return -1;
+        if (found < 0 || found == PROBE_NOW)
+            return found < 0 ? -1 : 1;
         if (found)
             atomic_fetch_or_explicit(&present_capabilities, bit, memory_order_relaxed);
         atomic_fetch_or_explicit(&known_capabilities, bit, memory_order_release);

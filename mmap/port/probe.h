@@ -4,8 +4,9 @@
 
 #include "mmap/port/memory.h"
 
-/// Answers 1, 0, or -1: not to be found out now.
+/// Returns 1, 0, PROBE_NOW, or -1: not to be found out now.
 typedef int (*probe)(void);
+enum { PROBE_NOW = 2 };  ///< Yes, but ask again: the program may change it.
 
 /// One for each capability, from the system's port.
 extern const probe acre_probes[ACRE_CAPABILITY_COUNT];

@@ -46,8 +46,8 @@ page_size_by_smaps(acre_process process, uint64_t start)
 static int
 may_be_huge(const linux_raw_area *raw)
 {
-    size_t huge = acre_linux_smallest_huge_size();
-    return raw->inode != 0 && huge != 0 && ((raw->start | raw->end) & (huge - 1)) == 0;
+    return raw->inode != 0 && acre_linux_may_be_huge((uintptr_t)raw->start) &&
+           acre_linux_may_be_huge((uintptr_t)raw->end);
 }
 
 // `file` answers the ioctl, or is -1.
@@ -77,13 +77,15 @@ query_in_file(int file, uintptr_t address, char *text, size_t capacity, int last
     return status == ACRE_OK ? acre_linux_describe(&raw, out) : status;
 }
 
+// -ESRCH when the text shows nothing at all.
 static acre_status
 find_in_text(linux_window *text, uintptr_t address, linux_raw_area *raw)
 {
-    acre_status status;
-    do
+    acre_status status = acre_linux_take_area(text, raw);
+    if (status == 0)
+        return -ESRCH;
+    while (status == 1 && raw->end <= address)
         status = acre_linux_take_area(text, raw);
-    while (status == 1 && raw->end <= address);
     if (status < 0)
         return status;
     return status == 1 && raw->start <= address ? ACRE_OK : ACRE_NOT_MAPPED;
@@ -94,9 +96,11 @@ static acre_status
 look(int file, acre_process process, uintptr_t address, char *bytes, size_t capacity, int last,
      acre_area *out)
 {
-    if (acre_port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME))
-        return query_in_file(file, address, bytes, capacity, last, out);
-
+    if (acre_port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME)) {
+        acre_status queried = query_in_file(file, address, bytes, capacity, last, out);
+        if (!linux_is_closed(queried))
+            return queried;
+    }
     linux_window text = {.file = file, .capacity = capacity, .bytes = bytes};
     linux_raw_area raw;
     acre_status status = find_in_text(&text, address, &raw);
@@ -119,18 +123,27 @@ look_with_room(int file, uintptr_t address, acre_area *out)
     return status == ACRE_OK ? look(file, 0, address, bytes, sizeof bytes, 1, out) : status;
 }
 
-acre_status
-acre_port_area_at(uintptr_t address, acre_area *out)
+static acre_status
+look_at_self(uintptr_t address, acre_area *out)
 {
     int file = acre_linux_open_proc(0, "maps");
     if (file < 0)
         return file;
     char bytes[512] = {0};
-    acre_area area;
-    acre_status status = look(file, 0, address, bytes, sizeof bytes, 0, &area);
+    acre_status status = look(file, 0, address, bytes, sizeof bytes, 0, out);
     if (status == -ENAMETOOLONG)
-        status = look_with_room(file, address, &area);
+        status = look_with_room(file, address, out);
     sys_close(file);
+    return status;
+}
+
+acre_status
+acre_port_area_at(uintptr_t address, acre_area *out)
+{
+    acre_area area;
+    acre_status status = look_at_self(address, &area);
+    if (status == -ESRCH && acre_linux_turn_to_thread())
+        status = look_at_self(address, &area);
     if (status != ACRE_OK)
         return status;
     area.path = NULL;
@@ -139,8 +152,8 @@ acre_port_area_at(uintptr_t address, acre_area *out)
     return ACRE_OK;
 }
 
-acre_status
-acre_port_area_count(uint64_t *out)
+static acre_status
+count_areas(uint64_t *out)
 {
     char bytes[512];
     linux_window text = {
@@ -153,6 +166,17 @@ acre_port_area_count(uint64_t *out)
     while ((status = acre_linux_take_area(&text, &raw)) == 1)
         count++;
     sys_close(text.file);
+    *out = count;
+    return status == 0 && count == 0 ? -ESRCH : status;
+}
+
+acre_status
+acre_port_area_count(uint64_t *out)
+{
+    uint64_t count;
+    acre_status status = count_areas(&count);
+    if (status == -ESRCH && acre_linux_turn_to_thread())
+        status = count_areas(&count);
     if (status == ACRE_OK)
         *out = count;
     return status;
@@ -162,7 +186,7 @@ acre_port_area_count(uint64_t *out)
 
 struct port_view {
     linux_window text;  // for next
-    int query_file;     // answers queries: the ioctl, or the text from its start
+    int query_file;     // answers queries: the ioctl, or the text from its start; may be text.file
     int by_ioctl;
     int stepping;  // next goes by query from `position` on
     acre_process process;
@@ -184,18 +208,32 @@ file_of(uintptr_t handle)
     return (int)(handle - 1);
 }
 
+// The map of a process, by a thread that shows it: the first one may have ended.
+static int
+open_shown(acre_process process)
+{
+    int file = acre_linux_open_proc(process, "maps");
+    if (file < 0 || acre_linux_text_alive(file) != -ESRCH)
+        return file;
+    sys_close(file);
+    if (process != 0)
+        return acre_linux_open_of_task(process, "maps");
+    (void)acre_linux_turn_to_thread();
+    return acre_linux_open_proc(0, "maps");
+}
+
 acre_status
 acre_port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
 {
     if (process < 0)
         return -ESRCH;
-    int file = acre_linux_open_proc(process, "maps");
+    int file = open_shown(process);
     if (file < 0)
         return file;
 
     view->process = process;
     view->by_ioctl = acre_port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME);
-    view->query_file = view->by_ioctl ? file : acre_linux_open_proc(process, "maps");
+    view->query_file = view->by_ioctl ? file : open_shown(process);
     if (view->query_file < 0) {
         sys_close(file);
         return view->query_file;
@@ -221,16 +259,29 @@ acre_port_view_close(const uintptr_t handle[2])
 static acre_status
 check_alive(port_view *view)
 {
-    if (view->by_ioctl)
-        return acre_linux_query_alive(view->query_file);
-    char byte;
-    acre_status status = acre_linux_rewind_text(view->query_file);
-    if (status != ACRE_OK)
-        return status;
-    ssize_t got = sys_read(view->query_file, &byte, 1);
-    if (got < 0)
-        return (acre_status)got;
-    return got == 0 ? -ESRCH : ACRE_OK;
+    acre_status status = view->by_ioctl ? acre_linux_query_alive(view->query_file) : -ENOTSUP;
+    return linux_is_closed(status) ? acre_linux_text_alive(view->query_file) : status;
+}
+
+static void
+forget_text(port_view *view)
+{
+    view->text.begin = 0;
+    view->text.end = 0;
+    view->text.at_end = 0;
+    view->text.cut = 0;
+}
+
+// From here on by text alone: the ioctl is refused.
+static acre_status
+turn_to_text(port_view *view)
+{
+    acre_status status = view->stepping ? acre_linux_rewind_text(view->text.file) : ACRE_OK;
+    if (status == ACRE_OK && view->stepping)
+        forget_text(view);
+    view->stepping = 0;
+    view->by_ioctl = 0;
+    return status;
 }
 
 static acre_status
@@ -252,11 +303,16 @@ step(port_view *view, acre_area *out)
 acre_status
 acre_port_view_next(port_view *view, acre_area *out)
 {
-    if (view->stepping)
-        return step(view, out);
-
+    acre_status status = ACRE_OK;
+    if (view->stepping) {
+        status = step(view, out);
+        if (!linux_is_closed(status))
+            return status;
+        status = turn_to_text(view);
+        if (status != ACRE_OK)
+            return status;
+    }
     linux_raw_area raw;
-    acre_status status;
     do
         status = acre_linux_take_area(&view->text, &raw);
     while (status == 1 && raw.end <= view->position);
@@ -285,27 +341,30 @@ acre_port_view_seek(port_view *view, uintptr_t address)
         return status;
     view->stepping = view->by_ioctl;
     view->position = address;
-    view->text.begin = 0;
-    view->text.end = 0;
-    view->text.at_end = 0;
-    view->text.cut = 0;
+    forget_text(view);
     return ACRE_OK;
 }
 
 acre_status
 acre_port_view_query(port_view *view, uintptr_t address, acre_area *out)
 {
-    if (view->by_ioctl)
-        return query_in_file(view->query_file, address, view->queried, sizeof view->queried - 1, 1,
-                             out);
-
+    if (view->by_ioctl) {
+        acre_status queried = query_in_file(view->query_file, address, view->queried,
+                                            sizeof view->queried - 1, 1, out);
+        if (!linux_is_closed(queried))
+            return queried;
+        acre_status turned = turn_to_text(view);
+        if (turned != ACRE_OK)
+            return turned;
+    }
+    // Where next reads the same file, it goes on where it was.
+    off_t before = view->query_file == view->text.file ? sys_position(view->query_file) : 0;
     acre_status status = acre_linux_rewind_text(view->query_file);
     if (status == ACRE_OK)
         status = look(view->query_file, view->process, address, view->queried, sizeof view->queried,
                       1, out);
-    if (status == ACRE_NOT_MAPPED && check_alive(view) == -ESRCH)
-        return -ESRCH;
-    return status;
+    acre_status restored = before > 0 ? sys_seek(view->query_file, before) : ACRE_OK;
+    return restored != ACRE_OK ? restored : status;
 }
 
 #endif  // ACRE_ON_LINUX

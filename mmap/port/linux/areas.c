@@ -291,10 +291,19 @@ acre_linux_take_area(linux_window *text, linux_raw_area *raw)
 }
 
 acre_status
+acre_linux_text_alive(int file)
+{
+    char byte;
+    ssize_t got = sys_pread(file, &byte, 1, 0);
+    if (got < 0)
+        return (acre_status)got;
+    return got == 0 ? -ESRCH : ACRE_OK;
+}
+
+acre_status
 acre_linux_rewind_text(int file)
 {
-    int saved = errno;
-    return status_of(lseek(file, 0, SEEK_SET) == -1 ? -1 : 0, saved);
+    return sys_seek(file, 0);
 }
 
 #endif  // ACRE_ON_LINUX

@@ -21,6 +21,15 @@ typedef struct linux_raw_area {
     size_t text_length;
 } linux_raw_area;
 
+// Whether a query failed because this way is closed, as it is in a sandbox that was entered after
+// it had been open.  The text may be readable then.
+static inline int
+linux_is_closed(acre_status status)
+{
+    return status < 0 && status != ACRE_NOT_MAPPED && status != -ENAMETOOLONG && status != -ESRCH &&
+           status != -EOVERFLOW;
+}
+
 // What is told of a raw area; its text becomes the path or name.
 acre_status acre_linux_describe(linux_raw_area *raw, acre_area *out);
 
@@ -31,8 +40,10 @@ acre_status acre_linux_query(int file, uintptr_t address, int or_next, char *tex
 // The same, but a path that is too long for any buffer is left out.
 acre_status acre_linux_query_whatever_path(int file, uintptr_t address, int or_next, char *text,
                                            size_t capacity, linux_raw_area *raw);
-// Whether the process is there, and still the program that `file` was opened for: ACRE_OK, -ESRCH.
+// Whether the process is there, and still the program that `file` was opened for: ACRE_OK, -ESRCH,
+// or what the question failed with.
 acre_status acre_linux_query_alive(int file);
+acre_status acre_linux_text_alive(int file);
 // Of the area that begins there; 0 where that was not told.
 size_t acre_linux_query_page_size(int file, uint64_t start);
 

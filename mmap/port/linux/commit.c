@@ -6,6 +6,7 @@
 #include "mmap/port/area.h"
 #include "mmap/port/linux/demand.h"
 #include "mmap/port/linux/facts.h"
+#include "mmap/port/linux/map.h"
 
 acre_status
 acre_port_decommit(acre_mmap *map, void *start, size_t length)
@@ -18,7 +19,7 @@ acre_port_decommit(acre_mmap *map, void *start, size_t length)
         .alignment = map->page_size,
         .page_size = map->page_size,
         .flags = (map->flags & kept) | ACRE_IS_RESERVATION | ACRE_MAP_REPLACE,
-        .node_plus_one = (uint32_t)map->private_[1],
+        .node_plus_one = linux_node_of(map),
     };
     acre_mmap replaced;
     return acre_port_map(&fresh, &replaced);
@@ -62,7 +63,7 @@ map_huge_parts(acre_mmap *map, uintptr_t start, uintptr_t end, acre_range *parts
         .page_size = map->page_size,
         .flags = (map->flags & (DEMANDS | ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK)) | ACRE_MAP_HUGE |
                  ACRE_MAP_REPLACE,
-        .node_plus_one = (uint32_t)map->private_[1],
+        .node_plus_one = linux_node_of(map),
     };
     uintptr_t at = start;
     while (at < end && *count < capacity) {

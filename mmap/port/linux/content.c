@@ -169,7 +169,9 @@ acre_port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
     // Locked pages take no markers, and those that will be locked (again) by the next commit could
     // not be with a marker in them.
     int locks = (map->flags & (ACRE_MAP_LOCKED | ACRE_MAP_LOCK_ON_FAULT)) != 0;
-    if (!locks && acre_port_can(ACRE_CAN_GUARD_WITH_MARKERS)) {
+    // Where it cannot be found out now (at the limit of areas there is no page to try it on), it is
+    // tried here.
+    if (!locks && acre_probe_can(ACRE_CAN_GUARD_WITH_MARKERS) != 0) {
         *kind = ACRE_HAS_MARKER_GUARDS;
         status = linux_advise(start, length, LINUX_MADV_GUARD_INSTALL);
         if (status == ACRE_OK)

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/resource.h>
 
 // ---- page sizes ---------------------------------------------------------------------------------
 
@@ -26,100 +27,140 @@ insert_size(size_t *sizes, size_t capacity, size_t count, size_t size)
         sizes[at] = size;
 }
 
-// Fills in the explicit huge pages' sizes behind the base page's; their number with it, or a
-// failure.
-static int
-read_page_sizes(size_t *sizes, size_t capacity)
-{
-    insert_size(sizes, capacity, 0, acre_port_page_size());
-    int count = 1;
+typedef struct size_list {
+    size_t sizes[16];
+    size_t count;
+} size_list;
 
-    // opendir allocates; the call beneath it does not.
+static int
+note_size(const char *name, void *of)
+{
+    static const char prefix[] = "hugepages-";
+    size_list *list = of;
+    if (strncmp(name, prefix, sizeof prefix - 1) != 0)
+        return 1;
+    name += sizeof prefix - 1;
+    uint64_t size = acre_linux_take_number(&name) * 1024;
+    if (size > acre_port_page_size() && size <= SIZE_MAX / 2 &&
+        list->count < sizeof list->sizes / sizeof list->sizes[0])
+        insert_size(list->sizes, sizeof list->sizes / sizeof list->sizes[0], list->count++,
+                    (size_t)size);
+    return 1;
+}
+
+// Facts that do not change while the system runs.  Only what was found out is kept: a process may
+// have no descriptor left now, or no /sys yet, and be asked again later.
+static struct {
+    _Atomic size_t sizes[16];  // of pages, in ascending order
+    _Atomic int size_count;    // 0 = not found out
+    _Atomic size_t default_huge;
+    _Atomic size_t transparent_huge;
+    _Atomic int has_transparent;  // these: YES, NO, 0 = not found out
+    _Atomic int permits_huge;
+    _Atomic int heeds_advice;
+    _Atomic int can_populate;
+    _Atomic int can_alias;
+} facts;
+enum { YES = 1, NO = 2 };
+
+int
+acre_linux_is_absent(const char *folder, int opened)
+{
+    if (opened != -ENOENT)
+        return 0;
+    int file = sys_open(folder, O_RDONLY | O_DIRECTORY);
+    if (file < 0)
+        return 0;
+    sys_close(file);
+    return 1;
+}
+
+// The base page's and those of explicit huge pages: 1, or 0 when they cannot be found out now.
+static int
+read_page_sizes(size_list *list)
+{
+    list->sizes[0] = acre_port_page_size();
+    list->count = 1;
     int folder = sys_open("/sys/kernel/mm/hugepages", O_RDONLY | O_DIRECTORY);
     if (folder < 0)
-        return folder == -EMFILE || folder == -ENFILE ? folder : count;
-    _Alignas(8) char entries[1024];
-    int saved = errno;
-    long got;
-    while ((got = syscall(SYS_getdents64, folder, entries, sizeof entries)) > 0) {
-        for (long at = 0; at < got;) {
-            // struct linux_dirent64: inode and offset (8 bytes each), length of the record (2),
-            // type (1), name.
-            unsigned short length;
-            memcpy(&length, entries + at + 16, sizeof length);
-            const char *name = entries + at + 19;
-            at += length;
-            if (strncmp(name, "hugepages-", 10) != 0)
-                continue;
-            name += 10;
-            uint64_t size = acre_linux_take_number(&name) * 1024;
-            if (size > acre_port_page_size() && size <= SIZE_MAX / 2)
-                insert_size(sizes, capacity, (size_t)count++, (size_t)size);
-        }
-    }
-    errno = saved;
+        return acre_linux_is_absent("/sys/kernel/mm", folder);
+    acre_status status = acre_linux_each_entry(folder, note_size, list);
     sys_close(folder);
-    return count;
+    return status == ACRE_OK;
 }
 
 int
 acre_port_page_sizes(size_t *sizes, size_t capacity)
 {
-    // They do not change while the system runs.
-    enum { MOST = 16 };
-    static _Atomic size_t known[MOST];
-    static _Atomic int known_count;
-    int count = atomic_load_explicit(&known_count, memory_order_acquire);
+    int count = atomic_load_explicit(&facts.size_count, memory_order_acquire);
     if (count == 0) {
-        size_t found[MOST];
-        count = read_page_sizes(found, MOST);
-        if (count < 0) {
+        size_list list;
+        if (!read_page_sizes(&list)) {
             insert_size(sizes, capacity, 0, acre_port_page_size());
             return 1;
         }
-        count = count < MOST ? count : MOST;
+        count = (int)list.count;
         for (int i = 0; i < count; i++)
-            atomic_store_explicit(&known[i], found[i], memory_order_relaxed);
-        atomic_store_explicit(&known_count, count, memory_order_release);
+            atomic_store_explicit(&facts.sizes[i], list.sizes[i], memory_order_relaxed);
+        atomic_store_explicit(&facts.size_count, count, memory_order_release);
     }
     for (size_t i = 0; i < capacity && i < (size_t)count; i++)
-        sizes[i] = atomic_load_explicit(&known[i], memory_order_relaxed);
+        sizes[i] = atomic_load_explicit(&facts.sizes[i], memory_order_relaxed);
     return count;
 }
 
-size_t
-acre_linux_smallest_huge_size(void)
+int
+acre_linux_may_be_huge(uintptr_t address)
 {
-    static _Atomic size_t known = 1;
-    size_t size = atomic_load_explicit(&known, memory_order_relaxed);
-    if (size == 1) {
-        size_t sizes[2];
-        size = acre_port_page_sizes(sizes, 2) >= 2 ? sizes[1] : 0;
-        atomic_store_explicit(&known, size, memory_order_relaxed);
-    }
-    return size;
+    size_t sizes[2];
+    if (acre_port_page_sizes(sizes, 2) >= 2)
+        return (address & (sizes[1] - 1)) == 0;
+    return atomic_load_explicit(&facts.size_count, memory_order_relaxed) == 0;
+}
+
+int
+acre_linux_has_no_huge_pages(void)
+{
+    return acre_port_page_sizes(NULL, 0) == 1 &&
+           atomic_load_explicit(&facts.size_count, memory_order_relaxed) == 1;
 }
 
 size_t
 acre_port_default_huge_size(void)
 {
+    size_t known = atomic_load_explicit(&facts.default_huge, memory_order_relaxed);
     char text[4096];
-    if (acre_linux_smallest_huge_size() == 0 ||
-        acre_linux_read_file("/proc/meminfo", text, sizeof text) <= 0)
+    size_t sizes[2];
+    if (known != 0)
+        return known;
+    if (acre_port_page_sizes(sizes, 2) < 2)
+        return 0;
+    if (acre_linux_read_file("/proc/meminfo", text, sizeof text) <= 0)
         return 0;
     uint64_t size = acre_linux_number_of_key(text, "Hugepagesize") * 1024;
-    return size <= SIZE_MAX / 2 ? (size_t)size : 0;
+    if (size > SIZE_MAX / 2)
+        return 0;
+    atomic_store_explicit(&facts.default_huge, (size_t)size, memory_order_relaxed);
+    return (size_t)size;
 }
 
 size_t
 acre_port_transparent_huge_size(void)
 {
-    static _Atomic size_t known = 1;
-    size_t size = atomic_load_explicit(&known, memory_order_relaxed);
-    if (size == 1) {
-        size = (size_t)acre_linux_read_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
-        atomic_store_explicit(&known, size, memory_order_relaxed);
-    }
+    size_t size = atomic_load_explicit(&facts.transparent_huge, memory_order_relaxed);
+    if (size != 0 || atomic_load_explicit(&facts.has_transparent, memory_order_relaxed) == NO)
+        return size;
+    static const char folder[] = "/sys/kernel/mm";
+    char text[32];
+    ssize_t got = acre_linux_read_file("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", text,
+                                       sizeof text);
+    const char *at = text;
+    if (got > 0)
+        size = (size_t)acre_linux_take_number(&at);
+    if (size != 0)
+        atomic_store_explicit(&facts.transparent_huge, size, memory_order_relaxed);
+    else if (got < 0 && acre_linux_is_absent(folder, (int)got))
+        atomic_store_explicit(&facts.has_transparent, NO, memory_order_relaxed);
     return size;
 }
 
@@ -145,22 +186,33 @@ acre_linux_scratch_page(int protection)
     return acre_linux_scratch_pages(acre_port_page_size(), protection);
 }
 
+// What was found out before, or is now by `find` (-1 = not now).
+static int
+find_once(_Atomic int *fact, int (*find)(void))
+{
+    int known = atomic_load_explicit(fact, memory_order_relaxed);
+    if (known != 0)
+        return known == YES;
+    int found = find();
+    if (found >= 0)
+        atomic_store_explicit(fact, found ? YES : NO, memory_order_relaxed);
+    return found;
+}
+
+static int
+probe_heeds_advice(void)
+{
+    void *page = acre_linux_scratch_page(PROT_READ | PROT_WRITE);
+    if (page == NULL)
+        return -1;
+    acre_status status = sys_madvise(page, acre_port_page_size(), 0x7fff);
+    return sys_munmap(page, acre_port_page_size()) == ACRE_OK ? status != ACRE_OK : -1;
+}
+
 int
 acre_linux_heeds_advice(void)
 {
-    static _Atomic int known = -1;
-    int heeds = atomic_load_explicit(&known, memory_order_relaxed);
-    if (heeds >= 0)
-        return heeds;
-    void *page = acre_linux_scratch_page(PROT_READ | PROT_WRITE);
-    if (page == NULL)
-        return 1;
-    int saved = errno;
-    heeds = madvise(page, acre_port_page_size(), 0x7fff) == -1;
-    errno = saved;
-    if (sys_munmap(page, acre_port_page_size()) == ACRE_OK)
-        atomic_store_explicit(&known, heeds, memory_order_relaxed);
-    return heeds;
+    return find_once(&facts.heeds_advice, probe_heeds_advice) != 0;
 }
 
 int
@@ -213,41 +265,68 @@ probe_alias(void)
                                                                                         : -1;
 }
 
+static int
+probe_mode(void)
+{
+    char mode[64];
+    ssize_t got =
+        acre_linux_read_file("/sys/kernel/mm/transparent_hugepage/enabled", mode, sizeof mode);
+    if (got < 0)
+        return acre_linux_is_absent("/sys/kernel/mm", (int)got) ? 0 : -1;
+    return strstr(mode, "[never]") == NULL;
+}
+
+int
+acre_linux_permits_huge(void)
+{
+    return find_once(&facts.permits_huge, probe_mode);
+}
+
 int
 acre_linux_can_alias(void)
 {
-    static _Atomic int known = -1;
-    int can = atomic_load_explicit(&known, memory_order_relaxed);
-    if (can < 0) {
-        can = probe_alias();
-        atomic_store_explicit(&known, can, memory_order_relaxed);
-    }
-    return can;
+    return find_once(&facts.can_alias, probe_alias);
+}
+
+static int
+probe_populate(void)
+{
+    return acre_linux_takes_advice(LINUX_MADV_POPULATE_READ);
 }
 
 int
 acre_linux_can_populate(void)
 {
-    static _Atomic int known = -1;
-    int can = atomic_load_explicit(&known, memory_order_relaxed);
-    if (can < 0) {
-        can = acre_linux_takes_advice(LINUX_MADV_POPULATE_READ);
-        atomic_store_explicit(&known, can, memory_order_relaxed);
-    }
-    return can == 1;
+    return find_once(&facts.can_populate, probe_populate) == 1;
 }
 
 // ---- refusals -----------------------------------------------------------------------------------
 
+// ENOMEM has several causes, and the kernel does not tell which.  Areas are asked for as a refused
+// call asks for them: pages of two kinds in turn, each an area.  Their addresses are not accounted,
+// so what refuses them besides the limit of areas is RLIMIT_AS, which refuses the first step.  No
+// file is opened, which a sandbox may kill for, and no area counted: there may be 60 000.
 acre_status
 acre_linux_out_of_memory(void)
 {
     // The kernel keeps a few areas of distance where a call cuts one in three or moves one.
-    uint64_t count;
-    uint64_t limit = acre_linux_read_number("/proc/sys/vm/max_map_count");
-    if (limit != 0 && acre_port_area_count(&count) == ACRE_OK && count + 6 >= limit)
-        return ACRE_TOO_MANY_AREAS;
-    return -ENOMEM;
+    enum { PAGES = 7 };
+    size_t page = acre_port_page_size();
+    struct rlimit addresses;
+    void *base = NULL;
+    int saved = errno;
+    // Accessible by nobody else's rules: it merges with hardly any neighbour.
+    acre_status status = sys_mmap(NULL, PAGES * page, PROT_READ,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, &base);
+    if (status != ACRE_OK) {
+        int limited = status_of(getrlimit(RLIMIT_AS, &addresses), saved) != ACRE_OK ||
+                      addresses.rlim_cur != RLIM_INFINITY;
+        return status != -ENOMEM || limited ? -ENOMEM : ACRE_TOO_MANY_AREAS;
+    }
+    for (size_t i = 1; i < PAGES && status == ACRE_OK; i += 2)
+        status = sys_mprotect((char *)base + i * page, page, PROT_NONE);
+    (void)sys_munmap(base, PAGES * page);
+    return status == -ENOMEM ? ACRE_TOO_MANY_AREAS : -ENOMEM;
 }
 
 #endif  // ACRE_ON_LINUX

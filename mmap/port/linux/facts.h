@@ -5,8 +5,15 @@
 #include "mmap/port/linux/sys.h"
 #include "mmap/port/memory.h"
 
-// The smallest explicit huge page size; 0 when there is none.
-size_t acre_linux_smallest_huge_size(void);
+// Whether explicit huge pages may begin at an address, as far as is known.
+int acre_linux_may_be_huge(uintptr_t address);
+
+// Whether the system's mode permits transparent huge pages; -1 when it cannot be found out now.
+int acre_linux_permits_huge(void);
+// Whether it is known that there are no explicit huge pages.
+int acre_linux_has_no_huge_pages(void);
+// What is not there is known when the folder that would hold it is: `opened` is how opening failed.
+int acre_linux_is_absent(const char *folder, int opened);
 
 // A private page to try things on; NULL when there is none to be had now.
 void *acre_linux_scratch_page(int protection);

@@ -5,6 +5,7 @@
 
 #include "mmap/port/linux/files.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 ssize_t
@@ -126,35 +127,133 @@ acre_linux_take_line(linux_window *text, char **line, size_t *length)
     return status < 0 ? status : -EIO;
 }
 
+// ---- folders ------------------------------------------------------------------------------------
+
+acre_status
+acre_linux_each_entry(int folder, int (*look)(const char *name, void *of), void *of)
+{
+    // opendir allocates; the call beneath it does not.
+    _Alignas(8) char entries[1024];
+    int saved = errno;
+    long got;
+    int goes_on = 1;
+    while (goes_on && (got = syscall(SYS_getdents64, folder, entries, sizeof entries)) != 0) {
+        if (got < 0)
+            return status_of(-1, saved);
+        for (long at = 0; at < got && goes_on;) {
+            // struct linux_dirent64: inode and offset (8 bytes each), length of the record (2),
+            // type (1), name.
+            unsigned short length;
+            memcpy(&length, entries + at + 16, sizeof length);
+            goes_on = look(entries + at + 19, of);
+            at += length;
+        }
+    }
+    return ACRE_OK;
+}
+
 // ---- processes ----------------------------------------------------------------------------------
 
-// Writes "/proc/PID/file"; 0 = this process.
-static void
-proc_path(char path[48], acre_process process, const char *file)
+// The first thread has ended by pthread_exit, and /proc/self, which is that thread, shows nothing.
+// /proc/thread-self is not asked first: Valgrind and qemu-user answer for /proc/self, and pass the
+// other on, which shows the tool.
+static _Atomic int first_thread_ended;
+
+static char *
+append(char *at, const char *text)
+{
+    size_t length = strlen(text);
+    memcpy(at, text, length + 1);
+    return at + length;
+}
+
+static char *
+append_number(char *at, unsigned number)
 {
     char digits[12];
-    size_t count = 0;
-    for (unsigned rest = (unsigned)process; rest != 0; rest /= 10)
-        digits[count++] = (char)('0' + rest % 10);
-    strcpy(path, "/proc/");
-    char *at = path + 6;
-    if (process == 0) {
-        strcpy(at, "self");
-        at += 4;
+    size_t count = sizeof digits;
+    digits[--count] = 0;
+    for (; number != 0; number /= 10)
+        digits[--count] = (char)('0' + number % 10);
+    return append(at, digits + count);
+}
+
+enum { PROC_PATH = 64 };
+
+static int
+open_of_self(const char *thread, const char *file)
+{
+    char path[PROC_PATH];
+    append(append(append(path, "/proc/"), thread), file);
+    return sys_open(path, O_RDONLY);
+}
+
+typedef struct task_search {
+    char path[PROC_PATH];  // "/proc/PID/task/"
+    const char *file;
+    int opened;
+} task_search;
+
+static int
+open_task(const char *name, void *of)
+{
+    task_search *search = of;
+    char path[2 * PROC_PATH];
+    if (name[0] < '0' || name[0] > '9' || strlen(name) > 12)
+        return 1;
+    append(append(append(append(path, search->path), name), "/"), search->file);
+    int file = sys_open(path, O_RDONLY);
+    char byte;
+    // A thread that has ended has nothing to show.
+    if (file >= 0 && sys_pread(file, &byte, 1, 0) != 1) {
+        sys_close(file);
+        return 1;
     }
-    while (count > 0)
-        *at++ = digits[--count];
-    *at++ = '/';
-    strcpy(at, file);
+    if (file < 0)
+        return 1;
+    search->opened = file;
+    return 0;
+}
+
+int
+acre_linux_open_of_task(acre_process process, const char *file)
+{
+    task_search search = {.file = file, .opened = -ESRCH};
+    append(append_number(append(search.path, "/proc/"), (unsigned)process), "/task");
+    int folder = sys_open(search.path, O_RDONLY | O_DIRECTORY);
+    if (folder < 0)
+        return folder == -ENOENT ? -ESRCH : folder;
+    append(search.path + strlen(search.path), "/");
+    acre_status status = acre_linux_each_entry(folder, open_task, &search);
+    sys_close(folder);
+    return search.opened < 0 && status != ACRE_OK ? status : search.opened;
+}
+
+int
+acre_linux_turn_to_thread(void)
+{
+    return !atomic_exchange_explicit(&first_thread_ended, 1, memory_order_relaxed);
 }
 
 int
 acre_linux_open_proc(acre_process process, const char *file)
 {
-    char path[48];
-    proc_path(path, process, file);
-    int opened = sys_open(path, O_RDONLY);
-    return opened == -ENOENT && process != 0 ? -ESRCH : opened;
+    if (process != 0) {
+        char path[PROC_PATH];
+        append(append(append_number(append(path, "/proc/"), (unsigned)process), "/"), file);
+        int opened = sys_open(path, O_RDONLY);
+        return opened == -ESRCH    ? acre_linux_open_of_task(process, file)
+               : opened == -ENOENT ? -ESRCH
+                                   : opened;
+    }
+    if (!atomic_load_explicit(&first_thread_ended, memory_order_relaxed)) {
+        int opened = open_of_self("self/", file);
+        if (opened != -ESRCH)
+            return opened;
+        (void)acre_linux_turn_to_thread();
+    }
+    int opened = open_of_self("thread-self/", file);
+    return opened == -ENOENT ? open_of_self("self/", file) : opened;
 }
 
 #endif  // ACRE_ON_LINUX

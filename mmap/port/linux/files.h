@@ -46,7 +46,17 @@ typedef struct linux_window {
 // only the beginning.
 acre_status acre_linux_take_line(linux_window *text, char **line, size_t *length);
 
-// Opens "/proc/PID/file"; 0 = this process.
+// Calls `look` with each name in an open folder, until it returns 0.
+acre_status acre_linux_each_entry(int folder, int (*look)(const char *name, void *of), void *of);
+
+// Opens "/proc/PID/file"; 0 = this process.  Of a first thread that has ended the kernel shows
+// nothing: from 6.13 on it says so here, before in what is read (-ESRCH in the functions of
+// areas.h).
 int acre_linux_open_proc(acre_process process, const char *file);
+// The same of any thread of another process that has something to show.
+int acre_linux_open_of_task(acre_process process, const char *file);
+// To be called when a file of this process has shown nothing: 1 the first time, when it is to be
+// opened again, then 0.
+int acre_linux_turn_to_thread(void);
 
 #endif  // ACRE_MMAP_PORT_LINUX_FILES_H_

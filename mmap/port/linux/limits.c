@@ -43,49 +43,64 @@ lower_to_group(const char *root, const char *file, char *group, uint64_t *limit)
     }
 }
 
+// Of a line "id:controllers:path"; version 2 has id 0 and no controllers.
+static void
+lower_to_line(char *line, uint64_t *limit)
+{
+    char *group = strchr(line, '/');
+    char *colon = strchr(line, ':');
+    if (group == NULL || colon == NULL)
+        return;
+    char *memory = strstr(colon, "memory");
+    if (strncmp(line, "0::", 3) == 0)
+        lower_to_group("/sys/fs/cgroup", "/memory.max", group, limit);
+    else if (memory != NULL && memory < group)
+        lower_to_group("/sys/fs/cgroup/memory", "/memory.limit_in_bytes", group, limit);
+}
+
+// Of version 1 there are a dozen lines, and the paths of containers are long.
 static uint64_t
 memory_limit(void)
 {
-    char text[2048];
+    char bytes[4096];
+    linux_window text = {
+        .file = acre_linux_open_proc(0, "cgroup"), .capacity = sizeof bytes, .bytes = bytes};
     uint64_t limit = 0;
-    if (acre_linux_read_file("/proc/self/cgroup", text, sizeof text) <= 0)
+    if (text.file < 0)
         return 0;
-    // Lines are "id:controllers:path"; version 2 has id 0 and no controllers.
-    for (char *line = text; line != NULL && *line != 0;) {
-        char *next = strchr(line, '\n');
-        if (next != NULL)
-            *next++ = 0;
-        char *group = strchr(line, '/');
-        char *colon = strchr(line, ':');
-        if (group != NULL && colon != NULL) {
-            if (strncmp(line, "0::", 3) == 0)
-                lower_to_group("/sys/fs/cgroup", "/memory.max", group, &limit);
-            else if (strstr(colon, "memory") != NULL && strstr(colon, "memory") < group)
-                lower_to_group("/sys/fs/cgroup/memory", "/memory.limit_in_bytes", group, &limit);
-        }
-        line = next;
-    }
+    char *line = NULL;
+    size_t length = 0;
+    while (acre_linux_take_line(&text, &line, &length) == 1)
+        lower_to_line(line, &limit);
+    sys_close(text.file);
     return limit;
 }
 
-// Whether the kernel lets this process lock what it likes: by a capability, which counts in the
-// first user namespace only.
+// Whether the kernel lets this thread lock what it likes: by a capability, which counts in the first
+// user namespace only.
 static int
 locks_without_limit(void)
 {
-    enum { IPC_LOCK = 14 };
-    char text[4096];
-    if (acre_linux_read_file("/proc/self/uid_map", text, sizeof text) <= 0 ||
-        strstr(text, "4294967295") == NULL ||
-        acre_linux_read_file("/proc/self/status", text, sizeof text) <= 0)
+    enum { IPC_LOCK = 14, VERSION_3 = 0x20080522 };
+    struct {
+        uint32_t version;
+        int process;
+    } header = {VERSION_3, 0};
+    struct {
+        uint32_t effective, permitted, inheritable;
+    } sets[2] = {{0}};
+    int saved = errno;
+    if (status_of(syscall(SYS_capget, &header, sets), saved) != ACRE_OK ||
+        (sets[0].effective >> IPC_LOCK & 1) == 0)
         return 0;
-    const char *set = strstr(text, "CapEff:\t");
-    if (set == NULL)
+    char text[64];
+    int file = acre_linux_open_proc(0, "uid_map");
+    if (file < 0)
         return 0;
-    // 16 hexadecimal digits; bit 14 is in the fourth from the right.
-    char digit = set[8 + 16 - 1 - IPC_LOCK / 4];
-    unsigned value = digit <= '9' ? (unsigned)(digit - '0') : (unsigned)(digit - 'a' + 10);
-    return (value >> IPC_LOCK % 4 & 1) != 0;
+    ssize_t got = sys_read(file, text, sizeof text - 1);
+    sys_close(file);
+    text[got > 0 ? got : 0] = 0;
+    return strstr(text, "4294967295") != NULL;
 }
 
 static uint64_t

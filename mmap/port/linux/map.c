@@ -31,10 +31,9 @@
 
 static const uint32_t HUGETLBFS = 0x958458f6;  // struct statfs.f_type
 
-static int
-kind_of_map(const port_request *request)
+int
+acre_linux_kind_of_map(uint32_t flags, size_t page_size)
 {
-    uint32_t flags = request->flags;
     int kind = flags & ACRE_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE;
     if ((flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0) {
         kind |= MAP_ANONYMOUS;
@@ -42,21 +41,28 @@ kind_of_map(const port_request *request)
             kind = LINUX_MAP_DROPPABLE | MAP_ANONYMOUS;
         // Of a reservation the pages come with the commit.
         if (flags & ACRE_MAP_HUGE && (flags & ACRE_IS_RESERVATION) == 0)
-            kind |= MAP_HUGETLB | __builtin_ctzll(request->page_size) << LINUX_MAP_HUGE_SHIFT;
+            kind |= MAP_HUGETLB | __builtin_ctzll(page_size) << LINUX_MAP_HUGE_SHIFT;
     }
     return kind | (flags & ACRE_MAP_NO_RESERVE ? MAP_NORESERVE : 0) |
            (flags & ACRE_MAP_STACK ? MAP_STACK : 0);
+}
+
+static int
+protection_of(const port_request *request)
+{
+    return request->flags & ACRE_IS_RESERVATION ? PROT_NONE : posix_protection(request->access);
 }
 
 static acre_status
 map_at(const port_request *request, void *address, int placement, void **base)
 {
     int file = request->flags & (ACRE_IS_FILE | ACRE_IS_CLONE) ? (int)request->file : -1;
-    int protection =
-        request->flags & ACRE_IS_RESERVATION ? PROT_NONE : posix_protection(request->access);
-    return linux_explain(sys_mmap(address, request->size, protection,
-                                  placement | kind_of_map(request), file, request->offset, base));
+    int kind = acre_linux_kind_of_map(request->flags, request->page_size);
+    return linux_explain(sys_mmap(address, request->size, protection_of(request), placement | kind,
+                                  file, request->offset, base));
 }
+
+// ---- placing ------------------------------------------------------------------------------------
 
 static acre_status
 map_fixed(const port_request *request, void *address, void **base)
@@ -69,17 +75,52 @@ map_fixed(const port_request *request, void *address, void **base)
     return status == ACRE_OK ? -EEXIST : linux_explain(status);
 }
 
+// Whether a hold can become the map by being made accessible.  (Not where it is to be executed: a
+// process may have forbidden itself to make memory executable that was not, PR_SET_MDWE.)
+static int
+can_be_held(const port_request *request)
+{
+    return (request->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE | ACRE_IS_CLONE)) == 0 &&
+           linux_huge_page_of(request->page_size, request->flags) == 0 &&
+           (request->access & ACRE_EXEC) == 0;
+}
+
+static acre_status
+hold_map(const port_request *request, void **base)
+{
+    int kind = acre_linux_kind_of_map(request->flags, request->page_size);
+    acre_status status =
+        acre_linux_hold(request->size, request->alignment, request->address, kind, base);
+    if (status != ACRE_OK || protection_of(request) == PROT_NONE)
+        return status;
+    status = linux_explain(sys_mprotect(*base, request->size, protection_of(request)));
+    if (status != ACRE_OK)
+        (void)sys_munmap(*base, request->size);
+    return status;
+}
+
+typedef struct settled {
+    const port_request *request;
+    void *base;
+} settled;
+
+static acre_status
+settle_map_and_note(void *what, void *base)
+{
+    settled *result = what;
+    return map_fixed(result->request, base, &result->base);
+}
+
 static acre_status
 map_aligned(const port_request *request, void **base)
 {
-    void *held = NULL;
-    acre_status status =
-        acre_linux_hold(request->size, request->alignment, request->address, &held);
-    if (status != ACRE_OK)
-        return status;
-    status = map_at(request, held, MAP_FIXED, base);
-    if (status != ACRE_OK)
-        (void)sys_munmap(held, request->size);
+    if (can_be_held(request))
+        return hold_map(request, base);
+    linux_room room = {
+        .size = request->size, .alignment = request->alignment, .wish = request->address};
+    settled result = {.request = request};
+    acre_status status = acre_linux_settle(&room, settle_map_and_note, &result);
+    *base = result.base;
     return status;
 }
 
@@ -88,39 +129,46 @@ map_near(const port_request *request, void **base)
 {
     uintptr_t near_address = request->near_address, refused = 0, beyond = 0;
     size_t step = 64 * 1024;
-    for (int tries = 32; tries > 0; tries--) {
+    // Each failure is a success of another thread's, and the next look shows it.
+    for (int tries = 4096; tries > 0; tries--) {
         void *room;
         acre_status status = acre_linux_find_near(request->size, request->alignment, near_address,
                                                   request->reach, beyond, &room);
-        if (status == ACRE_OK)
-            status = map_fixed(request, room, base);
-        if (status != -EEXIST)
+        if (status != ACRE_OK)
             return status;
-        // Another thread may have been faster, which the next look shows.  What is refused again
-        // is not shown (an emulator's own memory): the next room is further away.
+        status = map_fixed(request, room, base);
+        if (status != -EEXIST && status != -EPERM)
+            return status;
+        // What is refused again is not shown (an emulator's own memory), and -EPERM is the answer
+        // below vm.mmap_min_addr: the next room is further away.
         uintptr_t at = (uintptr_t)room;
-        if (beyond != 0 || at == refused) {
+        if (beyond != 0 || at == refused || status == -EPERM) {
             beyond = (at > near_address ? at - near_address : near_address - at) + step;
             step *= 2;
+            tries -= 128;
         }
         refused = at;
     }
     return -ENOMEM;
 }
 
-// Somewhere off the place that it will be moved to.  What lies across that keeps the kernel from
-// choosing there again, and more than two of them find no room there.
+// Somewhere off the place that it will be moved to.  With a free page on both sides: what merged with
+// a neighbour whose pages were touched or guarded would keep its old place in the kernel's books when
+// it is moved, and never merge with anything there.
 static acre_status
 map_apart(const port_request *request, void **base)
 {
-    void *found = NULL;
-    acre_status status = map_at(request, NULL, 0, &found);
-    if (status != ACRE_OK || !linux_overlap(found, request->address, request->size)) {
-        *base = found;
-        return status;
-    }
-    status = map_apart(request, base);
-    (void)sys_munmap(found, request->size);
+    size_t huge = linux_huge_page_of(request->page_size, request->flags);
+    size_t page = acre_port_page_size();
+    linux_room room = {
+        .size = request->size,
+        .alignment = huge != 0 ? huge : page,
+        .margin = huge != 0 ? 0 : page,
+        .apart = request->address,
+    };
+    settled result = {.request = request};
+    acre_status status = acre_linux_settle(&room, settle_map_and_note, &result);
+    *base = result.base;
     return status;
 }
 
@@ -141,35 +189,49 @@ map_somewhere(const port_request *request, void **base)
     return map_at(request, request->address, 0, base);
 }
 
-// A file of huge pages is mapped in whole ones, whatever size was asked for; without the flag
-// nobody would know.
+// ---- files of huge pages ------------------------------------------------------------------------
+
+// Such a file is mapped in whole ones, whatever size was asked for; without the flag nobody would
+// know.
 static acre_status
-check_file(const port_request *request, void *base)
+check_file(const port_request *request, size_t *page)
 {
-    size_t smallest = acre_linux_smallest_huge_size();
-    int huge = (request->flags & ACRE_MAP_HUGE) != 0;
-    if ((request->flags & ACRE_IS_FILE) == 0 ||
-        (!huge && (smallest == 0 || (uintptr_t)base & (smallest - 1))))
-        return ACRE_OK;
     struct statfs system;
     int saved = errno;
     acre_status status = status_of(fstatfs((int)request->file, &system), saved);
-    size_t page = acre_port_page_size();
-    if (status == ACRE_OK && (uint32_t)system.f_type == HUGETLBFS)
-        page = (size_t)system.f_bsize;
-    if (status == ACRE_OK && page == (huge ? request->page_size : acre_port_page_size()))
-        return ACRE_OK;
-    // All of what the kernel mapped.
-    (void)sys_munmap(base, (request->size + page - 1) & ~(page - 1));
-    return status == ACRE_OK ? ACRE_BAD_OPTION : status;
+    if (status != ACRE_OK)
+        return status;
+    *page = acre_port_page_size();
+    if ((uint32_t)system.f_type == HUGETLBFS)
+        *page = (size_t)system.f_bsize;
+    size_t wanted = request->flags & ACRE_MAP_HUGE ? request->page_size : acre_port_page_size();
+    return *page == wanted ? ACRE_OK : ACRE_BAD_OPTION;
 }
+
+// Of a file that was mapped where nothing was; asked only where it may matter, since a question
+// costs a third of the call.
+static acre_status
+check_mapped_file(const port_request *request, void *base)
+{
+    if ((request->flags & ACRE_IS_FILE) == 0 ||
+        ((request->flags & ACRE_MAP_HUGE) == 0 && !acre_linux_may_be_huge((uintptr_t)base)))
+        return ACRE_OK;
+    size_t page = acre_port_page_size();
+    acre_status status = check_file(request, &page);
+    // All of what the kernel mapped.
+    if (status != ACRE_OK)
+        (void)sys_munmap(base, (request->size + page - 1) & ~(page - 1));
+    return status;
+}
+
+// ---- building -----------------------------------------------------------------------------------
 
 acre_status
 acre_linux_build(const port_request *request, void **base, uint32_t *granted)
 {
     acre_status status = map_somewhere(request, base);
     if (status == ACRE_OK)
-        status = check_file(request, *base);
+        status = check_mapped_file(request, *base);
     if (status != ACRE_OK)
         return status;
     *granted = request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE);
@@ -179,13 +241,13 @@ acre_linux_build(const port_request *request, void **base, uint32_t *granted)
     return status;
 }
 
-// Explicit huge pages are missed only after the kernel has taken the old map away.
+// In place of what is there at once, when nothing can be refused after the old map has gone.  What
+// is only wished for cannot.
 static int
 is_replaced_whole(const port_request *request)
 {
-    return (request->flags & PREPARED) == 0 &&
-           linux_huge_page_of(request->page_size, request->flags) == 0 &&
-           request->node_plus_one == 0 && request->name == NULL;
+    return (request->flags & (DEMANDS | LOCKS)) == 0 &&
+           linux_huge_page_of(request->page_size, request->flags) == 0;
 }
 
 static acre_status
@@ -193,20 +255,23 @@ replace(const port_request *request, void **base, uint32_t *granted)
 {
     *granted = request->flags & ~(uint32_t)ACRE_MAP_REPLACE;
     acre_status status = map_at(request, request->address, MAP_FIXED, base);
-    if (status == ACRE_OK)
-        status = check_file(request, *base);
-    return status == ACRE_OK && !is_replaced_whole(request)
-               ? acre_linux_prepare(*base, request, granted)
-               : status;
+    return status == ACRE_OK ? acre_linux_prepare(*base, request, granted) : status;
 }
 
 static acre_status
 build_in_place(const port_request *request, void **base, uint32_t *granted)
 {
-    if (request->flags & ACRE_MAP_REPLACE && is_replaced_whole(request))
+    if ((request->flags & ACRE_MAP_REPLACE) == 0)
+        return acre_linux_build(request, base, granted);
+    // The kernel would take more than what was asked for away.
+    size_t page;
+    acre_status status = request->flags & ACRE_IS_FILE ? check_file(request, &page) : ACRE_OK;
+    if (status != ACRE_OK)
+        return status;
+    if (is_replaced_whole(request))
         return replace(request, base, granted);
-    acre_status status = acre_linux_build(request, base, granted);
-    if (status != ACRE_OK || (request->flags & ACRE_MAP_REPLACE) == 0)
+    status = acre_linux_build(request, base, granted);
+    if (status != ACRE_OK)
         return status;
     size_t huge = linux_huge_page_of(request->page_size, request->flags);
     status = acre_linux_move(*base, request->size, request->address, huge, request->access);
@@ -217,6 +282,16 @@ build_in_place(const port_request *request, void **base, uint32_t *granted)
         return replace(request, base, granted);
     *base = request->address;
     return status;
+}
+
+static uintptr_t
+mark_of(const port_request *request)
+{
+    unsigned exponent = (unsigned)__builtin_ctzll(request->demanded != 0 ? request->demanded : 1);
+    // Nodes beyond that are not granted (demand.c).
+    uint32_t node = request->node_plus_one >> LINUX_NODE_BITS == 0 ? request->node_plus_one : 0;
+    return node | (uintptr_t)exponent << LINUX_NODE_BITS |
+           (uintptr_t)(request->reach != 0) << (LINUX_NODE_BITS + LINUX_ALIGNMENT_BITS);
 }
 
 acre_status
@@ -235,7 +310,7 @@ acre_port_map(const port_request *request, acre_mmap *out)
         return status;
     out->base = base;
     out->flags = granted;
-    out->private_[1] = request->node_plus_one;
+    out->private_[1] = mark_of(request);
     return ACRE_OK;
 }
 

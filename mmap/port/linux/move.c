@@ -92,7 +92,8 @@ acre_linux_hold_for_huge(const void *old, size_t size, size_t huge, void **base)
     if (size > SIZE_MAX - lead)
         return -ENOMEM;
     void *room = NULL;
-    acre_status status = acre_linux_hold(lead + size, piece_size(huge), NULL, &room);
+    acre_status status =
+        acre_linux_hold(lead + size, piece_size(huge), NULL, LINUX_PLAIN_HOLD, &room);
     if (status != ACRE_OK)
         return status;
     if (lead != 0 && sys_munmap(room, lead) != ACRE_OK) {

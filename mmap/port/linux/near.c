@@ -8,6 +8,7 @@
 #include "mmap/port/probe.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 // Goes through the areas of this process upwards, by whichever way there is.
 typedef struct walker {
@@ -26,8 +27,10 @@ walk_on(walker *walk, acre_area *out)
     if (walk->by_ioctl) {
         status = acre_linux_query_whatever_path(walk->text.file, walk->position, 1, walk->bytes,
                                                 sizeof walk->bytes, &raw);
+        walk->by_ioctl = !linux_is_closed(status);
         status = status == ACRE_OK ? 1 : status == ACRE_NOT_MAPPED ? 0 : status;
-    } else {
+    }
+    if (!walk->by_ioctl) {
         do
             status = acre_linux_take_area(&walk->text, &raw);
         while (status == 1 && raw.end <= walk->position);
@@ -50,14 +53,42 @@ is_the_kernels(const acre_area *area)
            (strcmp(area->name, "vectors") == 0 || strcmp(area->name, "vsyscall") == 0);
 }
 
-acre_status
-acre_linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t reach,
-                     uintptr_t beyond, void **base)
+// Stacks grow down and the program break up, and both need room for that.
+enum { STACK_ROOM = 16 * 1024 * 1024, HEAP_ROOM = 64 * 1024 * 1024 };
+
+static uintptr_t
+stack_room(void)
 {
-    // Stacks grow down and the program break up, and both need room for that.
-    enum { STACK_ROOM = 16 * 1024 * 1024, HEAP_ROOM = 64 * 1024 * 1024 };
-    posix_room room = acre_posix_room_within(size, alignment, near_address, reach);
-    room.beyond = beyond;
+    struct rlimit limit;
+    int saved = errno;
+    acre_status status = status_of(getrlimit(RLIMIT_STACK, &limit), saved);
+    if (status != ACRE_OK || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur < STACK_ROOM)
+        return STACK_ROOM;
+    return limit.rlim_cur < UINTPTR_MAX ? (uintptr_t)limit.rlim_cur : UINTPTR_MAX;
+}
+
+static uintptr_t
+above_break(uintptr_t address)
+{
+    return address > UINTPTR_MAX - HEAP_ROOM ? UINTPTR_MAX : address + HEAP_ROOM;
+}
+
+// A hole but for what lies above the program break, which may be no area yet.
+static void
+consider(posix_room *room, uintptr_t hole, uintptr_t end, uintptr_t program_break)
+{
+    if (program_break >= hole && program_break < end) {
+        if (program_break > hole)
+            acre_posix_consider(room, hole, program_break);
+        hole = above_break(program_break);
+    }
+    if (end > hole)
+        acre_posix_consider(room, hole, end);
+}
+
+static acre_status
+find_room(posix_room *room)
+{
     walker areas = {.by_ioctl = acre_port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME)};
     areas.text = (linux_window){.file = acre_linux_open_proc(0, "maps"),
                                 .capacity = sizeof areas.bytes,
@@ -66,27 +97,45 @@ acre_linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size
         return areas.text.file;
 
     // From a little below, for what grows from there.
-    areas.position = room.low > HEAP_ROOM ? room.low - HEAP_ROOM : 0;
+    areas.position = room->low > HEAP_ROOM ? room->low - HEAP_ROOM : 0;
+    uintptr_t program_break = sys_break();
+    uintptr_t below_stack = stack_room();
     uintptr_t hole = 0;
+    int any = 0;
     acre_area area;
     acre_status status;
     while ((status = walk_on(&areas, &area)) == 1) {
         uintptr_t end = area.start;
+        any = 1;
         if (is_the_kernels(&area))
             break;
         if (area.flags & ACRE_AREA_STACK)
-            end = end > STACK_ROOM ? end - STACK_ROOM : 0;
+            end = end > below_stack ? end - below_stack : 0;
         if (end > hole)
-            acre_posix_consider(&room, hole, end);
+            consider(room, hole, end, program_break);
         hole = area.end;
         if (area.flags & ACRE_AREA_HEAP)
-            hole = hole > UINTPTR_MAX - HEAP_ROOM ? UINTPTR_MAX : hole + HEAP_ROOM;
-        if (hole >= room.high)
+            hole = above_break(hole);
+        if (hole >= room->high)
             break;
     }
     sys_close(areas.text.file);
     // Above the last area lies what is not the program's.
-    if (status < 0)
+    if (status == 0 && !any && areas.position == 0)
+        return -ESRCH;
+    return status < 0 ? status : ACRE_OK;
+}
+
+acre_status
+acre_linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size_t reach,
+                     uintptr_t beyond, void **base)
+{
+    posix_room room = acre_posix_room_within(size, alignment, near_address, reach);
+    room.beyond = beyond;
+    acre_status status = find_room(&room);
+    if (status == -ESRCH && acre_linux_turn_to_thread())
+        status = find_room(&room);
+    if (status != ACRE_OK)
         return status;
     if (room.best == 0)
         return -ENOMEM;

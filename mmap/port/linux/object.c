@@ -53,57 +53,102 @@ open_object(const port_request *request, size_t huge, int *file, uint32_t *named
 
 // ---- rings --------------------------------------------------------------------------------------
 
-// Both views of `file` at `base`, in place of what is there.
+// What the views of a ring are mapped of.
+typedef struct ring {
+    const port_request *request;
+    int file;
+    char *base;
+} ring;
+
 static acre_status
-map_views(const port_request *request, int file, char *base)
+map_view(const ring *of, char *base, int placement)
 {
-    size_t lap = request->size;
-    int kind = MAP_SHARED | MAP_FIXED | (request->flags & ACRE_MAP_STACK ? MAP_STACK : 0) |
-               (file == NO_FILE ? MAP_ANONYMOUS : 0);
-    void *view;
-    acre_status status = sys_mmap(base, lap, PROT_READ | PROT_WRITE, kind, file, 0, &view);
-    if (status == ACRE_OK)
-        status = file == NO_FILE
-                     ? sys_alias(base, lap, base + lap)
-                     : sys_mmap(base + lap, lap, PROT_READ | PROT_WRITE, kind, file, 0, &view);
+    uint32_t flags = of->request->flags;
+    int kind = MAP_SHARED | placement | (flags & ACRE_MAP_STACK ? MAP_STACK : 0) |
+               (of->file == NO_FILE ? MAP_ANONYMOUS : 0);
+    void *view = NULL;
+    acre_status status =
+        sys_mmap(base, of->request->size, PROT_READ | PROT_WRITE, kind, of->file, 0, &view);
+    if (status != ACRE_OK || view == base)
+        return linux_explain(status);
+    // Old kernels and emulators take the address for a wish.
+    status = sys_munmap(view, of->request->size);
+    return status == ACRE_OK ? -EEXIST : linux_explain(status);
+}
+
+// The first view again, where nothing is.
+static acre_status
+alias_view(const ring *of, char *base)
+{
+    size_t lap = of->request->size;
+    void *held = NULL;
+    acre_status status = sys_mmap(base + lap, lap, PROT_NONE,
+                                  LINUX_PLAIN_HOLD | LINUX_MAP_FIXED_NOREPLACE, -1, 0, &held);
+    if (status == ACRE_OK && held != base + lap) {
+        status = sys_munmap(held, lap);
+        status = status == ACRE_OK ? -EEXIST : status;
+    }
+    if (status != ACRE_OK)
+        return linux_explain(status);
+    status = sys_alias(base, lap, base + lap);
+    if (status != ACRE_OK)
+        acre_linux_drop_refused(base + lap, lap);
     return linux_explain(status);
 }
 
-// Off the place that the pages will be moved to, at a multiple of their size.
+// Both views at `base`, where nothing is.
 static acre_status
-hold_apart(const port_request *request, size_t size, void **base)
+settle_ring(void *what, void *base)
 {
-    void *found = NULL;
-    acre_status status = acre_linux_hold(size, request->page_size, NULL, &found);
-    if (status != ACRE_OK || !linux_overlap(found, request->address, size)) {
-        *base = found;
+    ring *of = what;
+    size_t lap = of->request->size;
+    of->base = base;
+    acre_status status = map_view(of, of->base, LINUX_MAP_FIXED_NOREPLACE);
+    if (status != ACRE_OK)
         return status;
-    }
-    status = hold_apart(request, size, base);
-    (void)sys_munmap(found, size);
+    status = of->file == NO_FILE ? alias_view(of, of->base)
+                                 : map_view(of, of->base + lap, LINUX_MAP_FIXED_NOREPLACE);
+    if (status != ACRE_OK)
+        (void)sys_munmap(of->base, lap);
     return status;
 }
 
+// Of a map of the user's, in place of which it will be.
 static acre_status
-hold_room(const port_request *request, void **base)
+replace_by_ring(ring *of)
 {
-    size_t size = 2 * request->size;
-    if (request->flags & ACRE_MAP_REPLACE)
-        return hold_apart(request, size, base);
-    if ((request->flags & ACRE_MAP_FIXED) == 0)
-        return acre_linux_hold(size, request->alignment, request->address, base);
-    port_request room = {
-        .address = request->address,
-        .size = size,
-        .alignment = request->alignment,
-        .page_size = acre_port_page_size(),
-        .flags = ACRE_IS_RESERVATION | ACRE_MAP_FIXED,
-    };
-    uint32_t granted;
-    return acre_linux_build(&room, base, &granted);
+    of->base = of->request->address;
+    acre_status status = map_view(of, of->base, MAP_FIXED);
+    return status == ACRE_OK ? map_view(of, of->base + of->request->size, MAP_FIXED) : status;
 }
 
-// From where they were built; nothing of them is left when that is refused.
+static acre_status
+place_ring(ring *of)
+{
+    const port_request *request = of->request;
+    if (request->flags & ACRE_MAP_FIXED)
+        return settle_ring(of, request->address);
+    int replaces = (request->flags & ACRE_MAP_REPLACE) != 0;
+    linux_room room = {
+        .size = 2 * request->size,
+        .alignment = replaces ? request->page_size : request->alignment,
+        .wish = replaces ? NULL : request->address,
+        .apart = replaces ? request->address : NULL,
+    };
+    return acre_linux_settle(&room, settle_ring, of);
+}
+
+// What both views must have.
+static acre_status
+prepare_ring(const ring *of, uint32_t *flags)
+{
+    port_request whole = *of->request;
+    whole.size = 2 * of->request->size;
+    whole.access = ACRE_READ_WRITE;
+    return acre_linux_prepare(of->base, &whole, flags);
+}
+
+// From where they were built; nothing of them is left there when that is refused.
 static acre_status
 move_views(char *base, size_t lap, char *target, size_t huge)
 {
@@ -120,35 +165,29 @@ move_views(char *base, size_t lap, char *target, size_t huge)
     return status;
 }
 
-// Both views with all that they must have, at `base`; nothing is left of them when that fails.
 static acre_status
-build_views(const port_request *request, int file, void *base, uint32_t *flags)
+build_ring(ring *of, uint32_t *flags)
 {
-    port_request whole = *request;
-    whole.size = 2 * request->size;
-    whole.access = ACRE_READ_WRITE;
-    acre_status status = map_views(request, file, base);
-    if (status == ACRE_OK)
-        status = acre_linux_prepare(base, &whole, flags);
+    const port_request *request = of->request;
+    size_t lap = request->size;
+    acre_status status = place_ring(of);
     if (status != ACRE_OK)
-        (void)sys_munmap(base, whole.size);
-    return status;
-}
-
-static acre_status
-build_ring(const port_request *request, int file, void **base, uint32_t *flags)
-{
-    acre_status status = hold_room(request, base);
-    if (status == ACRE_OK)
-        status = build_views(request, file, *base, flags);
-    if (status != ACRE_OK || (request->flags & ACRE_MAP_REPLACE) == 0)
         return status;
+    status = prepare_ring(of, flags);
+    if (status != ACRE_OK) {
+        (void)sys_munmap(of->base, 2 * lap);
+        return status;
+    }
+    if ((request->flags & ACRE_MAP_REPLACE) == 0)
+        return ACRE_OK;
     size_t huge = request->flags & ACRE_MAP_HUGE ? request->page_size : 0;
-    status = move_views(*base, request->size, request->address, huge);
-    *base = request->address;
+    status = move_views(of->base, lap, request->address, huge);
+    of->base = request->address;
     // Kernels before 5.16 do not move explicit huge pages.
-    if (status == -EINVAL && huge != 0)
-        status = build_views(request, file, *base, flags);
+    if (status == -EINVAL && huge != 0) {
+        status = replace_by_ring(of);
+        status = status == ACRE_OK ? prepare_ring(of, flags) : status;
+    }
     return status;
 }
 
@@ -161,14 +200,14 @@ acre_port_ring(const port_request *request, acre_mmap *out)
     acre_status status = open_object(request, huge, &file, &named);
     if (status != ACRE_OK)
         return status;
-    void *base;
+    ring built = {.request = request, .file = file};
     uint32_t flags =
         (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RING | named;
-    status = build_ring(request, file, &base, &flags);
+    status = build_ring(&built, &flags);
     close_object(file);
     if (status != ACRE_OK)
         return status;
-    out->base = base;
+    out->base = built.base;
     out->flags = flags;
     return ACRE_OK;
 }
@@ -200,25 +239,37 @@ map_twin(const port_request *request, int file, uint32_t access, uint32_t named,
     return ACRE_OK;
 }
 
+// Shown again somewhere, but not at [apart, apart + size).
+static acre_status
+alias_apart(void *exec, size_t size, const void *apart, void **base)
+{
+    void *found = NULL;
+    acre_status status = sys_alias_anywhere(exec, size, &found);
+    if (status != ACRE_OK || apart == NULL || !linux_overlap(found, apart, size)) {
+        *base = found;
+        return status;
+    }
+    status = alias_apart(exec, size, apart, base);
+    (void)sys_munmap(found, size);
+    return status;
+}
+
 // The writable one, of memory without a file: what is executable shown again, with another access.
 // Memory that may not become executable (PR_SET_MDWE) may lose that.
 static acre_status
 alias_twin(const port_request *request, void *exec, acre_mmap *out)
 {
-    void *base;
+    void *base = NULL;
     size_t size = request->size;
-    acre_status status = request->flags & ACRE_MAP_REPLACE
-                             ? hold_apart(request, size, &base)
-                             : acre_linux_hold(size, request->page_size, NULL, &base);
+    acre_status status =
+        alias_apart(exec, size, request->flags & ACRE_MAP_REPLACE ? request->address : NULL, &base);
     if (status != ACRE_OK)
-        return status;
+        return linux_explain(status);
     port_request half = *request;
     half.access = ACRE_READ_WRITE;
     uint32_t granted =
         (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_MAP_SHARED;
-    status = sys_alias(exec, size, base);
-    if (status == ACRE_OK)
-        status = sys_mprotect(base, size, PROT_READ | PROT_WRITE);
+    status = sys_mprotect(base, size, PROT_READ | PROT_WRITE);
     status = status == ACRE_OK ? acre_linux_prepare(base, &half, &granted) : linux_explain(status);
     if (status != ACRE_OK) {
         (void)sys_munmap(base, size);

@@ -79,10 +79,13 @@ probe_query(void)
 {
     int file = acre_linux_open_proc(0, "maps");
     if (file < 0)
-        return file == -EMFILE || file == -ENFILE ? -1 : 0;
+        return -1;
     acre_status status = acre_linux_query_alive(file);
     sys_close(file);
-    return status == ACRE_OK;
+    if (status == -ESRCH && acre_linux_turn_to_thread())
+        return probe_query();
+    int unknown = status == -ENOTTY || status == -ENOTSUP || status == -EINVAL;
+    return status == ACRE_OK ? 1 : unknown ? 0 : -1;
 }
 
 enum { PROBE_PAGES = 16 };
@@ -105,9 +108,9 @@ pages_are(int file, const void *pages, uint64_t present)
 static int
 probe_count_resident(void)
 {
-    int file = sys_open("/proc/self/pagemap", O_RDONLY);
+    int file = acre_linux_open_proc(0, "pagemap");
     if (file < 0)
-        return file == -EMFILE || file == -ENFILE ? -1 : 0;
+        return file == -EPERM || file == -EACCES ? 0 : -1;
     size_t size = PROBE_PAGES * acre_port_page_size();
     void *pages =
         acre_linux_scratch_pages(size, PROT_NONE);  // accessible ones may come locked and present
@@ -128,10 +131,13 @@ probe_count_resident(void)
 static int
 probe_transparent_huge_pages(void)
 {
-    char mode[64];
-    return acre_linux_read_file("/sys/kernel/mm/transparent_hugepage/enabled", mode, sizeof mode) >
-               0 &&
-           strstr(mode, "[never]") == NULL;
+    int permitted = acre_linux_permits_huge();
+    if (permitted == 1) {
+        // Also found out now, for a program that will not be able to look later.
+        (void)acre_port_transparent_huge_size();
+        return sys_forbids_huge() ? -1 : PROBE_NOW;
+    }
+    return permitted;
 }
 
 // A call that the system has may still be refused by this process's limits.
@@ -162,7 +168,7 @@ probe_huge_pages(void)
 {
     size_t size = acre_port_default_huge_size();
     if (size == 0)
-        return 0;
+        return acre_linux_has_no_huge_pages() ? 0 : -1;
     void *base = NULL;
     acre_status status =
         sys_mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0, &base);

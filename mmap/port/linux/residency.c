@@ -90,6 +90,8 @@ scan_by_entries(int file, uintptr_t start, uintptr_t end, int swapped_too, int f
                                 (uint64_t)start / page * sizeof entries[0]);
         if (got < 0)
             return (acre_status)got;
+        if (got == 0)
+            return -ESRCH;
         if (got < (ssize_t)sizeof entries[0])
             return -EIO;
         count = (size_t)got / sizeof entries[0];
@@ -139,18 +141,12 @@ scan_by_mincore(uintptr_t start, uintptr_t end, int first_only, found *result)
 }
 
 static acre_status
-scan(const void *start, size_t length, int swapped_too, int first_only, found *result)
+scan_pagemap(uintptr_t first, uintptr_t end, int swapped_too, int first_only, found *result)
 {
-    uintptr_t first = (uintptr_t)start;
-    uintptr_t end = first + length;
-    result->lowest = end;
-    found none = *result;
-    if (!acre_port_can(ACRE_CAN_COUNT_RESIDENT_EXACTLY))
-        return scan_by_mincore(first, end, first_only, result);
-
     int file = acre_linux_open_proc(0, "pagemap");
     if (file < 0)
         return file;
+    found none = *result;
     acre_status status = scan_by_ioctl(file, first, end, swapped_too, first_only, result);
     if (status != ACRE_OK) {
         *result = none;
@@ -158,6 +154,27 @@ scan(const void *start, size_t length, int swapped_too, int first_only, found *r
     }
     sys_close(file);
     return status;
+}
+
+static acre_status
+scan(const void *start, size_t length, int swapped_too, int first_only, found *result)
+{
+    uintptr_t first = (uintptr_t)start;
+    uintptr_t end = first + length;
+    result->lowest = end;
+    found none = *result;
+    if (acre_port_can(ACRE_CAN_COUNT_RESIDENT_EXACTLY)) {
+        acre_status status = scan_pagemap(first, end, swapped_too, first_only, result);
+        if (status == -ESRCH && acre_linux_turn_to_thread()) {
+            *result = none;
+            status = scan_pagemap(first, end, swapped_too, first_only, result);
+        }
+        if (status == ACRE_OK)
+            return ACRE_OK;
+        // There is no descriptor left, or no /proc in a sandbox that was entered since.
+        *result = none;
+    }
+    return scan_by_mincore(first, end, first_only, result);
 }
 
 acre_status

@@ -21,9 +21,15 @@ shrink(acre_mmap *map, size_t size)
     return status;
 }
 
+static uint32_t
+access_of_added(const acre_mmap *map)
+{
+    return map->flags & ACRE_IS_RESERVATION ? ACRE_NONE : map->access;
+}
+
 // What is added behind an anonymous map or a reservation is a map of the same kind.
-static acre_status
-map_added(const acre_mmap *map, void *address, size_t size, uint32_t placement)
+static port_request
+request_of_added(const acre_mmap *map, void *address, size_t size, uint32_t placement)
 {
     uint32_t kept = PREPARED | ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK | ACRE_MAP_DROPPABLE |
                     ACRE_MAP_HUGE | ACRE_IS_RESERVATION;
@@ -34,8 +40,15 @@ map_added(const acre_mmap *map, void *address, size_t size, uint32_t placement)
         .page_size = map->page_size,
         .access = map->access,
         .flags = (map->flags & kept) | placement,
-        .node_plus_one = (uint32_t)map->private_[1],
+        .node_plus_one = linux_node_of(map),
     };
+    return request;
+}
+
+static acre_status
+map_added(const acre_mmap *map, void *address, size_t size, uint32_t placement)
+{
+    port_request request = request_of_added(map, address, size, placement);
     acre_mmap added;
     acre_status status = acre_port_map(&request, &added);
     return status == -EEXIST ? -ENOMEM : status;
@@ -56,12 +69,6 @@ static int
 is_stretchable(const acre_mmap *map)
 {
     return (map->flags & (LOCKS | ACRE_MAP_HUGE)) == 0;
-}
-
-static uint32_t
-access_of_added(const acre_mmap *map)
-{
-    return map->flags & ACRE_IS_RESERVATION ? ACRE_NONE : map->access;
 }
 
 static void
@@ -108,6 +115,7 @@ grow_in_place(acre_mmap *map, size_t size)
     return status;
 }
 
+// To where the kernel finds room, which it does without regard to alignment.
 static acre_status
 move_stretched(acre_mmap *map, size_t size)
 {
@@ -121,48 +129,129 @@ move_stretched(acre_mmap *map, size_t size)
     return ACRE_OK;
 }
 
-// Area by area, all with the same access.  A failure leaves them where they were.
+// How pages move: KEEPING leaves their old addresses mapped; explicit huge ones have a size.
+typedef struct manner {
+    int keeping;
+    size_t huge;
+    uint32_t access;
+} manner;
+
 static acre_status
-move_areas(char *base, size_t size, char *target, size_t huge, uint32_t access)
+move_area(const manner *how, char *base, size_t size, char *target)
+{
+    if (how->huge != 0)
+        return acre_linux_move(base, size, target, how->huge, how->access);
+    return how->keeping ? sys_move_and_keep(base, size, target) : sys_move(base, size, target);
+}
+
+// Area by area, all with the same access, to a hold.  *moved bytes have been moved, and `*refused`
+// behind them were not.
+static acre_status
+move_areas(const manner *how, char *base, size_t size, char *target, size_t *moved, size_t *refused)
 {
     acre_status status = ACRE_OK;
-    size_t moved = 0;
-    while (moved < size && status == ACRE_OK) {
-        uintptr_t at = (uintptr_t)base + moved;
+    *moved = 0;
+    *refused = 0;
+    while (*moved < size && status == ACRE_OK) {
+        uintptr_t at = (uintptr_t)base + *moved;
         acre_area area;
         status = acre_port_area_at(at, &area);
-        if (status == ACRE_OK) {
-            size_t part = area.end - at < size - moved ? area.end - at : size - moved;
-            status = acre_linux_move(base + moved, part, target + moved, huge, access);
-            moved += status == ACRE_OK ? part : 0;
-        }
+        if (status != ACRE_OK)
+            return status;
+        size_t part = area.end - at < size - *moved ? area.end - at : size - *moved;
+        status = move_area(how, base + *moved, part, target + *moved);
+        *moved += status == ACRE_OK ? part : 0;
+        *refused = status == ACRE_OK ? 0 : part;
     }
-    if (status != ACRE_OK && moved != 0)
-        (void)move_areas(target, moved, base, huge, access);
     return status;
 }
 
-// Room for all, the new part at its end, then the old pages to its beginning: each step can be
-// undone but the last.
+// Back to where they were, if that is still free.
+static void
+move_back(const manner *how, char *base, size_t moved, char *target)
+{
+    manner plain = {.huge = how->huge, .access = how->access};
+    void *again = base;
+    if (!how->keeping &&
+        sys_mmap(base, moved, PROT_NONE, LINUX_PLAIN_HOLD | LINUX_MAP_FIXED_NOREPLACE, -1, 0,
+                 &again) != ACRE_OK)
+        return;
+    size_t back, refused;
+    if (again == base)
+        (void)move_areas(&plain, target, moved, base, &back, &refused);
+    else
+        (void)sys_munmap(again, moved);
+}
+
+// To a hold of as many bytes.  Of several areas the old addresses stay ours until all has arrived,
+// so that a refusal can be undone; a single one needs no undoing.
 static acre_status
-move_memory(acre_mmap *map, size_t size, uint32_t access)
+move_pages(const acre_mmap *map, uint32_t access, size_t areas, char *target, size_t *moved,
+           size_t *refused)
+{
+    manner how = {.huge = linux_huge_page_of(map->page_size, map->flags), .access = access};
+    how.keeping = areas > 1 && how.huge == 0;
+    char *base = map->base;
+    acre_status status = move_areas(&how, base, map->size, target, moved, refused);
+    if (status == ACRE_OK && how.keeping)
+        status = sys_munmap(base, map->size);
+    if (status != ACRE_OK && *moved != 0)
+        move_back(&how, base, *moved, target);
+    // Kernels before 5.7 do not keep them.
+    return status == -EINVAL && how.keeping ? ACRE_BAD_STATE : linux_explain(status);
+}
+
+// What is added, at the end of a hold of the map's kind.
+static acre_status
+add_in_hold(const acre_mmap *map, char *end, size_t more)
+{
+    port_request added = request_of_added(map, end, more, 0);
+    uint32_t granted = added.flags;
+    acre_status status = ACRE_OK;
+    if (access_of_added(map) != ACRE_NONE)
+        status = linux_explain(sys_mprotect(end, more, posix_protection(access_of_added(map))));
+    return status == ACRE_OK ? acre_linux_prepare(end, &added, &granted) : status;
+}
+
+// As transparent huge pages would like it, if there is so much room.
+static acre_status
+hold_aligned(const acre_mmap *map, size_t size, void **hold)
+{
+    int kind = acre_linux_kind_of_map(map->flags, map->page_size);
+    size_t demanded = linux_alignment_of(map);
+    size_t wanted = map->flags & ACRE_MAP_HUGE_TRANSPARENT ? acre_port_transparent_huge_size() : 0;
+    acre_status status = -ENOMEM;
+    if (wanted > demanded && size >= wanted)
+        status = acre_linux_hold(size, wanted, NULL, kind, hold);
+    return status == ACRE_OK ? status : acre_linux_hold(size, demanded, NULL, kind, hold);
+}
+
+// Room for all, the new part at its end, then the old pages to its beginning.
+static acre_status
+move_memory(acre_mmap *map, size_t size, uint32_t access, size_t areas)
 {
     size_t huge = linux_huge_page_of(map->page_size, map->flags);
-    size_t alignment = map->page_size;
-    if (map->flags & ACRE_MAP_HUGE_TRANSPARENT) {
-        size_t wanted = acre_port_transparent_huge_size();
-        alignment = wanted > alignment && size >= wanted ? wanted : alignment;
-    }
-    void *room = NULL;
-    acre_status status = huge != 0 ? acre_linux_hold_for_huge(map->base, size, huge, &room)
-                                   : acre_linux_hold(size, alignment, NULL, &room);
+    size_t more = size - map->size;
+    void *hold = NULL;
+    acre_status status = huge != 0 ? acre_linux_hold_for_huge(map->base, size, huge, &hold)
+                                   : hold_aligned(map, size, &hold);
     if (status != ACRE_OK)
         return status;
-    status = map_added(map, (char *)room + map->size, size - map->size, ACRE_MAP_REPLACE);
-    if (status == ACRE_OK)
-        status = move_areas(map->base, map->size, room, huge, access);
+    char *room = hold;
+    char *end = room + map->size;
+    status = huge != 0 ? map_added(map, end, more, ACRE_MAP_REPLACE) : add_in_hold(map, end, more);
     if (status != ACRE_OK) {
-        (void)sys_munmap(room, size);
+        acre_linux_drop_refused(end, more);
+        (void)sys_munmap(room, map->size);
+        return status;
+    }
+    size_t moved, refused;
+    status = move_pages(map, access, areas, room, &moved, &refused);
+    if (status != ACRE_OK) {
+        // Where pages have been and gone back from, there is a hole.
+        if (refused != 0)
+            acre_linux_drop_refused(room + moved, refused);
+        (void)sys_munmap(room + moved + refused, size - moved - refused);
         return status;
     }
     map->base = room;
@@ -180,11 +269,18 @@ acre_port_resize(acre_mmap *map, size_t size, uint32_t how)
         return status;
     if (map->flags & (ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS))
         return ACRE_BAD_STATE;
+    // Near what it has to be near, nothing may be free, and the handle does not know what that is.
+    if (linux_is_near(map))
+        return status;
     // The kernel chooses places without regard to alignment, gives the added pages the access of
     // the last, and moves one area.
     int file = (map->flags & ACRE_IS_FILE) != 0;
-    int stretches = is_stretchable(map) && (map->flags & ACRE_MAP_HUGE_TRANSPARENT) == 0;
+    int aligned = linux_alignment_of(map) > map->page_size;
+    int stretches =
+        is_stretchable(map) && (map->flags & ACRE_MAP_HUGE_TRANSPARENT) == 0 && !aligned;
     int uniform = (map->flags & ACRE_IS_RESERVATION) == 0 && (map->private_[0] & MIXED) == 0;
+    if (file && aligned)
+        return status;
     if (stretches && !file && uniform) {
         status = move_stretched(map, size);
         if (status != -EFAULT)
@@ -194,8 +290,13 @@ acre_port_resize(acre_mmap *map, size_t size, uint32_t how)
     size_t areas = 0;
     if (!posix_is_alike(map, &access, &areas) || (file && areas != 1))
         return ACRE_BAD_STATE;
-    if (!file && (!stretches || areas != 1 || access != access_of_added(map)))
-        return move_memory(map, size, access);
+    int as_added = areas == 1 && access == access_of_added(map);
+    if (!file && (!stretches || !as_added)) {
+        status = move_memory(map, size, access, areas);
+        // What was only wished for takes more addresses than there may be left.
+        if (status == ACRE_OK || !is_stretchable(map) || !as_added || aligned)
+            return status;
+    }
     status = move_stretched(map, size);
     return status == -EFAULT ? -ENOMEM : status;
 }

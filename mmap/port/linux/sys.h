@@ -22,7 +22,8 @@ enum {
     LINUX_MADV_COLLAPSE = 25,
     LINUX_MADV_GUARD_INSTALL = 102,
     LINUX_MADV_GUARD_REMOVE = 103,
-    LINUX_MLOCK_ONFAULT = 1
+    LINUX_MLOCK_ONFAULT = 1,
+    LINUX_MREMAP_DONTUNMAP = 4
 };
 // The same numbers on every architecture.
 #define LINUX_SYS_process_madvise 440
@@ -86,6 +87,26 @@ sys_alias(void *base, size_t size, void *target)
         mremap(base, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, target) == MAP_FAILED ? -1 : 0, saved);
 }
 
+// The same, where the kernel finds room.
+static inline acre_status
+sys_alias_anywhere(void *base, size_t size, void **result)
+{
+    int saved = errno;
+    *result = mremap(base, 0, size, MREMAP_MAYMOVE);
+    return status_of(*result == MAP_FAILED ? -1 : 0, saved);
+}
+
+// Moves pages as sys_move does, and leaves their old addresses mapped, without pages (5.7; of private
+// memory without a file).
+static inline acre_status
+sys_move_and_keep(void *base, size_t size, void *target)
+{
+    int saved = errno;
+    void *moved =
+        mremap(base, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | LINUX_MREMAP_DONTUNMAP, target);
+    return status_of(moved == MAP_FAILED ? -1 : 0, saved);
+}
+
 // Bytes read, 0 at the end, or a failure.
 static inline ssize_t
 sys_read(int file, void *bytes, size_t count)
@@ -111,6 +132,23 @@ sys_pread(int file, void *bytes, size_t count, uint64_t at)
     return got == -1 ? status_of(-1, saved) : got;
 }
 
+static inline acre_status
+sys_seek(int file, off_t position)
+{
+    int saved = errno;
+    return status_of(lseek(file, position, SEEK_SET) == -1 ? -1 : 0, saved);
+}
+
+// Where the next read begins; 0 when it cannot be told.
+static inline off_t
+sys_position(int file)
+{
+    int saved = errno;
+    off_t position = lseek(file, 0, SEEK_CUR);
+    errno = saved;
+    return position > 0 ? position : 0;
+}
+
 // The C libraries differ in the type; the numbers have 32 bits.
 #ifdef __GLIBC__
 typedef unsigned long linux_ioctl_request;
@@ -127,6 +165,27 @@ sys_ioctl(int file, unsigned long request, void *argument, int *answer)
         return status_of(-1, saved);
     *answer = result;
     return ACRE_OK;
+}
+
+// Where the heap ends that the C library may make; 0 when it cannot be told.
+static inline uintptr_t
+sys_break(void)
+{
+    int saved = errno;
+    long end = syscall(SYS_brk, 0);
+    errno = saved;
+    return end > 0 ? (uintptr_t)end : 0;
+}
+
+// Whether transparent huge pages are forbidden to this process, which it inherits over exec.  (With
+// bit 1 they are only where they were not asked for.)
+static inline int
+sys_forbids_huge(void)
+{
+    int saved = errno;
+    int answer = prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0);
+    errno = saved;
+    return answer == 1;
 }
 
 // Names anonymous memory; NULL takes the name away.
