@@ -142,7 +142,7 @@ acre_port_area_at(uintptr_t address, acre_area *out)
 {
     acre_area area;
     acre_status status = look_at_self(address, &area);
-    if (status == -ESRCH && acre_linux_turn_to_thread())
+    if (status == -ESRCH && acre_linux_turns_to_thread())
         status = look_at_self(address, &area);
     if (status != ACRE_OK)
         return status;
@@ -175,7 +175,7 @@ acre_port_area_count(uint64_t *out)
 {
     uint64_t count;
     acre_status status = count_areas(&count);
-    if (status == -ESRCH && acre_linux_turn_to_thread())
+    if (status == -ESRCH && acre_linux_turns_to_thread())
         status = count_areas(&count);
     if (status == ACRE_OK)
         *out = count;
@@ -218,7 +218,7 @@ open_shown(acre_process process)
     sys_close(file);
     if (process != 0)
         return acre_linux_open_of_task(process, "maps");
-    (void)acre_linux_turn_to_thread();
+    (void)acre_linux_turns_to_thread();
     return acre_linux_open_proc(0, "maps");
 }
 

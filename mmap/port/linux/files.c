@@ -230,9 +230,10 @@ acre_linux_open_of_task(acre_process process, const char *file)
 }
 
 int
-acre_linux_turn_to_thread(void)
+acre_linux_turns_to_thread(void)
 {
-    return !atomic_exchange_explicit(&first_thread_ended, 1, memory_order_relaxed);
+    atomic_store_explicit(&first_thread_ended, 1, memory_order_relaxed);
+    return 1;
 }
 
 int
@@ -250,7 +251,7 @@ acre_linux_open_proc(acre_process process, const char *file)
         int opened = open_of_self("self/", file);
         if (opened != -ESRCH)
             return opened;
-        (void)acre_linux_turn_to_thread();
+        (void)acre_linux_turns_to_thread();
     }
     int opened = open_of_self("thread-self/", file);
     return opened == -ENOENT ? open_of_self("self/", file) : opened;

@@ -55,8 +55,7 @@ acre_status acre_linux_each_entry(int folder, int (*look)(const char *name, void
 int acre_linux_open_proc(acre_process process, const char *file);
 // The same of any thread of another process that has something to show.
 int acre_linux_open_of_task(acre_process process, const char *file);
-// To be called when a file of this process has shown nothing: 1 the first time, when it is to be
-// opened again, then 0.
-int acre_linux_turn_to_thread(void);
+// To be called when a file of this process has shown nothing, before it is opened once more: 1.
+int acre_linux_turns_to_thread(void);
 
 #endif  // ACRE_MMAP_PORT_LINUX_FILES_H_

@@ -133,7 +133,7 @@ acre_linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size
     posix_room room = acre_posix_room_within(size, alignment, near_address, reach);
     room.beyond = beyond;
     acre_status status = find_room(&room);
-    if (status == -ESRCH && acre_linux_turn_to_thread())
+    if (status == -ESRCH && acre_linux_turns_to_thread())
         status = find_room(&room);
     if (status != ACRE_OK)
         return status;

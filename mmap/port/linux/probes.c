@@ -74,16 +74,23 @@ probe_jit(void)
     return sys_munmap(page, acre_port_page_size()) == ACRE_OK ? 1 : -1;
 }
 
-static int
-probe_query(void)
+static acre_status
+query_once(void)
 {
     int file = acre_linux_open_proc(0, "maps");
     if (file < 0)
-        return -1;
+        return file;
     acre_status status = acre_linux_query_alive(file);
     sys_close(file);
-    if (status == -ESRCH && acre_linux_turn_to_thread())
-        return probe_query();
+    return status;
+}
+
+static int
+probe_query(void)
+{
+    acre_status status = query_once();
+    if (status == -ESRCH && acre_linux_turns_to_thread())
+        status = query_once();
     int unknown = status == -ENOTTY || status == -ENOTSUP || status == -EINVAL;
     return status == ACRE_OK ? 1 : unknown ? 0 : -1;
 }

@@ -165,7 +165,7 @@ scan(const void *start, size_t length, int swapped_too, int first_only, found *r
     found none = *result;
     if (acre_port_can(ACRE_CAN_COUNT_RESIDENT_EXACTLY)) {
         acre_status status = scan_pagemap(first, end, swapped_too, first_only, result);
-        if (status == -ESRCH && acre_linux_turn_to_thread()) {
+        if (status == -ESRCH && acre_linux_turns_to_thread()) {
             *result = none;
             status = scan_pagemap(first, end, swapped_too, first_only, result);
         }

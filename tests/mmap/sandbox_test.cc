@@ -1,0 +1,356 @@
+// What a process may lose while it runs: its first thread, descriptors, /proc, system calls.
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "acre/area.h"
+#include "tests/mmap/maps.h"
+
+using namespace acre_test;
+
+namespace {
+
+SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
+SKIP_EMULATED("an emulator has files and calls of its own", "*");
+
+const int CANNOT = 77;  // of a child: this kernel or user does not let it
+
+void expect_success_or_skip(Ended ended)
+{
+    if (ended.exited && ended.code == CANNOT)
+        GTEST_SKIP() << "this process may not do that to itself";
+    expect_success(ended);
+}
+
+std::string read_all(const std::string &path)
+{
+    std::ifstream in(path);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// What the library finds out by looking at this process.
+int look_around()
+{
+    int local = 0;
+    acre_area area = {};
+    STEP(1, acre_area_at(&local, &area) == ACRE_OK);
+    STEP(2, area.start <= reinterpret_cast<uintptr_t>(&local) &&
+                area.end > reinterpret_cast<uintptr_t>(&local));
+    uint64_t count = 0;
+    STEP(3, acre_area_count(&count) == ACRE_OK && count > 5);
+
+    acre_areas view;
+    STEP(4, acre_areas_open(0, &view) == ACRE_OK);
+    uint64_t seen = 0;
+    acre_status status;
+    while ((status = acre_areas_next(&view, &area)) == 1)
+        seen++;
+    STEP(5, status == 0 && seen + 8 > count && count + 8 > seen);
+    STEP(6, acre_areas_query(&view, reinterpret_cast<uintptr_t>(&local), &area) == ACRE_OK);
+    STEP(7, acre_areas_seek(&view, area.start) == ACRE_OK);
+    STEP(8, acre_areas_next(&view, &area) == 1);
+    acre_areas_close(&view);
+
+    acre_mmap map = {};
+    acre_mmap_opts near_code = {};
+    near_code.near_address = reinterpret_cast<const void *>(&look_around);
+    near_code.reach = size_t{1} << 30;
+    STEP(9, acre_mmap_anon(page(), ACRE_READ_WRITE, &near_code, &map) == ACRE_OK);
+    STEP(10, acre_mmap_unmap(&map) == ACRE_OK);
+
+    STEP(11, acre_mmap_anon(16 * page(), ACRE_READ_WRITE, nullptr, &map) == ACRE_OK);
+    std::memset(map.base, 1, 3 * page());
+    size_t resident = 0;
+    STEP(12, acre_mmap_resident(&map, 0, map.size, &resident) == ACRE_OK);
+    STEP(13, resident >= 3 * page());
+    STEP(14, acre_mmap_unmap(&map) == ACRE_OK);
+
+    STEP(15, acre_mmap_reserve(4 * page(), ACRE_READ_WRITE, nullptr, &map) == ACRE_OK);
+    acre_mmap_opts fixed = flags(ACRE_MAP_FIXED);
+    fixed.address = bytes(map, map.size);
+    acre_mmap behind;
+    status = acre_mmap_anon(page(), ACRE_NONE, &fixed, &behind);
+    STEP(16, status == ACRE_OK || status == -EEXIST);
+    STEP(17, acre_mmap_resize(&map, 8 * page(), ACRE_RESIZE_MAY_MOVE) == ACRE_OK);
+    STEP(18, acre_mmap_unmap(&map) == ACRE_OK);
+    return 0;
+}
+
+// ---- the first thread ---------------------------------------------------------------------------
+
+void look_when_the_first_thread_has_ended()
+{
+    while (read_all("/proc/self/stat").find(") Z") == std::string::npos)
+        std::this_thread::yield();
+    _exit(look_around());
+}
+
+TEST(FirstThread, may_have_ended)
+{
+    if (TSAN)
+        GTEST_SKIP() << "ThreadSanitizer does not survive its first thread";
+    expect_success_or_skip(in_child([] {
+        std::thread(look_when_the_first_thread_has_ended).detach();
+        syscall(SYS_exit, 0);
+        return 99;
+    }));
+}
+
+TEST(FirstThread, of_another_process_may_have_ended)
+{
+    if (TSAN)
+        GTEST_SKIP() << "ThreadSanitizer does not survive its first thread";
+    expect_success_or_skip(in_child([] {
+        int ends[2];
+        STEP(20, pipe(ends) == 0);
+        pid_t parent = getpid();
+        pid_t child = fork();
+        if (child == 0) {
+            // The thread that looks is the child's first and only one.
+            char byte;
+            if (read(ends[0], &byte, 1) != 1)
+                _exit(21);
+            acre_areas view;
+            acre_area area;
+            if (acre_areas_open(parent, &view) != ACRE_OK)
+                _exit(22);
+            _exit(acre_areas_next(&view, &area) == 1 ? 0 : 23);
+        }
+        std::thread([&ends, child] {
+            while (read_all("/proc/self/stat").find(") Z") == std::string::npos)
+                std::this_thread::yield();
+            int status = 0;
+            if (write(ends[1], "x", 1) != 1 || waitpid(child, &status, 0) != child)
+                _exit(24);
+            _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 25);
+        }).detach();
+        syscall(SYS_exit, 0);
+        return 99;
+    }));
+}
+
+// ---- filters ------------------------------------------------------------------------------------
+
+// From here on the calls are answered with `action`.
+bool forbid(unsigned action, std::initializer_list<unsigned> calls)
+{
+    std::vector<sock_filter> filter = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+    for (unsigned call : calls) {
+        filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1));
+        filter.push_back(BPF_STMT(BPF_RET | BPF_K, action));
+    }
+    filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    sock_fprog program = {static_cast<unsigned short>(filter.size()), filter.data()};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+TEST(Sandbox, without_ioctl_is_entered_after_use)
+{
+    expect_success_or_skip(in_child([] {
+        STEP(30, look_around() == 0);
+        STEP(CANNOT, forbid(SECCOMP_RET_ERRNO | EPERM, {SYS_ioctl}));
+        return look_around();
+    }));
+}
+
+// A view that was opened before.
+TEST(Sandbox, a_view_goes_on_when_ioctl_is_refused)
+{
+    expect_success_or_skip(in_child([] {
+        acre_areas view;
+        acre_area area;
+        STEP(31, acre_areas_open(0, &view) == ACRE_OK);
+        STEP(32, acre_areas_next(&view, &area) == 1);
+        STEP(33, acre_areas_seek(&view, area.end) == ACRE_OK);
+        STEP(34, acre_areas_next(&view, &area) == 1);
+        uintptr_t end = area.end;
+        STEP(CANNOT, forbid(SECCOMP_RET_ERRNO | EPERM, {SYS_ioctl}));
+        STEP(35, acre_areas_query(&view, area.start, &area) == ACRE_OK);
+        acre_status status;
+        int more = 0;
+        while ((status = acre_areas_next(&view, &area)) == 1) {
+            STEP(36, area.start >= end);
+            end = area.end;
+            more++;
+        }
+        STEP(37, status == 0 && more > 3);
+        return 0;
+    }));
+}
+
+TEST(Sandbox, that_kills_for_opening_a_file_bears_refusals)
+{
+#if defined(__arm__) || defined(__i386__)
+    GTEST_SKIP() << "calls of other numbers open files here";
+#endif
+    expect_success_or_skip(in_child([] {
+        for (int what = 0; what < ACRE_CAPABILITY_COUNT; what++)
+            (void)acre_can(static_cast<acre_capability>(what));
+        acre_mmap large = {}, map = {};
+        acre_status reserved = acre_mmap_reserve(size_t{1} << 44, ACRE_READ_WRITE, nullptr, &large);
+        STEP(CANNOT, reserved == ACRE_OK);
+#ifdef SYS_open
+        STEP(CANNOT, forbid(SECCOMP_RET_KILL_PROCESS, {SYS_openat, SYS_open}));
+#else
+        STEP(CANNOT, forbid(SECCOMP_RET_KILL_PROCESS, {SYS_openat}));
+#endif
+        acre_status status = acre_mmap_anon(size_t{1} << 44, ACRE_READ_WRITE, nullptr, &map);
+        STEP(40, status == -ENOMEM || status == ACRE_OK);
+        STEP(41, status != ACRE_OK || acre_mmap_unmap(&map) == ACRE_OK);
+        status = acre_mmap_commit(&large, 0, large.size);
+        STEP(42, status == -ENOMEM || status == ACRE_OK);
+        acre_mmap_opts opts = flags(ACRE_MAP_HUGE_TRANSPARENT);
+        STEP(43, acre_mmap_anon(size_t{4} << 20, ACRE_READ_WRITE, &opts, &map) == ACRE_OK);
+        return 0;
+    }));
+}
+
+// ---- limits -------------------------------------------------------------------------------------
+
+std::string capabilities()
+{
+    std::string can;
+    for (int what = 0; what < ACRE_CAPABILITY_COUNT; what++)
+        can += acre_can(static_cast<acre_capability>(what)) ? '1' : '0';
+    size_t sizes[16];
+    return can + " " + std::to_string(acre_page_sizes(sizes, 16));
+}
+
+// Runs a case of this program in a program that has not asked for anything yet.
+void expect_success_in_a_fresh_program(const char *filter)
+{
+    setenv("ACRE_TEST_CAPABILITIES", capabilities().c_str(), 1);
+    expect_success_or_skip(in_child([&] {
+        execl("/proc/self/exe", "fresh", filter, "--gtest_also_run_disabled_tests", nullptr);
+        return 98;
+    }));
+}
+
+TEST(Descriptors, DISABLED_in_a_fresh_program)
+{
+    struct rlimit before;
+    ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &before));
+    struct rlimit none = {0, before.rlim_max};
+    ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+    (void)capabilities();
+    acre_mmap_opts opts = flags(ACRE_MAP_HUGE_TRANSPARENT);
+    Map map;
+    EXPECT_OK(acre_mmap_anon(size_t{4} << 20, ACRE_READ_WRITE, &opts, &map));
+    ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &before));
+    EXPECT_EQ(std::string(getenv("ACRE_TEST_CAPABILITIES")), capabilities());
+}
+
+TEST(Descriptors, a_moment_without_them_is_not_remembered)
+{
+    expect_success_in_a_fresh_program("--gtest_filter=Descriptors.DISABLED_in_a_fresh_program");
+}
+
+TEST(Huge, are_not_granted_where_the_program_may_not_have_them)
+{
+    if (!acre_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES))
+        GTEST_SKIP() << "this system has no transparent huge pages";
+    expect_success_or_skip(in_child([] {
+        STEP(CANNOT, prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0);
+        STEP(50, !acre_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES));
+        acre_mmap_opts opts = flags(ACRE_MAP_HUGE_TRANSPARENT);
+        acre_mmap map = {};
+        STEP(51, acre_mmap_anon(size_t{4} << 20, ACRE_READ_WRITE, &opts, &map) == ACRE_OK);
+        STEP(52, (map.flags & ACRE_MAP_HUGE_TRANSPARENT) == 0);
+        STEP(53, prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0) == 0);
+        STEP(54, acre_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES));
+        return 0;
+    }));
+}
+
+// The wish for an alignment, for a name, for huge pages takes more addresses while it is fulfilled.
+TEST(Addresses, that_are_few_refuse_no_map_for_a_wish)
+{
+    if (SANITIZED || sizeof(void *) == 4)
+        GTEST_SKIP() << "few addresses would stop a sanitizer, and 32 bits have no more";
+    expect_success_or_skip(in_child([] {
+        const size_t mib = size_t{1} << 20;
+        acre_mmap_opts huge = flags(ACRE_MAP_HUGE_TRANSPARENT);
+        acre_mmap reserved = {}, small = {}, map = {};
+        STEP(60, acre_mmap_reserve(64 * mib, ACRE_READ_WRITE, &huge, &reserved) == ACRE_OK);
+        STEP(61, acre_mmap_anon(16 * mib, ACRE_READ_WRITE, nullptr, &small) == ACRE_OK);
+        size_t limit = status_bytes("VmSize") + 8 * mib;
+        struct rlimit addresses = {limit, limit};
+        STEP(62, setrlimit(RLIMIT_AS, &addresses) == 0);
+        STEP(63, acre_mmap_decommit(&reserved, 0, reserved.size) == ACRE_OK);
+        acre_mmap_opts named = flags(ACRE_MAP_REPLACE);
+        named.address = small.base;
+        named.name = "name";
+        STEP(64, acre_mmap_anon(16 * mib, ACRE_READ_WRITE, &named, &map) == ACRE_OK);
+        limit = status_bytes("VmSize") + 5 * mib / 2;
+        addresses = {limit, limit};
+        STEP(65, setrlimit(RLIMIT_AS, &addresses) == 0);
+        STEP(66, acre_mmap_anon(2 * mib, ACRE_READ_WRITE, &huge, &map) == ACRE_OK);
+        return 0;
+    }));
+}
+
+TEST(Near, leaves_a_stack_the_room_that_it_may_grow_to)
+{
+    if (SANITIZED || sizeof(void *) == 4)
+        GTEST_SKIP() << "a sanitizer's addresses lie there, and 32 bits have no such room";
+    expect_success_or_skip(in_child([] {
+        const size_t room = size_t{256} << 20;
+        struct rlimit stack = {room, RLIM_INFINITY};
+        STEP(CANNOT, setrlimit(RLIMIT_STACK, &stack) == 0);
+        int local;
+        acre_area area = {};
+        STEP(70, acre_area_at(&local, &area) == ACRE_OK);
+        acre_mmap_opts opts = {};
+        opts.near_address = &local;
+        opts.reach = size_t{8} << 30;
+        acre_mmap map = {};
+        STEP(71, acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &map) == ACRE_OK);
+        uintptr_t base = reinterpret_cast<uintptr_t>(map.base);
+        STEP(72, base > area.end || base + room <= area.start);
+        return 0;
+    }));
+}
+
+// ---- control groups -----------------------------------------------------------------------------
+
+void write_file(const std::string &path, const std::string &text)
+{
+    std::ofstream(path) << text;
+}
+
+// A process of a container of version 1, whose paths are long.
+TEST(ControlGroup, has_its_line_anywhere)
+{
+    expect_success_or_skip(in_child([] {
+        STEP(CANNOT, unshare(CLONE_NEWNS) == 0);
+        STEP(CANNOT, mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
+        STEP(CANNOT, mount("tmpfs", "/tmp", "tmpfs", 0, nullptr) == 0);
+        STEP(80, mkdir("/tmp/groups", 0755) == 0 && mkdir("/tmp/groups/memory", 0755) == 0);
+        write_file("/tmp/groups/memory/memory.limit_in_bytes", "536870912\n");
+        STEP(CANNOT, mount("/tmp/groups", "/sys/fs/cgroup", nullptr, MS_BIND, nullptr) == 0);
+        std::string lines;
+        for (int i = 14; i > 1; i--)
+            lines += std::to_string(i) + ":controller" + std::to_string(i) + ":/" +
+                     std::string(600, 'p') + "\n";
+        write_file("/tmp/cgroup", lines + "1:memory:/pod\n");
+        std::string mine = "/proc/" + std::to_string(getpid()) + "/cgroup";
+        STEP(CANNOT, mount("/tmp/cgroup", mine.c_str(), nullptr, MS_BIND, nullptr) == 0);
+        acre_system system = {};
+        STEP(81, acre_system_read(&system) == ACRE_OK);
+        STEP(82, system.memory_limit == 536870912);
+        return 0;
+    }));
+}
+
+}  // namespace
