@@ -35,7 +35,7 @@ struct acre_arena_core {
     uint8_t own_root;     // and the core, where it has a page of its own
 
     // For a thread that prefaults: what was committed and not used when it was last committed.
-    atomic_int prefaulting;  // 0, a process that does, or GROW_STOPPED
+    _Atomic uint32_t prefaulting;  // 0, a process that does (mmap/process.h), or GROW_STOPPED
     atomic_uintptr_t unused;
     atomic_uintptr_t unused_end;
 };
@@ -97,7 +97,7 @@ void acre_core_run_deferred(acre_arena *arena, uintptr_t cursor);
 
 // ---- grow.c -------------------------------------------------------------------------------------
 
-enum { GROW_STOPPED = -1 };
+#define GROW_STOPPED UINT32_MAX  // no process has that number
 
 // Commits up to `need`, which lies above `committed` and at most at the ceiling, or further.
 acre_status acre_grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need);

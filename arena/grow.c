@@ -11,12 +11,14 @@
 // 3. Another thread may populate what was committed and is not used yet.  It reads what a commit
 //    has published and nothing else: the range before its end, which is released last.  Whoever
 //    takes pages away stops it first.  A thread that did not come along into the child of a fork is
-//    known by the process that it noted.
+//    known by the process that it noted, which is never the system's number: a child in a new
+//    namespace of processes may have its parent's.
 #include "acre/page.h"
 #include "arena/core.h"
 #include "arena/watch.h"
 #include "mmap/port/memory.h"
 #include "mmap/port/thread.h"
+#include "mmap/process.h"
 
 static const size_t FIRST_STEP = (size_t)64 << 10;
 static const size_t LAST_STEP = (size_t)8 << 20;
@@ -115,10 +117,10 @@ acre_grow_give_back(acre_arena_core *core, uintptr_t cursor, size_t keep)
 void
 acre_grow_stop_prefault(acre_arena_core *core)
 {
-    int process = 0;
+    uint32_t process = 0;
     while (!atomic_compare_exchange_weak_explicit(&core->prefaulting, &process, GROW_STOPPED,
                                                   memory_order_acquire, memory_order_relaxed)) {
-        if (process != acre_port_process_id())
+        if (process == 0 || !acre_process_is(process))
             continue;  // of the parent: not here, and what it noted is replaced
         process = 0;
         acre_port_yield();
@@ -142,8 +144,11 @@ acre_arena_prefault(const acre_arena *arena, size_t bytes)
     acre_arena_core *core = acre_core_of(arena);
     if (core == NULL)
         return ACRE_BAD_STATE;
-    int process = acre_port_process_id();
-    int found = 0;
+    uint32_t process;
+    acre_status status = acre_process_number(&process);
+    if (status != ACRE_OK)
+        return status;
+    uint32_t found = 0;
     while (!atomic_compare_exchange_weak_explicit(&core->prefaulting, &found, process,
                                                   memory_order_acquire, memory_order_relaxed)) {
         if (found == process || found == GROW_STOPPED)
@@ -151,7 +156,6 @@ acre_arena_prefault(const acre_arena *arena, size_t bytes)
     }
     uintptr_t end = atomic_load_explicit(&core->unused_end, memory_order_acquire);
     uintptr_t start = atomic_load_explicit(&core->unused, memory_order_relaxed);
-    acre_status status = ACRE_OK;
     if (start < end && bytes != 0)
         status = populate(start, end - start > bytes ? start + bytes : end);
     atomic_store_explicit(&core->prefaulting, 0, memory_order_release);

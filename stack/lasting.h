@@ -1,4 +1,4 @@
-// stack/lasting.h - memory that is never unmapped, and what was found out once.
+// stack/lasting.h - memory that is never unmapped.
 //
 // Signal handlers may read such memory at any time, and threads that end may come back to it.
 #ifndef ACRE_STACK_LASTING_H_
@@ -19,13 +19,5 @@ acre_status acre_lasting_publish(_Atomic(void *) *place, acre_mmap *map);
 acre_status acre_lasting_provide(_Atomic(void *) *place, size_t size);
 /// The same with memory that a child of a fork finds zeroed; -ENOTSUP where there is none.
 acre_status acre_lasting_provide_wiped(_Atomic(void *) *place, size_t size);
-
-/// A number, not 0, that no ancestor of this process has; a child of a fork gets another when it
-/// asks.
-acre_status acre_process_number(uint32_t *number);
-
-/// Whether `number` is this process's; it was told by acre_process_number, here or in an ancestor.
-/// Loads only, or acre_port_process_id where no memory is emptied in children.
-int acre_process_is(uint32_t number);
 
 #endif  // ACRE_STACK_LASTING_H_

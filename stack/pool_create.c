@@ -8,6 +8,7 @@
 // would share a few sets of the TLB.
 //
 // A pool's record is recycled, and its token lies in memory that a fork's child finds empty.
+#include "mmap/process.h"
 #include "stack/lasting.h"
 #include "stack/pool.h"
 #include "stack/room.h"

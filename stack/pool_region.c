@@ -6,6 +6,7 @@
 #include "stack/pool.h"
 
 #include "acre/page.h"
+#include "mmap/process.h"
 
 enum { CHUNK = 256, CHUNKS = 256 };
 

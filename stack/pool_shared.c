@@ -3,7 +3,7 @@
 // The lock's word is the number of the process that holds it, so that a lock held by a thread which
 // a fork left behind is seen for what it is and taken over.  Whatever that thread was changing is
 // made anew from the slots' states: a state is changed by one store, and everything else follows.
-#include "stack/lasting.h"
+#include "mmap/process.h"
 #include "stack/pool.h"
 
 #include "mmap/port/thread.h"

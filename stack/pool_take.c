@@ -3,7 +3,7 @@
 // The fast path: a thread's own word leads to its magazine; to take is to count down and to store
 // an odd generation, to give one compare-and-swap, a look at the line that tells of a second page,
 // and to count up.
-#include "stack/lasting.h"
+#include "mmap/process.h"
 #include "stack/pool.h"
 #include "stack/room.h"
 

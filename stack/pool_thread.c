@@ -10,6 +10,7 @@
 // 4. Slots in magazines may keep others from finding any, so each is granted room out of
 //    max_stacks / 16, and small pools have none.
 // 5. The blocks that threads keep are recycled; those of threads that a fork left behind are not.
+#include "mmap/process.h"
 #include "stack/lasting.h"
 #include "stack/pool.h"
 

@@ -21,6 +21,7 @@
 
 #include "acre/page.h"
 #include "mmap/port/memory.h"
+#include "mmap/process.h"
 #include "stack/lasting.h"
 
 enum {

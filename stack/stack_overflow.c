@@ -18,7 +18,7 @@
 #include <stdatomic.h>
 
 #include "mmap/port/thread.h"
-#include "stack/lasting.h"
+#include "mmap/process.h"
 #include "stack/room.h"
 
 enum { IDLE, CHANGING, INSTALLED, STATE_BITS = 2 };

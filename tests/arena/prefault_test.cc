@@ -4,6 +4,15 @@
 
 #include "tests/arena/arena_test.h"
 
+#ifdef __linux__
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#endif
+
 using namespace acre_test;
 
 namespace {
@@ -158,3 +167,87 @@ TEST_F(Prefault, of_a_thread_that_a_fork_left_behind_is_not_waited_for)
     done = true;
     helper.join();
 }
+
+#ifdef __linux__
+
+namespace {
+
+// Children from here on are processes 1, 2, ... of a namespace of their own.
+bool begin_namespace()
+{
+    return unshare(CLONE_NEWPID) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWPID) == 0;
+}
+
+// What `body` returns in a child, which also ends with this process: no alarm ends the first
+// process of a namespace.
+int run_in_fork(int (*body)(acre_arena *), acre_arena *arena)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        _exit(body(arena));
+    }
+    int status = -1;
+    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
+        return 1;
+    return WEXITSTATUS(status);
+}
+
+int destroy_as_process_1(acre_arena *arena)
+{
+    if (getpid() != 1)
+        return 2;
+    if (acre_arena_prefault(arena, 1) != ACRE_OK)
+        return 3;
+    return acre_arena_destroy(arena) == ACRE_OK ? 0 : 4;
+}
+
+int fork_as_process_1(acre_arena *arena)
+{
+    if (getpid() != 1)
+        return 5;
+    std::atomic<bool> done{false};
+    std::atomic<bool> begun{false};
+    std::thread helper([&] {
+        while (!done) {
+            (void)acre_status_unsupported(acre_arena_prefault(arena, SIZE_MAX));
+            begun = true;
+        }
+    });
+    while (!begun)
+        std::this_thread::yield();
+    int failed = unshare(CLONE_NEWPID) == 0 ? 0 : 6;
+    // A namespace ends with its process 1, and has no other.
+    if (failed == 0)
+        failed = run_in_fork(destroy_as_process_1, arena);
+    done = true;
+    helper.join();
+    return failed;
+}
+
+}  // namespace
+
+TEST_F(Prefault, of_a_thread_with_the_same_process_number_is_not_waited_for)
+{
+    if (SANITIZED)
+        GTEST_SKIP() << "a sanitizer does not expect threads at a fork";
+    if (!acre_can(ACRE_CAN_WIPE_ON_FORK))
+        GTEST_SKIP() << "without memory that a fork wipes, processes are known by their number";
+    const int without = 77;
+    for (int i = 0; i < 5; i++) {
+        Ended ended = in_child([&] {
+            Arena arena(fresh());
+            if (!begin_namespace())
+                return without;
+            if (acre_arena_ensure(&arena, (emulated() ? 2 : 64) * MIB) != ACRE_OK)
+                return 7;
+            return run_in_fork(fork_as_process_1, &arena);
+        });
+        ASSERT_TRUE(ended.exited) << "signal " << ended.code;
+        if (ended.code == without)
+            GTEST_SKIP() << "no namespaces of processes are to be had here";
+        ASSERT_EQ(0, ended.code);
+    }
+}
+
+#endif

@@ -1,0 +1,64 @@
+// Which process this is.
+//
+// The number lies in a word that a child finds zeroed, and is counted up by each process that finds
+// it so.  The count itself is inherited, so no descendant counts to a number that an ancestor has.
+// Where no memory is wiped in children, the system's own number serves.  It may come again, but not
+// while a descendant lives that could mix them up (namespaces of processes aside).
+#include "mmap/process.h"
+
+#include <stdatomic.h>
+
+#include "acre/mmap.h"
+#include "mmap/port/memory.h"
+
+static _Atomic(void *) process_word;  // of _Atomic uint32_t; NULL where the system's number serves
+static _Atomic uint32_t process_count;
+
+static acre_status
+provide_word(void)
+{
+    acre_mmap_opts opts = {.flags = ACRE_MAP_WIPE_ON_FORK};
+    acre_mmap map;
+    acre_status status = acre_mmap_anon(sizeof(uint32_t), ACRE_READ_WRITE, &opts, &map);
+    if (status != ACRE_OK)
+        return status;
+    void *none = NULL;
+    if (atomic_compare_exchange_strong_explicit(&process_word, &none, map.base,
+                                                memory_order_acq_rel, memory_order_acquire))
+        return ACRE_OK;
+    return acre_mmap_unmap(&map);  // another thread was first
+}
+
+acre_status
+acre_process_number(uint32_t *number)
+{
+    _Atomic uint32_t *word = atomic_load_explicit(&process_word, memory_order_acquire);
+    if (word == NULL && !acre_port_can(ACRE_CAN_WIPE_ON_FORK)) {
+        *number = (uint32_t)acre_port_process_id();
+        return ACRE_OK;
+    }
+    if (word == NULL) {
+        acre_status status = provide_word();
+        if (status != ACRE_OK)
+            return status;
+        word = atomic_load_explicit(&process_word, memory_order_acquire);
+    }
+    if (atomic_load_explicit(word, memory_order_relaxed) == 0) {
+        uint32_t none = 0;
+        uint32_t next = atomic_fetch_add_explicit(&process_count, 1, memory_order_relaxed) + 1;
+        // Whichever thread wins: both count as this process.
+        (void)atomic_compare_exchange_strong_explicit(word, &none, next, memory_order_relaxed,
+                                                      memory_order_relaxed);
+    }
+    *number = atomic_load_explicit(word, memory_order_relaxed);
+    return ACRE_OK;
+}
+
+int
+acre_process_is(uint32_t number)
+{
+    _Atomic uint32_t *word = atomic_load_explicit(&process_word, memory_order_acquire);
+    if (word == NULL)
+        return number == (uint32_t)acre_port_process_id();
+    return atomic_load_explicit(word, memory_order_relaxed) == number;
+}
