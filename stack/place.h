@@ -1,34 +1,101 @@
-// stack/place.h - the memory of one stack, single or a pool's.
+// stack/place.h - where one stack lies, single or a pool's, and the sizes that both have in common.
+//
+//   start   base                limit    content   end
+//   | guard | usable, grows down | header | nobody's |
 #ifndef ACRE_STACK_PLACE_H_
 #define ACRE_STACK_PLACE_H_
 
+#include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "acre/mmap.h"
 #include "acre/page.h"
 #include "acre/stack.h"
 #include "mmap/port/memory.h"
 
-typedef struct stack_place {
-    acre_mmap map;  // where it lies
-    void *lowest;   // of the guard, [lowest, base)
-    void *base;
-    size_t size;    // usable bytes
-    size_t length;  // those, the header, and what fills up the last page
-} stack_place;
+enum {
+    STACK_KNOWN_FLAGS = ACRE_STACK_NO_DUMP | ACRE_STACK_LOCKED | ACRE_STACK_DONT_FORK,
+    STACK_ALIGNMENT = 64,       // of the usable bytes' end, and of a header and its size
+    STACK_AT_ONCE = 16 * 1024,  // accessible without growth, where stacks grow
+// What a function with a large frame is sure to touch on its way down, and more
+// (-fstack-clash-protection); on Windows also room for who handles an overflow.
+#if defined(__aarch64__) || defined(_WIN32)
+    STACK_DEFAULT_GUARD = 64 * 1024
+#else
+    STACK_DEFAULT_GUARD = 16 * 1024
+#endif
+};
 
-/// @return ACRE_OK; ACRE_STALE; ACRE_NOT_OURS
-acre_status acre_stack_place_of(const acre_stack *stack, stack_place *out);
+// `unit` is a power of two.  0 when the result is too large.
+static inline int
+stack_round_up(size_t value, size_t unit, size_t *out)
+{
+    if (value > SIZE_MAX - (unit - 1))
+        return 0;
+    *out = (value + unit - 1) & ~(unit - 1);
+    return 1;
+}
+
+// 0 when the sum is too large.
+static inline int
+stack_add(size_t a, size_t b, size_t *out)
+{
+    *out = a + b;
+    return *out >= a;
+}
+
+/// All that is known of a stack's memory; base and end are multiples of the page size.
+typedef struct stack_place {
+    acre_mmap map;  // a copy of the one that it lies in
+    char *start;    // of the guard, [start, base)
+    char *base;
+    char *limit;    // of the usable bytes, [base, limit)
+    char *content;  // end of the header, [limit, content)
+    char *end;
+    int locked;
+} stack_place;
 
 /// Where stacks grow: the top `bytes` of the usable ones and the header accessible to all.
 static inline acre_status
 stack_open(stack_place *place, size_t bytes)
 {
     size_t page = acre_page_size();
-    size_t above = place->length - place->size;
-    size_t first = bytes < place->size ? (above + bytes + page - 1) & ~(page - 1) : place->length;
-    return acre_port_commit_stack(&place->map, place->base, place->length,
-                                  first < place->length ? first : place->length);
+    size_t length = (size_t)(place->end - place->base);
+    size_t usable = (size_t)(place->limit - place->base);
+    size_t above = length - usable;
+    size_t first = bytes < usable ? (above + bytes + page - 1) & ~(page - 1) : length;
+    return acre_port_commit_stack(&place->map, place->base, length,
+                                  first < length ? first : length);
+}
+
+/// A map that anybody may read while its owner changes it: whoever loads it then finds that the
+/// generation of what it is a part of has moved on.
+typedef struct shared_map {
+    _Atomic uintptr_t words[sizeof(acre_mmap) / sizeof(uintptr_t)];
+} shared_map;
+
+_Static_assert(sizeof(shared_map) == sizeof(acre_mmap), "a map is whole words");
+
+static inline void
+shared_map_store(shared_map *place, const acre_mmap *map)
+{
+    uintptr_t words[sizeof(acre_mmap) / sizeof(uintptr_t)];
+    memcpy(words, map, sizeof words);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        atomic_store_explicit(&place->words[i], words[i], memory_order_release);
+}
+
+static inline acre_mmap
+shared_map_load(const shared_map *place)
+{
+    uintptr_t words[sizeof(acre_mmap) / sizeof(uintptr_t)];
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        words[i] = atomic_load_explicit(&place->words[i], memory_order_acquire);
+    acre_mmap map;
+    memcpy(&map, words, sizeof map);
+    return map;
 }
 
 #endif  // ACRE_STACK_PLACE_H_

@@ -61,12 +61,14 @@ typedef struct region {
     _Atomic uintptr_t start, end;
     _Atomic uintptr_t stride, guard, top, header;
     _Atomic uintptr_t pool, tag;
+    _Atomic uintptr_t pool_id, index;  // of this use of the pool's record; of the region in there
     _Atomic uint32_t guard_kind;
     _Atomic uint32_t process;  // the only one that has it; 0 = children have it, too
+    _Atomic uint32_t locked;   // not 0: its stacks are
     _Atomic uintptr_t states;  // of its slots, in the pool's tables
+    shared_map map;
 
     // The pool's.
-    acre_mmap map;
     uint32_t slots;
     _Atomic uint32_t frontier;  // slots below it were made ready, or tried to
 } region;
@@ -178,6 +180,13 @@ slot_start(const acre_stack_pool *pool, const region *r, uint32_t slot)
     return (char *)(end - (slot + 1) * pool->stride);
 }
 
+static inline size_t
+region_size(const region *r)
+{
+    return atomic_load_explicit(&r->end, memory_order_relaxed) -
+           atomic_load_explicit(&r->start, memory_order_relaxed);
+}
+
 static inline _Atomic uint32_t *
 slot_state(const region *r, uint32_t slot)
 {
@@ -239,10 +248,9 @@ acre_status acre_region_create(acre_stack_pool *pool, size_t slots, region **out
 acre_status acre_region_destroy(region *r);
 /// As acre_stack_find, for stacks of pools.
 acre_status acre_pool_find(uintptr_t address, acre_stack_info *out);
-/// A pool's stack that is taken: ACRE_OK; ACRE_STALE; ACRE_NOT_OURS.
-acre_status acre_pool_get(const acre_stack *stack, acre_stack_info *out);
-/// The same, and where it lies.
-acre_status acre_pool_get_place(const acre_stack *stack, stack_place *out);
+/// As acre_handle_get, for stacks of pools: by pool, region and slot that the handle names, not by
+/// its address.
+acre_status acre_region_get(const acre_stack *stack, stack_place *out);
 
 // ---- pool_stats.c -------------------------------------------------------------------------------
 

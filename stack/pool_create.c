@@ -12,10 +12,21 @@
 #include "stack/lasting.h"
 #include "stack/pool.h"
 #include "stack/room.h"
-#include "stack/sizes.h"
 
 #include "acre/page.h"
-#include "stack/watched.h"
+
+#if defined(__has_include) && defined(__GNUC__) && !defined(NVALGRIND)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#define STACKS_ARE_WATCHED() ((int)RUNNING_ON_VALGRIND)
+#endif
+#endif
+
+// 1 under Valgrind, where this library was built with its headers.  It forbids to touch what lies
+// below the last stack pointer of a stack, and does not hear that the stack is used no more.
+#ifndef STACKS_ARE_WATCHED
+#define STACKS_ARE_WATCHED() 0
+#endif
 
 _Static_assert(sizeof(acre_stack_pool_opts) == (sizeof(void *) == 8 ? 88 : 64),
                "programs rely on it");
@@ -96,7 +107,7 @@ set_marks(acre_stack_pool *pool, size_t keep)
         pool->kept = pool->mark;  // the top page
     int locked = (pool->flags & ACRE_STACK_LOCKED) != 0;
     pool->returns_deep = pool->kept > pool->guard && !locked &&
-                         !STACK_IS_WATCHED();  // whose stacks must not be looked at
+                         !STACKS_ARE_WATCHED();  // whose stacks must not be looked at
 
     size_t lowest = pool->returns_deep ? pool->kept : pool->mark;
     if (locked || lowest_top - pool->guard < STACK_AT_ONCE)

@@ -79,7 +79,7 @@ find_neighbour(const acre_stack_pool *pool, size_t size)
     uintptr_t lowest = 0;
     for (uint32_t i = 0; i < pool->region_count; i++) {
         const region *r = region_at(pool, i);
-        uintptr_t start = r != NULL ? (uintptr_t)r->map.base : 0;
+        uintptr_t start = r != NULL ? get(&r->start) : 0;
         if (start != 0 && (lowest == 0 || start < lowest))
             lowest = start;
     }
@@ -148,7 +148,7 @@ acre_region_create(acre_stack_pool *pool, size_t slots, region **out)
         return undone == ACRE_OK ? status : undone;
     }
 
-    r->map = map;
+    shared_map_store(&r->map, &map);
     r->slots = (uint32_t)slots;
     atomic_store_explicit(&r->frontier, 0, memory_order_relaxed);
     set(&r->start, (uintptr_t)map.base);
@@ -158,11 +158,14 @@ acre_region_create(acre_stack_pool *pool, size_t slots, region **out)
     set(&r->top, pool->top);
     set(&r->header, pool->header);
     set(&r->pool, (uintptr_t)pool);
+    set(&r->pool_id, atomic_load_explicit(&pool->id, memory_order_relaxed));
+    set(&r->index, pool->region_count);
     set(&r->tag, pool->tag);
     set(&r->states, (uintptr_t)pool->tables.base + pool->slots * sizeof(uint32_t));
     uint32_t process = pool->flags & ACRE_STACK_DONT_FORK ? pool->process : 0;
     atomic_store_explicit(&r->guard_kind, pool->guard_kind, memory_order_release);
     atomic_store_explicit(&r->process, process, memory_order_release);
+    atomic_store_explicit(&r->locked, pool->flags & ACRE_STACK_LOCKED, memory_order_release);
     atomic_fetch_add_explicit(&r->use, 1, memory_order_release);
     *out = r;
     return ACRE_OK;
@@ -174,8 +177,10 @@ acre_region_destroy(region *r)
     // Before the addresses are free for others: whoever asks about them then must not hear of these
     // stacks.
     atomic_fetch_add_explicit(&r->use, 1, memory_order_acq_rel);
-    acre_status status = acre_mmap_unmap(&r->map);
+    acre_mmap map = shared_map_load(&r->map);
+    acre_status status = acre_mmap_unmap(&map);
     if (status != ACRE_OK) {
+        shared_map_store(&r->map, &map);
         atomic_fetch_add_explicit(&r->use, 1, memory_order_release);
         return status;
     }
@@ -183,7 +188,15 @@ acre_region_destroy(region *r)
     return ACRE_OK;
 }
 
-// ---- addresses ----------------------------------------------------------------------------------
+// ---- what is asked of records -------------------------------------------------------------------
+
+// What a region's record says, of one use of it.
+typedef struct region_view {
+    uintptr_t start, end;  // addresses
+    uintptr_t stride, guard, top, header;
+    const _Atomic uint32_t *states;
+    uint32_t use;
+} region_view;
 
 static int
 is_use(const region *r, uint32_t use)
@@ -191,37 +204,47 @@ is_use(const region *r, uint32_t use)
     return atomic_load_explicit(&r->use, memory_order_relaxed) == use;
 }
 
+// 0 when it is no region of this process, or went meanwhile.
+static inline int
+read_region(const region *r, uint32_t use, region_view *out)
+{
+    out->use = use;
+    out->start = get(&r->start);
+    out->end = get(&r->end);
+    out->stride = get(&r->stride);
+    out->guard = get(&r->guard);
+    out->top = get(&r->top);
+    out->header = get(&r->header);
+    out->states = (const _Atomic uint32_t *)get(&r->states);
+    uint32_t process = atomic_load_explicit(&r->process, memory_order_acquire);
+    // They belong together, so that there are such slots and such states.
+    return is_use(r, use) && (process == 0 || acre_process_is(process));
+}
+
+// ---- addresses ----------------------------------------------------------------------------------
+
 // 0 when `address` is not in the region, or the region went meanwhile.
 static int
-read_region(const region *r, uintptr_t address, acre_stack_info *out)
+find_in_region(const region *r, uintptr_t address, acre_stack_info *out)
 {
     uint32_t use = atomic_load_explicit(&r->use, memory_order_acquire);
-    uintptr_t end = get(&r->end);
-    if (use % 2 == 0 || address < get(&r->start) || address >= end)
+    region_view view;
+    if (use % 2 == 0 || address < get(&r->start) || address >= get(&r->end) ||
+        !read_region(r, use, &view) || address < view.start || address >= view.end)
         return 0;
-    uintptr_t stride = get(&r->stride);
-    uintptr_t guard = get(&r->guard);
-    uintptr_t top = get(&r->top);
-    const _Atomic uint32_t *states = (const _Atomic uint32_t *)get(&r->states);
-    uint32_t process = atomic_load_explicit(&r->process, memory_order_acquire);
     acre_stack_info info = {
-        .header = (void *)get(&r->header),
         .pool = (const void *)get(&r->pool),
         .tag = get(&r->tag),
         .where = ACRE_STACK_FREE,
         .guard_kind = atomic_load_explicit(&r->guard_kind, memory_order_acquire),
     };
-    // They belong together, so that there is such a slot and such a state.
-    if (!is_use(r, use) || (process != 0 && !acre_process_is(process)))
-        return 0;
-
-    uintptr_t slot = (end - 1 - address) / stride;
-    uintptr_t base = end - (slot + 1) * stride + guard;
-    uintptr_t limit = base - guard + top - slot_colour((uint32_t)slot);
-    uint32_t state = atomic_load_explicit(&states[slot], memory_order_acquire);
+    uintptr_t slot = (view.end - 1 - address) / view.stride;
+    uintptr_t base = view.end - (slot + 1) * view.stride + view.guard;
+    uintptr_t limit = base - view.guard + view.top - slot_colour((uint32_t)slot);
+    uint32_t state = atomic_load_explicit(&view.states[slot], memory_order_acquire);
     info.base = (void *)base;
     info.size = limit - base;
-    info.header = info.header != NULL ? (void *)limit : NULL;
+    info.header = view.header != 0 ? (void *)limit : NULL;
     info.generation = state & ~(uint32_t)SLOT_TRIMMED;
     if (state & SLOT_READY && address < base)
         info.where = ACRE_STACK_GUARD;
@@ -237,7 +260,7 @@ acre_pool_find(uintptr_t address, acre_stack_info *out)
     uint32_t count = atomic_load_explicit(&record_count, memory_order_acquire);
     for (uint32_t i = 0; i < count; i++) {
         acre_stack_info info;
-        if (read_region(record_at(i), address, &info)) {
+        if (find_in_region(record_at(i), address, &info)) {
             *out = info;
             return ACRE_OK;
         }
@@ -245,37 +268,49 @@ acre_pool_find(uintptr_t address, acre_stack_info *out)
     return ACRE_NOT_OURS;
 }
 
-acre_status
-acre_pool_get(const acre_stack *stack, acre_stack_info *out)
+// ---- handles ------------------------------------------------------------------------------------
+
+// Of a region that was the handle's when its use was `use`.
+static acre_status
+get_in_region(const region *r, uint32_t use, const acre_stack *stack, stack_place *out)
 {
-    acre_stack_info info;
-    acre_status status = acre_pool_find((uintptr_t)stack->base, &info);
-    if (status != ACRE_OK)
-        return status;
-    const acre_stack_pool *pool = info.pool;
-    if (info.base != stack->base ||
-        atomic_load_explicit(&pool->id, memory_order_acquire) != stack->private_[1])
+    region_view view;
+    if (!read_region(r, use, &view))
         return ACRE_NOT_OURS;
-    if (stack->generation % 2 == 0 || info.generation != stack->generation)
+    uintptr_t slot = slot_of((uint32_t)stack->private_[0]);
+    if (slot >= (view.end - view.start) / view.stride)
+        return ACRE_NOT_OURS;
+    char *start = (char *)(view.end - (slot + 1) * view.stride);
+    char *limit = start + view.top - slot_colour((uint32_t)slot);
+    stack_place place = {
+        .map = shared_map_load(&r->map),
+        .start = start,
+        .base = start + view.guard,
+        .limit = limit,
+        .content = limit + view.header,
+        .end = start + view.stride,
+        .locked = atomic_load_explicit(&r->locked, memory_order_acquire) != 0,
+    };
+    uint32_t state = atomic_load_explicit(&view.states[slot], memory_order_acquire);
+    if (!is_use(r, use) || place.base != stack->base)
+        return ACRE_NOT_OURS;
+    if (stack->generation % 2 == 0 || (state & ~(uint32_t)SLOT_TRIMMED) != stack->generation)
         return ACRE_STALE;
-    *out = info;
+    *out = place;
     return ACRE_OK;
 }
 
 acre_status
-acre_pool_get_place(const acre_stack *stack, stack_place *out)
+acre_region_get(const acre_stack *stack, stack_place *out)
 {
-    acre_stack_info info;
-    acre_status status = acre_pool_get(stack, &info);
-    if (status != ACRE_OK)
-        return status;
-    const acre_stack_pool *pool = info.pool;
-    *out = (stack_place){
-        .map = region_of(pool, (uint32_t)stack->private_[0])->map,
-        .lowest = (char *)info.base - pool->guard,
-        .base = info.base,
-        .size = info.size,
-        .length = pool->stride - pool->guard,
-    };
-    return ACRE_OK;
+    // A use of a pool's record has a number of its own, and its regions have one each there.
+    uint32_t index = (uint32_t)stack->private_[0] >> POOL_SLOT_BITS;
+    uint32_t count = atomic_load_explicit(&record_count, memory_order_acquire);
+    for (uint32_t i = 0; i < count; i++) {
+        const region *r = record_at(i);
+        uint32_t use = atomic_load_explicit(&r->use, memory_order_acquire);
+        if (use % 2 != 0 && get(&r->pool_id) == stack->private_[1] && get(&r->index) == index)
+            return get_in_region(r, use, stack, out);
+    }
+    return ACRE_NOT_OURS;
 }

@@ -33,8 +33,7 @@ begins_in_another(const acre_stack_pool *pool, uint32_t count, const region *r, 
 {
     for (uint32_t i = 0; i < count; i++) {
         const region *other = region_at(pool, i);
-        if (other != NULL && other != r && (uintptr_t)other->map.base + other->map.size > start &&
-            (uintptr_t)other->map.base < (uintptr_t)r->map.base)
+        if (other != NULL && other != r && other->end > start && other->start < r->start)
             return 1;
     }
     return 0;
@@ -44,8 +43,8 @@ static acre_status
 count_in_region(acre_areas *view, const acre_stack_pool *pool, uint32_t count, const region *r,
                 size_t *areas)
 {
-    uintptr_t start = (uintptr_t)r->map.base;
-    uintptr_t end = start + r->map.size;
+    uintptr_t start = r->start;
+    uintptr_t end = r->end;
     acre_status status = acre_areas_seek(view, start);
     acre_area area;
     while (status == ACRE_OK && (status = acre_areas_next(view, &area)) == 1) {
@@ -192,7 +191,7 @@ acre_stack_pool_stats_read(acre_stack_pool *pool, acre_stack_pool_stats *out)
         if (r == NULL)
             continue;
         size_t bytes = 0;
-        status = acre_port_resident(r->map.base, r->map.size, &bytes);
+        status = acre_port_resident((void *)r->start, region_size(r), &bytes);
         stats.resident += bytes;
     }
     if (status == ACRE_OK && depths_are_told(pool))

@@ -3,7 +3,8 @@
 // 1. A record says all about one stack.  Its generation is odd while the stack lives.  Who makes it
 //    even owns the record until it is odd again, so a stack is removed once.
 // 2. The table's entry for a page is the index of a record, no more than a hint: the record's own
-//    bounds decide.  So an entry is written when a stack is added and never cleared; one that is
+//    bounds decide.  Only acre_stack_find looks there: a handle names its record itself, since
+//    another stack may lie at its address (in a child that did not get the handle's).  So an entry is written when a stack is added and never cleared; one that is
 //    out of date leads to a record that is free, or lies elsewhere.
 // 3. A reader loads the entry, the generation, the fields, and the generation again.  Fields are
 //    stored with release and loaded with acquire, so whoever saw a field of the next stack also
@@ -23,6 +24,9 @@
 #include "mmap/port/memory.h"
 #include "mmap/process.h"
 #include "stack/lasting.h"
+
+// The first private word of a handle: the index of its record, and this.
+static const uintptr_t IS_LOCKED = (uintptr_t)1 << 31;
 
 enum {
     LEAF_SHIFT = 18,  // a leaf: 1 MiB of entries for 1 GiB of 4 KiB pages
@@ -45,7 +49,7 @@ typedef struct record {
     _Atomic uint32_t process;  // the only one that has the stack; 0 = children have it, too
     _Atomic uint32_t generation;
     _Atomic uint32_t next_free;  // an index
-    acre_mmap map;               // for the record's owner alone
+    shared_map map;
 } record;
 
 // find touches one cache line.
@@ -209,7 +213,7 @@ take_record(uint32_t *index)
 // ---- what the stack calls use -------------------------------------------------------------------
 
 acre_status
-acre_registry_add(const acre_mmap *map, const acre_stack_info *stack, registry_key *key)
+acre_registry_add(const acre_mmap *map, const acre_stack_info *stack, int locked, acre_stack *out)
 {
     uintptr_t start = (uintptr_t)map->base;
     uintptr_t end = start + map->size;
@@ -225,7 +229,7 @@ acre_registry_add(const acre_mmap *map, const acre_stack_info *stack, registry_k
         return status;
 
     record *r = record_at(index);
-    r->map = *map;
+    shared_map_store(&r->map, map);
     atomic_store_explicit(&r->start, start, memory_order_release);
     atomic_store_explicit(&r->end, end, memory_order_release);
     atomic_store_explicit(&r->base, (uintptr_t)stack->base, memory_order_release);
@@ -236,69 +240,84 @@ acre_registry_add(const acre_mmap *map, const acre_stack_info *stack, registry_k
     atomic_store_explicit(&r->process, process, memory_order_release);
     set_entries(start, end, index);
 
-    key->index = index;
-    key->base = (uintptr_t)stack->base;
-    key->generation = atomic_load_explicit(&r->generation, memory_order_relaxed) + 1;
-    atomic_store_explicit(&r->generation, key->generation, memory_order_release);
+    uint32_t generation = atomic_load_explicit(&r->generation, memory_order_relaxed) + 1;
+    atomic_store_explicit(&r->generation, generation, memory_order_release);
+    *out = (acre_stack){
+        .base = stack->base,
+        .size = stack->size,
+        .header = stack->header,
+        .guard_kind = stack->guard_kind,
+        .generation = generation,
+        .private_ = {index | (locked ? IS_LOCKED : 0), 0},
+    };
     return ACRE_OK;
 }
 
-acre_status
-acre_registry_get(const registry_key *key, acre_stack_info *out)
+// The record that a handle names, whatever it holds by now; NULL when there is none.
+static record *
+record_of(const acre_stack *stack)
 {
-    if (key->index == 0 || key->index >= atomic_load_explicit(&record_count, memory_order_acquire))
-        return ACRE_NOT_OURS;
-    acre_stack_info info;
-    acre_status status = acre_registry_find(key->base, &info);
-    // Asked last: a stack that went away while it was looked for is out of date, not foreign.
-    record *r = record_at((uint32_t)key->index);
-    if (atomic_load_explicit(&r->generation, memory_order_acquire) != key->generation)
+    uintptr_t index = stack->private_[0] & ~IS_LOCKED;
+    if (stack->private_[1] != 0 || index == 0 ||
+        index >= atomic_load_explicit(&record_count, memory_order_acquire))
+        return NULL;
+    return record_at((uint32_t)index);
+}
+
+acre_status
+acre_registry_get(const acre_stack *stack, stack_place *out)
+{
+    if (stack->generation % 2 == 0)
         return ACRE_STALE;
-    if (status != ACRE_OK)
-        return status;
-    if ((uintptr_t)info.base != key->base || info.generation != key->generation)
+    const record *r = record_of(stack);
+    if (r == NULL)
         return ACRE_NOT_OURS;
-    *out = info;
+    if (atomic_load_explicit(&r->generation, memory_order_acquire) != stack->generation)
+        return ACRE_STALE;
+    uintptr_t end = atomic_load_explicit(&r->end, memory_order_acquire);
+    uintptr_t base = atomic_load_explicit(&r->base, memory_order_acquire);
+    uintptr_t size = atomic_load_explicit(&r->size, memory_order_acquire);
+    uint32_t process = atomic_load_explicit(&r->process, memory_order_acquire);
+    stack_place place = {
+        .map = shared_map_load(&r->map),
+        .start = (char *)atomic_load_explicit(&r->start, memory_order_acquire),
+        .base = (char *)base,
+        .limit = (char *)(base + size),
+        .content = (char *)end,
+        .end = (char *)end,
+        .locked = (stack->private_[0] & IS_LOCKED) != 0,
+    };
+    // Only now is it known that they belong together.
+    if (atomic_load_explicit(&r->generation, memory_order_relaxed) != stack->generation)
+        return ACRE_STALE;
+    if (base != (uintptr_t)stack->base || (process != 0 && !acre_process_is(process)))
+        return ACRE_NOT_OURS;
+    *out = place;
     return ACRE_OK;
 }
 
-char *
-acre_registry_end(const registry_key *key)
-{
-    const record *r = record_at((uint32_t)key->index);
-    return (char *)r->map.base + r->map.size;
-}
-
 acre_status
-acre_registry_get_map(const registry_key *key, acre_stack_info *out, acre_mmap *map)
+acre_registry_remove(const acre_stack *stack)
 {
-    acre_status status = acre_registry_get(key, out);
-    if (status == ACRE_OK)
-        *map = record_at((uint32_t)key->index)->map;
-    return status;
-}
-
-acre_status
-acre_registry_remove(const registry_key *key)
-{
-    acre_stack_info info;
-    acre_status status = acre_registry_get(key, &info);
+    stack_place place;
+    acre_status status = acre_registry_get(stack, &place);
     if (status != ACRE_OK)
         return status;
 
     // Before the addresses are free for others: whoever asks about them then must not hear of this
     // stack.
-    record *r = record_at((uint32_t)key->index);
-    uint32_t live = key->generation;
+    record *r = record_of(stack);
+    uint32_t live = stack->generation;
     if (!atomic_compare_exchange_strong_explicit(&r->generation, &live, live + 1,
                                                  memory_order_acq_rel, memory_order_relaxed))
         return ACRE_STALE;
-    status = acre_mmap_unmap(&r->map);
+    status = acre_mmap_unmap(&place.map);
     if (status != ACRE_OK) {
+        shared_map_store(&r->map, &place.map);
         atomic_store_explicit(&r->generation, live, memory_order_release);
         return status;
     }
-    push_free((uint32_t)key->index);
+    push_free((uint32_t)(stack->private_[0] & ~IS_LOCKED));
     return ACRE_OK;
 }
 

@@ -12,18 +12,14 @@
 #include "acre/stack_bounds.h"
 #include "mmap/port/memory.h"
 #include "mmap/port/thread.h"
-#include "stack/extent.h"
+#include "stack/handle.h"
 #include "stack/place.h"
 #include "stack/pool.h"
 #include "stack/registry.h"
-#include "stack/sizes.h"
 
 _Static_assert(sizeof(acre_stack) == (sizeof(void *) == 8 ? 48 : 28), "programs rely on it");
 _Static_assert(sizeof(acre_stack_opts) == (sizeof(void *) == 8 ? 64 : 52), "programs rely on it");
 _Static_assert(sizeof(acre_stack_info) == (sizeof(void *) == 8 ? 56 : 36), "programs rely on it");
-
-// The first private word of a stack of its own: its index in the registry, and this.
-static const uintptr_t IS_LOCKED = (uintptr_t)1 << 31;
 
 typedef struct layout {
     size_t guard;  // all in bytes
@@ -71,13 +67,15 @@ unmap_after(acre_status status, acre_mmap *map)
 static acre_status
 open_top(acre_mmap *map, const layout *plan, uint32_t flags)
 {
+    char *start = map->base;
     stack_place place = {
         .map = *map,
-        .base = (char *)map->base + plan->guard,
-        .size = plan->total - plan->guard - plan->header,
-        .length = plan->total - plan->guard,
+        .base = start + plan->guard,
+        .limit = start + plan->total - plan->header,
+        .end = start + plan->total,
     };
-    return stack_open(&place, flags & ACRE_STACK_LOCKED ? place.size : STACK_AT_ONCE);
+    size_t usable = plan->total - plan->guard - plan->header;
+    return stack_open(&place, flags & ACRE_STACK_LOCKED ? usable : STACK_AT_ONCE);
 }
 
 static acre_status
@@ -140,43 +138,14 @@ acre_stack_create(size_t size, const acre_stack_opts *opts, acre_stack *out)
     if (status != ACRE_OK)
         return status;
     acre_stack_info info = describe(&plan, &map, opts->tag);
-    registry_key key;
-    status = acre_registry_add(&map, &info, &key);
-    if (status != ACRE_OK)
-        return unmap_after(status, &map);
-
-    *out = (acre_stack){
-        .base = info.base,
-        .size = info.size,
-        .header = info.header,
-        .guard_kind = info.guard_kind,
-        .generation = key.generation,
-        .private_ = {key.index | (opts->flags & ACRE_STACK_LOCKED ? IS_LOCKED : 0), 0},
-    };
-    return ACRE_OK;
-}
-
-// Only a stack of its own has a zero second word.
-static acre_status
-key_of(const acre_stack *stack, registry_key *out)
-{
-    if (stack->generation % 2 == 0)
-        return ACRE_STALE;
-    if (stack->private_[1] != 0)
-        return ACRE_NOT_OURS;
-    out->index = stack->private_[0] & ~IS_LOCKED;
-    out->base = (uintptr_t)stack->base;
-    out->generation = stack->generation;
-    return ACRE_OK;
+    status = acre_registry_add(&map, &info, (opts->flags & ACRE_STACK_LOCKED) != 0, out);
+    return status == ACRE_OK ? status : unmap_after(status, &map);
 }
 
 acre_status
 acre_stack_destroy(acre_stack *stack)
 {
-    registry_key key;
-    acre_status status = key_of(stack, &key);
-    if (status == ACRE_OK)
-        status = acre_registry_remove(&key);
+    acre_status status = acre_registry_remove(stack);
     if (status != ACRE_OK)
         return status;
 
@@ -184,44 +153,14 @@ acre_stack_destroy(acre_stack *stack)
     return ACRE_OK;
 }
 
-// What is known of a stack, whoever's it is.
-static acre_status
-get_info(const acre_stack *stack, acre_stack_info *out)
-{
-    if (stack->private_[1] != 0)
-        return acre_pool_get(stack, out);
-    registry_key key;
-    acre_status status = key_of(stack, &key);
-    return status == ACRE_OK ? acre_registry_get(&key, out) : status;
-}
-
-acre_status
-acre_stack_place_of(const acre_stack *stack, stack_place *out)
-{
-    if (stack->private_[1] != 0)
-        return acre_pool_get_place(stack, out);
-    registry_key key;
-    acre_stack_info info;
-    acre_status status = key_of(stack, &key);
-    if (status == ACRE_OK)
-        status = acre_registry_get_map(&key, &info, &out->map);
-    if (status != ACRE_OK)
-        return status;
-    out->lowest = out->map.base;
-    out->base = info.base;
-    out->size = info.size;
-    out->length = out->map.size - (size_t)((char *)info.base - (char *)out->map.base);
-    return ACRE_OK;
-}
-
 acre_status
 acre_stack_commit(const acre_stack *stack, size_t bytes)
 {
     stack_place place;
-    acre_status status = acre_stack_place_of(stack, &place);
+    acre_status status = acre_handle_get(stack, &place);
     if (status != ACRE_OK)
         return status;
-    if (bytes > place.size)
+    if (bytes > (size_t)(place.limit - place.base))
         return ACRE_BAD_SIZE;
     return acre_port_stacks_grow() ? stack_open(&place, bytes) : ACRE_OK;
 }
@@ -255,10 +194,9 @@ acre_stack_bounds_of(const acre_stack *stack, acre_stack_bounds *out)
 {
     stack_place place;
     port_bounds bounds;
-    acre_status status = acre_stack_place_of(stack, &place);
+    acre_status status = acre_handle_get(stack, &place);
     if (status == ACRE_OK)
-        status = acre_port_stack_bounds(place.lowest, place.base, (char *)place.base + place.size,
-                                        &bounds);
+        status = acre_port_stack_bounds(place.start, place.base, place.limit, &bounds);
     if (status == ACRE_OK)
         *out = for_program(&bounds);
     return status;
@@ -274,53 +212,25 @@ acre_stack_bounds_exchange(const acre_stack_bounds *to, acre_stack_bounds *from)
 }
 
 acre_status
-acre_stack_extent_of(const acre_stack *stack, stack_extent *out)
-{
-    acre_stack_info info;
-    acre_status status = get_info(stack, &info);
-    if (status != ACRE_OK)
-        return status;
-    out->base = info.base;
-    out->limit = (char *)info.base + info.size;
-    if (stack->private_[1] != 0) {
-        const acre_stack_pool *pool = info.pool;
-        out->content = out->limit + pool->header;
-        out->end = (char *)info.base - pool->guard + pool->stride;
-    } else {
-        registry_key key = {.index = stack->private_[0] & ~IS_LOCKED};
-        out->end = out->content = acre_registry_end(&key);
-    }
-    return ACRE_OK;
-}
-
-static int
-is_locked(const acre_stack *stack, const acre_stack_info *info)
-{
-    const acre_stack_pool *pool = info->pool;
-    return pool != NULL ? (pool->flags & ACRE_STACK_LOCKED) != 0
-                        : (stack->private_[0] & IS_LOCKED) != 0;
-}
-
-acre_status
 acre_stack_used(const acre_stack *stack, size_t *bytes)
 {
-    acre_stack_info info;
-    acre_status status = get_info(stack, &info);
+    stack_place place;
+    acre_status status = acre_handle_get(stack, &place);
     if (status != ACRE_OK)
         return status;
     // All of it is present, whatever was touched.
-    if (is_locked(stack, &info))
+    if (place.locked)
         return -ENOTSUP;
 
     // The top may lie inside a page that it shares with the header.
     size_t page = acre_page_size();
-    const char *limit = (const char *)info.base + info.size;
-    size_t length = (info.size + page - 1) & ~(page - 1);
+    size_t usable = (size_t)(place.limit - place.base);
     const void *lowest;
-    status = acre_port_lowest_touched(info.base, length, &lowest);
+    status = acre_port_lowest_touched(place.base, (usable + page - 1) & ~(page - 1), &lowest);
     if (status != ACRE_OK)
         return status;
-    *bytes = (const char *)lowest < limit ? (size_t)(limit - (const char *)lowest) : 0;
+    const char *first = lowest;
+    *bytes = first < place.limit ? (size_t)(place.limit - first) : 0;
     return ACRE_OK;
 }
 

@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "mmap/port/memory.h"
-#include "stack/extent.h"
+#include "stack/handle.h"
 #include "stack/place.h"
-#include "stack/sizes.h"
 
 // Frames lie between bytes that AddressSanitizer forbids to touch.  It keeps its account of them
 // elsewhere, and that stays as it is while the stack sleeps.
@@ -39,35 +38,35 @@ copy_in(char *to, const char *buffer, size_t length)
 }
 
 static int
-runs_here(const stack_extent *extent)
+runs_here(const stack_place *place)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    return here >= (uintptr_t)extent->base && here < (uintptr_t)extent->end;
+    return here >= (uintptr_t)place->base && here < (uintptr_t)place->end;
 }
 
 // The lowest byte to keep.
 static acre_status
-find_lowest(const stack_extent *extent, const void *stack_pointer, const char **out)
+find_lowest(const stack_place *place, const void *stack_pointer, const char **out)
 {
     uintptr_t at = (uintptr_t)stack_pointer;
-    if (at < (uintptr_t)extent->base || at > (uintptr_t)extent->limit)
+    if (at < (uintptr_t)place->base || at > (uintptr_t)place->limit)
         return ACRE_BAD_RANGE;
-    size_t offset = (at - (uintptr_t)extent->base) & ~(sizeof(uintptr_t) - 1);
-    *out = extent->base + offset;
+    size_t offset = (at - (uintptr_t)place->base) & ~(sizeof(uintptr_t) - 1);
+    *out = place->base + offset;
     return ACRE_OK;
 }
 
 acre_status
 acre_stack_sleep_size(const acre_stack *stack, const void *stack_pointer, size_t *bytes)
 {
-    stack_extent extent;
+    stack_place place;
     const char *lowest;
-    acre_status status = acre_stack_extent_of(stack, &extent);
+    acre_status status = acre_handle_get(stack, &place);
     if (status == ACRE_OK)
-        status = find_lowest(&extent, stack_pointer, &lowest);
+        status = find_lowest(&place, stack_pointer, &lowest);
     if (status != ACRE_OK)
         return status;
-    *bytes = (size_t)(extent.content - lowest);
+    *bytes = (size_t)(place.content - lowest);
     return ACRE_OK;
 }
 
@@ -77,23 +76,23 @@ _Static_assert(sizeof(acre_stack_sleeper) == 5 * sizeof(void *), "programs rely 
 static acre_status
 copy_sleeper(acre_stack_sleeper *sleeper, acre_range *pages)
 {
-    stack_extent extent;
+    stack_place place;
     const char *lowest;
-    acre_status status = acre_stack_extent_of(sleeper->stack, &extent);
+    acre_status status = acre_handle_get(sleeper->stack, &place);
     if (status == ACRE_OK)
-        status = find_lowest(&extent, sleeper->stack_pointer, &lowest);
+        status = find_lowest(&place, sleeper->stack_pointer, &lowest);
     if (status != ACRE_OK)
         return status;
-    size_t live = (size_t)(extent.content - lowest);
+    size_t live = (size_t)(place.content - lowest);
     if (live > sleeper->capacity)
         return ACRE_BAD_SIZE;
-    if (runs_here(&extent))
+    if (runs_here(&place))
         return ACRE_BAD_STATE;
 
     copy_out(sleeper->buffer, lowest, live);
     sleeper->length = live;
-    pages->base = extent.base;
-    pages->length = (size_t)(extent.end - extent.base);
+    pages->base = place.base;
+    pages->length = (size_t)(place.end - place.base);
     return ACRE_OK;
 }
 
@@ -105,9 +104,10 @@ return_pages(const acre_stack_sleeper *sleepers, const acre_range *pages, size_t
         return acre_port_discard_many(pages, count, ACRE_DISCARD_NOW, done);
     for (*done = 0; *done < count; ++*done) {
         stack_place place;
-        acre_status status = acre_stack_place_of(sleepers[*done].stack, &place);
+        acre_status status = acre_handle_get(sleepers[*done].stack, &place);
         if (status == ACRE_OK)
-            status = acre_port_shrink_stack(&place.map, place.base, place.length, 0);
+            status =
+                acre_port_shrink_stack(&place.map, place.base, (size_t)(place.end - place.base), 0);
         if (status != ACRE_OK)
             return status;
     }
@@ -154,33 +154,30 @@ acre_stack_sleep(const acre_stack *stack, const void *stack_pointer, void *buffe
 // Where stacks grow: accessible as far as `length` bytes from the top of the content, and what is
 // so at first.
 static acre_status
-open_again(const acre_stack *stack, size_t length)
+open_again(stack_place *place, size_t length)
 {
-    stack_place place;
-    acre_status status = acre_stack_place_of(stack, &place);
-    if (status != ACRE_OK)
-        return status;
-    size_t bytes = length < place.size ? length : place.size;
-    return stack_open(&place, bytes > STACK_AT_ONCE ? bytes : STACK_AT_ONCE);
+    size_t usable = (size_t)(place->limit - place->base);
+    size_t bytes = length < usable ? length : usable;
+    return stack_open(place, bytes > STACK_AT_ONCE ? bytes : STACK_AT_ONCE);
 }
 
 acre_status
 acre_stack_wake(const acre_stack *stack, const void *buffer, size_t length)
 {
-    stack_extent extent;
-    acre_status status = acre_stack_extent_of(stack, &extent);
+    stack_place place;
+    acre_status status = acre_handle_get(stack, &place);
     if (status != ACRE_OK)
         return status;
-    size_t most = (size_t)(extent.content - extent.base);
-    size_t least = (size_t)(extent.content - extent.limit);
+    size_t most = (size_t)(place.content - place.base);
+    size_t least = (size_t)(place.content - place.limit);
     if (length < least || length > most || length % sizeof(uintptr_t) != 0)
         return ACRE_BAD_SIZE;
-    if (runs_here(&extent))
+    if (runs_here(&place))
         return ACRE_BAD_STATE;
     if (acre_port_stacks_grow())
-        status = open_again(stack, length);
+        status = open_again(&place, length);
     if (status != ACRE_OK)
         return status;
-    copy_in(extent.content - length, buffer, length);
+    copy_in(place.content - length, buffer, length);
     return ACRE_OK;
 }

@@ -7,6 +7,8 @@
 
 #include "acre/page.h"
 #include "acre/stack.h"
+#include "acre/stack_bounds.h"
+#include "acre/stack_sleep.h"
 #include "gtest/gtest.h"
 #include "tests/support/expect.h"
 #include "tests/support/posix.h"
@@ -15,7 +17,9 @@
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
-SKIP_WITHOUT_ADVICE("Fork.DontForkStacksAreNobodysInTheChild");
+SKIP_WITHOUT_ADVICE(
+    "Fork.DontForkStacksAreNobodysInTheChild "
+    "Fork.ADontForkHandleDoesNotHurtTheChildsStackAtTheSameAddress");
 
 char *bytes(const acre_stack &stack)
 {
@@ -112,6 +116,55 @@ TEST(Fork, DontForkStacksAreNobodysInTheChild)
     }));
     EXPECT_TRUE(is_ours(stack.base, stack));
     EXPECT_EQ(acre_stack_destroy(&stack), ACRE_OK);
+}
+
+// What its handle would do to another stack, which the child creates at the same address.
+int use_handle_over_another(acre_stack absent)
+{
+    const acre_stack before = absent;
+    acre_stack other = {};
+    // Into the first hole that is large enough, sooner or later into this one.
+    for (int i = 0; i < 1000 && other.base != absent.base; i++)
+        STEP(1, acre_stack_create(65536, nullptr, &other) == ACRE_OK);
+    if (other.base != absent.base)
+        return 99;
+    STEP(12, other.generation == absent.generation);
+    STEP(2, acre_stack_commit(&other, other.size) == ACRE_OK);
+    std::memset(other.base, 1, other.size);
+    size_t bytes = 9;
+    STEP(3, acre_stack_used(&absent, &bytes) == ACRE_NOT_OURS && bytes == 9);
+    STEP(4, acre_stack_commit(&absent, 1) == ACRE_NOT_OURS);
+    STEP(5, acre_stack_sleep_size(&absent, absent.base, &bytes) == ACRE_NOT_OURS && bytes == 9);
+    acre_stack_bounds bounds;
+    STEP(6, acre_stack_bounds_of(&absent, &bounds) == ACRE_NOT_OURS);
+    STEP(7, acre_stack_destroy(&absent) == ACRE_NOT_OURS);
+    STEP(8, std::memcmp(&absent, &before, sizeof(absent)) == 0);
+    STEP(9, acre_test::readable(other.base) && is_ours(other.base, other));
+    std::memset(other.base, 2, other.size);
+    STEP(10, acre_stack_destroy(&other) == ACRE_OK);
+    STEP(11, acre_stack_destroy(&absent) == ACRE_NOT_OURS);
+    return 0;
+}
+
+TEST(Fork, ADontForkHandleDoesNotHurtTheChildsStackAtTheSameAddress)
+{
+    if (!acre_can(ACRE_CAN_WIPE_ON_FORK))
+        GTEST_SKIP() << "without memory that a fork wipes, the child cannot tell";
+    // These take the records that were used before: the next ones begin at the same generation.
+    acre_stack others[32];
+    for (acre_stack &other : others)
+        ASSERT_EQ(acre_stack_create(65536, nullptr, &other), ACRE_OK);
+    acre_stack_opts opts = {};
+    opts.flags = ACRE_STACK_DONT_FORK;
+    acre_stack stack;
+    ASSERT_EQ(acre_stack_create(65536, &opts, &stack), ACRE_OK);
+    acre_test::Ended ended = acre_test::in_child([&] { return use_handle_over_another(stack); });
+    EXPECT_EQ(acre_stack_destroy(&stack), ACRE_OK);
+    for (acre_stack &other : others)
+        EXPECT_EQ(acre_stack_destroy(&other), ACRE_OK);
+    if (ended.exited && ended.code == 99)
+        GTEST_SKIP() << "the system gave the child another address";
+    acre_test::expect_success(ended);
 }
 
 TEST(Fork, InTheMiddleOfOtherThreadsWorkLeavesTheChildWorking)

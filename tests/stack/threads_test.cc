@@ -1,13 +1,18 @@
 // Threads that create, destroy and look at once; each knows what it should see of its own stacks.
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <random>
 #include <thread>
 #include <vector>
 
 #include "acre/page.h"
 #include "acre/stack.h"
+#include "acre/stack_bounds.h"
+#include "acre/stack_pool.h"
+#include "acre/stack_sleep.h"
 #include "gtest/gtest.h"
+#include "mmap/port/memory.h"
 #include "tests/support/support.h"
 
 namespace {
@@ -192,6 +197,96 @@ TEST(Threads, AStackMayBeDestroyedByAnotherThread)
         std::thread([&] { ASSERT_EQ(acre_stack_destroy(&stack), ACRE_OK); }).join();
         EXPECT_EQ(stack.base, nullptr);
     }
+}
+
+// The newest stack of one thread, of which the other has copies that may be out of date.
+struct Shown {
+    std::mutex lock;
+    acre_stack stack = {};
+    std::atomic<bool> stop{false};
+
+    void show(const acre_stack &newest)
+    {
+        std::lock_guard<std::mutex> guard(lock);
+        stack = newest;
+    }
+
+    acre_stack copy()
+    {
+        std::lock_guard<std::mutex> guard(lock);
+        return stack;
+    }
+};
+
+bool is_gone(acre_status status)
+{
+    return status == ACRE_STALE || status == ACRE_NOT_OURS;
+}
+
+void ask_about(Shown &shown)
+{
+    while (!shown.stop && !testing::Test::HasFailure()) {
+        const acre_stack stack = shown.copy();
+        if (stack.base == nullptr)
+            continue;
+        for (int i = 0; i < 20; i++) {
+            size_t bytes = 0;
+            acre_status status = acre_stack_sleep_size(&stack, stack.base, &bytes);
+            ASSERT_TRUE(status == ACRE_OK || is_gone(status)) << status;
+            if (status == ACRE_OK) {
+                ASSERT_EQ(bytes, stack.size);
+            }
+            if (acre_port_stacks_grow())
+                continue;  // there the next two change the stack's memory
+            status = acre_stack_commit(&stack, stack.size);
+            ASSERT_TRUE(status == ACRE_OK || is_gone(status)) << status;
+            acre_stack_bounds bounds = {};
+            status = acre_stack_bounds_of(&stack, &bounds);
+            ASSERT_TRUE(status == ACRE_OK || is_gone(status)) << status;
+            if (status == ACRE_OK) {
+                ASSERT_EQ(bounds.top, static_cast<char *>(stack.base) + stack.size);
+            }
+        }
+    }
+}
+
+// Under ThreadSanitizer also: without a race for the record's fields.
+TEST(Threads, MayAskAboutAStackThatAnotherDestroys)
+{
+    Shown shown;
+    std::thread asker([&] { ask_about(shown); });
+    for (int i = 0; i < 5000 && !HasFailure(); i++) {
+        acre_stack stack;
+        ASSERT_EQ(acre_stack_create(i % 2 != 0 ? 65536 : 1 << 20, nullptr, &stack), ACRE_OK);
+        shown.show(stack);
+        if (i % 16 == 0)
+            std::this_thread::yield();
+        EXPECT_EQ(acre_stack_destroy(&stack), ACRE_OK);
+    }
+    shown.stop = true;
+    asker.join();
+}
+
+TEST(Threads, MayAskAboutAStackWhosePoolAnotherDestroys)
+{
+    Shown shown;
+    std::thread asker([&] { ask_about(shown); });
+    for (int i = 0; i < 500 && !HasFailure(); i++) {
+        acre_stack_pool_opts opts = {};
+        opts.stack_size = i % 2 != 0 ? 65536 : 1 << 20;
+        opts.max_stacks = 8;
+        acre_stack_pool *pool;
+        ASSERT_EQ(acre_stack_pool_create(&opts, &pool), ACRE_OK);
+        acre_stack stack;
+        ASSERT_EQ(acre_stack_pool_take(pool, &stack), ACRE_OK);
+        shown.show(stack);
+        if (i % 16 == 0)
+            std::this_thread::yield();
+        EXPECT_EQ(acre_stack_pool_give(pool, &stack), ACRE_OK);
+        EXPECT_EQ(acre_stack_pool_destroy(pool), ACRE_OK);
+    }
+    shown.stop = true;
+    asker.join();
 }
 
 }  // namespace
