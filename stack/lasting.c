@@ -1,4 +1,4 @@
-// Memory that is never unmapped.
+// Memory that is never unmapped, and tables of records in it.
 #include "stack/lasting.h"
 
 #include <stdatomic.h>
@@ -47,4 +47,68 @@ acre_lasting_provide_wiped(_Atomic(void *) *place, size_t size)
     acre_mmap map;
     acre_status status = map_with(size, ACRE_MAP_WIPE_ON_FORK, &map);
     return status == ACRE_OK ? acre_lasting_publish(place, &map) : status;
+}
+
+// ---- tables -------------------------------------------------------------------------------------
+
+acre_status
+acre_lasting_add(const lasting_table *table, uint32_t *index)
+{
+    uint32_t next = lasting_count(table);
+    do {
+        uint32_t chunk = next >> table->shift;
+        if (chunk >= table->chunk_count)
+            return ACRE_FULL;
+        // Before it is counted: whoever knows the count reads every record below it.
+        acre_status status =
+            acre_lasting_provide(&table->chunks[chunk], table->record_size << table->shift);
+        if (status != ACRE_OK)
+            return status;
+    } while (!atomic_compare_exchange_weak_explicit(table->count, &next, next + 1,
+                                                    memory_order_acq_rel, memory_order_acquire));
+    *index = next;
+    return ACRE_OK;
+}
+
+static _Atomic uint32_t *
+taken_word(const lasting_table *table, uint32_t index)
+{
+    char *record = lasting_at(table, index);
+    return (_Atomic uint32_t *)(void *)(record + table->taken);
+}
+
+static int
+try_record(const lasting_table *table, uint32_t index)
+{
+    _Atomic uint32_t *taken = taken_word(table, index);
+    uint32_t none = 0;
+    return atomic_load_explicit(taken, memory_order_relaxed) == 0 &&
+           atomic_compare_exchange_strong_explicit(taken, &none, 1, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+acre_status
+acre_lasting_take(const lasting_table *table, uint32_t first, uint32_t *index)
+{
+    for (uint32_t i = first; i < lasting_count(table); i++) {
+        if (try_record(table, i)) {
+            *index = i;
+            return ACRE_OK;
+        }
+    }
+    uint32_t added;
+    do {
+        acre_status status = acre_lasting_add(table, &added);
+        if (status != ACRE_OK)
+            return status;
+        // It may be taken already by somebody who saw it counted.
+    } while (!try_record(table, added));
+    *index = added;
+    return ACRE_OK;
+}
+
+void
+acre_lasting_release(const lasting_table *table, uint32_t index)
+{
+    atomic_store_explicit(taken_word(table, index), 0, memory_order_release);
 }

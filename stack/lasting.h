@@ -1,9 +1,11 @@
-// stack/lasting.h - memory that is never unmapped.
+// stack/lasting.h - memory that is never unmapped: tables of records that grow and are recycled.
 //
-// Signal handlers may read such memory at any time, and threads that end may come back to it.
+// Signal handlers may read such memory at any time, and threads that end may come back to it.  All
+// calls may be made by any thread at once; no lock is held, so none can stay behind at a fork.
 #ifndef ACRE_STACK_LASTING_H_
 #define ACRE_STACK_LASTING_H_
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,5 +21,46 @@ acre_status acre_lasting_publish(_Atomic(void *) *place, acre_mmap *map);
 acre_status acre_lasting_provide(_Atomic(void *) *place, size_t size);
 /// The same with memory that a child of a fork finds zeroed; -ENOTSUP where there is none.
 acre_status acre_lasting_provide_wiped(_Atomic(void *) *place, size_t size);
+
+/// A growing table of records, zeroed at first, which stay where they are.  The struct itself never
+/// changes.
+///
+///     static _Atomic(void *) chunks[512];
+///     static _Atomic uint32_t count;
+///     static const lasting_table things = {&count, chunks, 512, 7, sizeof(thing),
+///                                          offsetof(thing, taken)};
+typedef struct lasting_table {
+    _Atomic uint32_t *count;  // of records that were ever needed at once
+    _Atomic(void *) *chunks;  // each 1 << shift records, mapped when the first of them is needed
+    uint32_t chunk_count;
+    uint32_t shift;
+    size_t record_size;
+    size_t taken;  // offset of a record's _Atomic uint32_t: 1 while somebody has it
+} lasting_table;
+
+/// Record `index`, which is below the table's count.
+static inline void *
+lasting_at(const lasting_table *table, uint32_t index)
+{
+    char *chunk = atomic_load_explicit(&table->chunks[index >> table->shift], memory_order_acquire);
+    return chunk + (index & (((uint32_t)1 << table->shift) - 1)) * table->record_size;
+}
+
+static inline uint32_t
+lasting_count(const lasting_table *table)
+{
+    return atomic_load_explicit(table->count, memory_order_acquire);
+}
+
+/// One record more, which no other call of this function gets.
+///
+/// @return ACRE_OK; ACRE_FULL; what mapping a chunk failed with
+acre_status acre_lasting_add(const lasting_table *table, uint32_t *index);
+/// The lowest record from `first` on that nobody has, taken from here on; one more when all are.
+///
+/// @return as acre_lasting_add
+acre_status acre_lasting_take(const lasting_table *table, uint32_t first, uint32_t *index);
+/// Whoever takes it next finds it as it is now.
+void acre_lasting_release(const lasting_table *table, uint32_t index);
 
 #endif  // ACRE_STACK_LASTING_H_

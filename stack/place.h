@@ -87,15 +87,13 @@ shared_map_store(shared_map *place, const acre_mmap *map)
         atomic_store_explicit(&place->words[i], words[i], memory_order_release);
 }
 
-static inline acre_mmap
-shared_map_load(const shared_map *place)
+static inline void
+shared_map_load(const shared_map *place, acre_mmap *out)
 {
-    uintptr_t words[sizeof(acre_mmap) / sizeof(uintptr_t)];
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        words[i] = atomic_load_explicit(&place->words[i], memory_order_acquire);
-    acre_mmap map;
-    memcpy(&map, words, sizeof map);
-    return map;
+    for (size_t i = 0; i < sizeof(acre_mmap) / sizeof(uintptr_t); i++) {
+        uintptr_t word = atomic_load_explicit(&place->words[i], memory_order_acquire);
+        memcpy((char *)out + i * sizeof word, &word, sizeof word);
+    }
 }
 
 #endif  // ACRE_STACK_PLACE_H_

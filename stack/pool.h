@@ -53,24 +53,25 @@ enum { SLOT_GENERATION = (1 << 30) - 1, SLOT_TRIMMED = 1 << 30 };
 static const uint32_t SLOT_READY = (uint32_t)1 << 31;
 
 typedef struct region {
-    // For whoever asks about an address.  Fields are stored with release before the use becomes
-    // odd, and loaded with acquire, so whoever saw a field of the next use also sees that it moved
-    // on.
-    _Atomic uint32_t use;    // odd while it is a pool's
-    _Atomic uint32_t taken;  // 1 from before `use` is odd until after it is even
+    // For whoever asks about an address or a handle.  Fields are stored with release before the use
+    // becomes odd, and loaded with acquire, so whoever saw a field of the next use also sees that it
+    // moved on.  What find and give look at first shares a line.
+    _Alignas(POOL_LINE) _Atomic uint32_t use;  // odd while it is a pool's
+    _Atomic uint32_t taken;                    // 1 from before `use` is odd until after it is even
     _Atomic uintptr_t start, end;
+    _Atomic uintptr_t states;  // of its slots, in the pool's tables
+    uint32_t slots;            // the pool's, as the last two below
+    _Atomic uint32_t process;  // the only one that has it; 0 = children have it, too
+    _Atomic uint32_t pool_id;  // of this use of the pool's record
+    _Atomic uint32_t index;    // of the region in its pool
     _Atomic uintptr_t stride, guard, top, header;
     _Atomic uintptr_t pool, tag;
-    _Atomic uintptr_t pool_id, index;  // of this use of the pool's record; of the region in there
     _Atomic uint32_t guard_kind;
-    _Atomic uint32_t process;  // the only one that has it; 0 = children have it, too
-    _Atomic uint32_t locked;   // not 0: its stacks are
-    _Atomic uintptr_t states;  // of its slots, in the pool's tables
+    _Atomic uint32_t locked;  // not 0: its stacks are
     shared_map map;
 
-    // The pool's.
-    uint32_t slots;
     _Atomic uint32_t frontier;  // slots below it were made ready, or tried to
+    uint32_t record;            // its index among all pools' regions
 } region;
 
 struct acre_stack_pool {
@@ -143,6 +144,7 @@ enum { POOL_MAGAZINES = 16 };
 // token.
 typedef struct pool_thread {
     _Atomic uint32_t taken;
+    uint32_t index;  // among all threads' blocks
     magazine magazines[POOL_MAGAZINES];
 } pool_thread;
 

@@ -39,19 +39,18 @@ static const size_t DEFAULT_MOST = (size_t)1 << 20;
 // Slots' numbers.
 static const uint64_t MOST = (uint64_t)POOL_REGIONS * POOL_REGION_SLOTS;
 
-enum { CHUNK = 128, CHUNKS = 512 };
+enum { CHUNK_SHIFT = 7, CHUNK = 1 << CHUNK_SHIFT, CHUNKS = 512 };
 
 // A chunk's tokens lie in memory of their own.
-static _Atomic(void *) chunks[CHUNKS];  // of acre_stack_pool
+static _Atomic(void *) chunks[CHUNKS];
 static _Atomic(void *) tokens[CHUNKS];  // of _Atomic uint32_t
 static _Atomic uint32_t pool_count;
-
-static acre_stack_pool *
-pool_at(uint32_t index)
-{
-    acre_stack_pool *chunk = atomic_load_explicit(&chunks[index / CHUNK], memory_order_acquire);
-    return &chunk[index % CHUNK];
-}
+static const lasting_table pools = {&pool_count,
+                                    chunks,
+                                    CHUNKS,
+                                    CHUNK_SHIFT,
+                                    sizeof(acre_stack_pool),
+                                    offsetof(acre_stack_pool, taken)};
 
 // ---- options ------------------------------------------------------------------------------------
 
@@ -119,23 +118,27 @@ set_marks(acre_stack_pool *pool, size_t keep)
 
 // ---- records ------------------------------------------------------------------------------------
 
-// An index beyond those in use; the lowest, so that threads' magazines do not get into one
-// another's way.
+// Of a record that was just taken.  Once: threads that used the pool before may be looking.
 static acre_status
-provide_record(uint32_t index)
+provide_token(acre_stack_pool *pool, uint32_t index)
 {
-    acre_status status =
-        acre_lasting_provide(&chunks[index / CHUNK], CHUNK * sizeof(acre_stack_pool));
+    if (pool->token != NULL)
+        return ACRE_OK;
+    _Atomic(void *) *place = &tokens[index / CHUNK];
+    acre_status status = acre_lasting_provide_wiped(place, CHUNK * sizeof(uint32_t));
+    if (status == -ENOTSUP)
+        status = acre_lasting_provide(place, CHUNK * sizeof(uint32_t));
     if (status != ACRE_OK)
         return status;
-    _Atomic(void *) *place = &tokens[index / CHUNK];
-    status = acre_lasting_provide_wiped(place, CHUNK * sizeof(uint32_t));
-    return status == -ENOTSUP ? acre_lasting_provide(place, CHUNK * sizeof(uint32_t)) : status;
+    _Atomic uint32_t *token = atomic_load_explicit(place, memory_order_acquire);
+    pool->token = &token[index % CHUNK];
+    pool->index = index;
+    return ACRE_OK;
 }
 
 // Tables for so many slots; those that the record has serve when they are not far too large.
 static acre_status
-provide_tables(acre_stack_pool *pool, size_t slots)
+reserve_tables(acre_stack_pool *pool, size_t slots)
 {
     size_t page = acre_page_size();
     size_t size = (slots * sizeof(uint32_t) + page - 1) & ~(page - 1);
@@ -148,47 +151,27 @@ provide_tables(acre_stack_pool *pool, size_t slots)
     return status;
 }
 
-static void
-release_record(acre_stack_pool *pool)
-{
-    atomic_store_explicit(&pool->taken, 0, memory_order_release);
-}
-
+// The lowest record whose tables serve, so that threads' magazines do not get into one another's
+// way.
 static acre_status
-take_record(size_t slots, acre_stack_pool **out)
+take_pool(size_t slots, acre_stack_pool **out)
 {
-    for (uint32_t i = 0; i < (uint32_t)CHUNK * CHUNKS; i++) {
-        if (i >= atomic_load_explicit(&pool_count, memory_order_acquire)) {
-            acre_status status = provide_record(i);
-            if (status != ACRE_OK)
-                return status;
-            uint32_t known = i;
-            (void)atomic_compare_exchange_strong_explicit(
-                &pool_count, &known, i + 1, memory_order_acq_rel, memory_order_relaxed);
-        }
-        acre_stack_pool *pool = pool_at(i);
-        uint32_t none = 0;
-        if (atomic_load_explicit(&pool->taken, memory_order_relaxed) != 0 ||
-            !atomic_compare_exchange_strong_explicit(&pool->taken, &none, 1, memory_order_acquire,
-                                                     memory_order_relaxed))
-            continue;
-        acre_status status = provide_tables(pool, slots);
+    for (uint32_t first = 0;; first++) {
+        acre_status status = acre_lasting_take(&pools, first, &first);
+        if (status != ACRE_OK)
+            return status == ACRE_FULL ? -ENOMEM : status;
+        acre_stack_pool *pool = lasting_at(&pools, first);
+        status = provide_token(pool, first);
+        if (status == ACRE_OK)
+            status = reserve_tables(pool, slots);
         if (status == ACRE_OK) {
-            // Once: threads that used the pool before may be looking.
-            if (pool->token == NULL) {
-                _Atomic uint32_t *token =
-                    atomic_load_explicit(&tokens[i / CHUNK], memory_order_acquire);
-                pool->token = &token[i % CHUNK];
-                pool->index = i;
-            }
             *out = pool;
             return ACRE_OK;
         }
-        release_record(pool);
+        acre_lasting_release(&pools, first);
         if (status != ACRE_BAD_SIZE)
             return status;
     }
-    return -ENOMEM;
 }
 
 // The slots in [first, end) are cold, at generation 0.
@@ -265,12 +248,12 @@ acre_stack_pool_create(const acre_stack_pool_opts *opts, acre_stack_pool **out)
         status = acre_region_check(opts->flags);
     acre_stack_pool *pool = NULL;
     if (status == ACRE_OK)
-        status = take_record(plan.most, &pool);
+        status = take_pool(plan.most, &pool);
     if (status != ACRE_OK)
         return status;
     status = set_up(pool, opts, &plan);
     if (status != ACRE_OK) {
-        release_record(pool);
+        acre_lasting_release(&pools, pool->index);
         return status;
     }
 
@@ -342,6 +325,6 @@ acre_stack_pool_destroy(acre_stack_pool *pool)
     atomic_store_explicit(&pool->id, 0, memory_order_relaxed);
     if (slots > 0)
         clear_tables(pool, slots);
-    release_record(pool);
+    acre_lasting_release(&pools, pool->index);
     return ACRE_OK;
 }

@@ -231,7 +231,8 @@ make(const acre_stack_pool *pool, const uint32_t *ids, size_t count, size_t *don
         const region *r = region_of(pool, ids[*done]);
         char *lowest = slot_start(pool, r, slot_of(ids[*done + length - 1]));
         // Others use the handle meanwhile, for other slots.
-        acre_mmap map = shared_map_load(&r->map);
+        acre_mmap map;
+        shared_map_load(&r->map, &map);
         size_t made = 0;
         acre_status status = pool->guard_kind == ACRE_GUARD_MARKER
                                  ? make_with_markers(pool, &map, lowest, length, &made)

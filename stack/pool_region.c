@@ -8,17 +8,12 @@
 #include "acre/page.h"
 #include "mmap/process.h"
 
-enum { CHUNK = 256, CHUNKS = 256 };
+enum { CHUNK_SHIFT = 8, CHUNKS = 256 };
 
-static _Atomic(void *) chunks[CHUNKS];  // of region
+static _Atomic(void *) chunks[CHUNKS];
 static _Atomic uint32_t record_count;
-
-static region *
-record_at(uint32_t index)
-{
-    region *chunk = atomic_load_explicit(&chunks[index / CHUNK], memory_order_acquire);
-    return &chunk[index % CHUNK];
-}
+static const lasting_table records = {&record_count, chunks,         CHUNKS,
+                                      CHUNK_SHIFT,   sizeof(region), offsetof(region, taken)};
 
 static void
 set(_Atomic uintptr_t *field, uintptr_t value)
@@ -30,42 +25,6 @@ static uintptr_t
 get(const _Atomic uintptr_t *field)
 {
     return atomic_load_explicit(field, memory_order_acquire);
-}
-
-// ---- records ------------------------------------------------------------------------------------
-
-static int
-claim(region *r)
-{
-    uint32_t none = 0;
-    return atomic_load_explicit(&r->taken, memory_order_relaxed) == 0 &&
-           atomic_compare_exchange_strong_explicit(&r->taken, &none, 1, memory_order_acquire,
-                                                   memory_order_relaxed);
-}
-
-static void
-release(region *r)
-{
-    atomic_store_explicit(&r->taken, 0, memory_order_release);
-}
-
-static acre_status
-take_record(region **out)
-{
-    for (uint32_t i = 0; i < (uint32_t)CHUNK * CHUNKS; i++) {
-        if (i >= atomic_load_explicit(&record_count, memory_order_acquire)) {
-            acre_status status = acre_lasting_provide(&chunks[i / CHUNK], CHUNK * sizeof(region));
-            if (status != ACRE_OK)
-                return status;
-            uint32_t known = i;
-            (void)atomic_compare_exchange_strong_explicit(
-                &record_count, &known, i + 1, memory_order_acq_rel, memory_order_relaxed);
-        }
-        *out = record_at(i);
-        if (claim(*out))
-            return ACRE_OK;
-    }
-    return -ENOMEM;
 }
 
 // ---- regions ------------------------------------------------------------------------------------
@@ -141,13 +100,17 @@ acre_region_create(acre_stack_pool *pool, size_t slots, region **out)
         slots /= 2;
     if (status != ACRE_OK)
         return status;
-    region *r;
-    status = take_record(&r);
+    uint32_t index;
+    status = acre_lasting_take(&records, 0, &index);
     if (status != ACRE_OK) {
         acre_status undone = acre_mmap_unmap(&map);
-        return undone == ACRE_OK ? status : undone;
+        if (undone != ACRE_OK)
+            return undone;
+        return status == ACRE_FULL ? -ENOMEM : status;
     }
 
+    region *r = lasting_at(&records, index);
+    r->record = index;
     shared_map_store(&r->map, &map);
     r->slots = (uint32_t)slots;
     atomic_store_explicit(&r->frontier, 0, memory_order_relaxed);
@@ -158,8 +121,9 @@ acre_region_create(acre_stack_pool *pool, size_t slots, region **out)
     set(&r->top, pool->top);
     set(&r->header, pool->header);
     set(&r->pool, (uintptr_t)pool);
-    set(&r->pool_id, atomic_load_explicit(&pool->id, memory_order_relaxed));
-    set(&r->index, pool->region_count);
+    uint32_t id = atomic_load_explicit(&pool->id, memory_order_relaxed);
+    atomic_store_explicit(&r->pool_id, id, memory_order_release);
+    atomic_store_explicit(&r->index, pool->region_count, memory_order_release);
     set(&r->tag, pool->tag);
     set(&r->states, (uintptr_t)pool->tables.base + pool->slots * sizeof(uint32_t));
     uint32_t process = pool->flags & ACRE_STACK_DONT_FORK ? pool->process : 0;
@@ -177,14 +141,15 @@ acre_region_destroy(region *r)
     // Before the addresses are free for others: whoever asks about them then must not hear of these
     // stacks.
     atomic_fetch_add_explicit(&r->use, 1, memory_order_acq_rel);
-    acre_mmap map = shared_map_load(&r->map);
+    acre_mmap map;
+    shared_map_load(&r->map, &map);
     acre_status status = acre_mmap_unmap(&map);
     if (status != ACRE_OK) {
         shared_map_store(&r->map, &map);
         atomic_fetch_add_explicit(&r->use, 1, memory_order_release);
         return status;
     }
-    release(r);
+    acre_lasting_release(&records, r->record);
     return ACRE_OK;
 }
 
@@ -257,10 +222,10 @@ find_in_region(const region *r, uintptr_t address, acre_stack_info *out)
 acre_status
 acre_pool_find(uintptr_t address, acre_stack_info *out)
 {
-    uint32_t count = atomic_load_explicit(&record_count, memory_order_acquire);
+    uint32_t count = lasting_count(&records);
     for (uint32_t i = 0; i < count; i++) {
         acre_stack_info info;
-        if (find_in_region(record_at(i), address, &info)) {
+        if (find_in_region(lasting_at(&records, i), address, &info)) {
             *out = info;
             return ACRE_OK;
         }
@@ -281,23 +246,19 @@ get_in_region(const region *r, uint32_t use, const acre_stack *stack, stack_plac
     if (slot >= (view.end - view.start) / view.stride)
         return ACRE_NOT_OURS;
     char *start = (char *)(view.end - (slot + 1) * view.stride);
-    char *limit = start + view.top - slot_colour((uint32_t)slot);
-    stack_place place = {
-        .map = shared_map_load(&r->map),
-        .start = start,
-        .base = start + view.guard,
-        .limit = limit,
-        .content = limit + view.header,
-        .end = start + view.stride,
-        .locked = atomic_load_explicit(&r->locked, memory_order_acquire) != 0,
-    };
+    shared_map_load(&r->map, &out->map);
+    out->start = start;
+    out->base = start + view.guard;
+    out->limit = start + view.top - slot_colour((uint32_t)slot);
+    out->content = out->limit + view.header;
+    out->end = start + view.stride;
+    out->locked = atomic_load_explicit(&r->locked, memory_order_acquire) != 0;
     uint32_t state = atomic_load_explicit(&view.states[slot], memory_order_acquire);
-    if (!is_use(r, use) || place.base != stack->base)
+    if (!is_use(r, use) || out->base != stack->base)
         return ACRE_NOT_OURS;
-    if (stack->generation % 2 == 0 || (state & ~(uint32_t)SLOT_TRIMMED) != stack->generation)
-        return ACRE_STALE;
-    *out = place;
-    return ACRE_OK;
+    return stack->generation % 2 != 0 && (state & ~(uint32_t)SLOT_TRIMMED) == stack->generation
+               ? ACRE_OK
+               : ACRE_STALE;
 }
 
 acre_status
@@ -305,11 +266,12 @@ acre_region_get(const acre_stack *stack, stack_place *out)
 {
     // A use of a pool's record has a number of its own, and its regions have one each there.
     uint32_t index = (uint32_t)stack->private_[0] >> POOL_SLOT_BITS;
-    uint32_t count = atomic_load_explicit(&record_count, memory_order_acquire);
+    uint32_t count = lasting_count(&records);
     for (uint32_t i = 0; i < count; i++) {
-        const region *r = record_at(i);
+        const region *r = lasting_at(&records, i);
         uint32_t use = atomic_load_explicit(&r->use, memory_order_acquire);
-        if (use % 2 != 0 && get(&r->pool_id) == stack->private_[1] && get(&r->index) == index)
+        if (use % 2 != 0 && atomic_load_explicit(&r->index, memory_order_acquire) == index &&
+            atomic_load_explicit(&r->pool_id, memory_order_acquire) == stack->private_[1])
             return get_in_region(r, use, stack, out);
     }
     return ACRE_NOT_OURS;

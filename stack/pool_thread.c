@@ -16,52 +16,16 @@
 
 #include "mmap/port/thread.h"
 
-enum { CHUNK = 64, CHUNKS = 1024 };
+enum { CHUNK_SHIFT = 6, CHUNKS = 1024 };
 
-static _Atomic(void *) chunks[CHUNKS];  // of pool_thread
-static _Atomic uint32_t thread_count;   // that were ever needed at once
+static _Atomic(void *) chunks[CHUNKS];
+static _Atomic uint32_t thread_count;
+static const lasting_table threads = {
+    &thread_count, chunks, CHUNKS, CHUNK_SHIFT, sizeof(pool_thread), offsetof(pool_thread, taken)};
 static _Atomic uint32_t ends_are_told;
 
 // Of threads that have ended.
 static pool_thread ended;
-
-static pool_thread *
-thread_at(uint32_t index)
-{
-    pool_thread *chunk = atomic_load_explicit(&chunks[index / CHUNK], memory_order_acquire);
-    return &chunk[index % CHUNK];
-}
-
-static int
-claim(pool_thread *thread)
-{
-    uint32_t none = 0;
-    return atomic_compare_exchange_strong_explicit(&thread->taken, &none, 1, memory_order_acquire,
-                                                   memory_order_relaxed);
-}
-
-// A block for the calling thread, or NULL.
-static pool_thread *
-find_block(void)
-{
-    uint32_t count = atomic_load_explicit(&thread_count, memory_order_acquire);
-    for (uint32_t i = 0; i < count; i++) {
-        pool_thread *thread = thread_at(i);
-        if (atomic_load_explicit(&thread->taken, memory_order_relaxed) == 0 && claim(thread))
-            return thread;
-    }
-    // Others may be as far: whose claim fails tries the next one.
-    for (uint32_t i = count; i < (uint32_t)CHUNK * CHUNKS; i++) {
-        if (acre_lasting_provide(&chunks[i / CHUNK], CHUNK * sizeof(pool_thread)) != ACRE_OK)
-            return NULL;
-        uint32_t known = i;
-        (void)atomic_compare_exchange_strong_explicit(&thread_count, &known, i + 1,
-                                                      memory_order_acq_rel, memory_order_relaxed);
-        if (claim(thread_at(i)))
-            return thread_at(i);
-    }
-    return NULL;
-}
 
 static int
 is_valid(const magazine *m)
@@ -94,7 +58,7 @@ end_thread(void *word)
         give_back(&thread->magazines[i]);
         thread->magazines[i] = (magazine){0};
     }
-    atomic_store_explicit(&thread->taken, 0, memory_order_release);
+    acre_lasting_release(&threads, thread->index);
     return &ended;
 }
 
@@ -115,12 +79,15 @@ acre_pool_this_thread(const acre_stack_pool *pool)
         return NULL;
     if (thread != NULL || !atomic_load_explicit(&ends_are_told, memory_order_acquire))
         return thread;
-    thread = find_block();
-    if (thread != NULL && acre_port_thread_set(PORT_THREAD_POOL, thread) != ACRE_OK) {
-        atomic_store_explicit(&thread->taken, 0, memory_order_release);
+    uint32_t index;
+    if (acre_lasting_take(&threads, 0, &index) != ACRE_OK)
         return NULL;
-    }
-    return thread;
+    thread = lasting_at(&threads, index);
+    thread->index = index;
+    if (acre_port_thread_set(PORT_THREAD_POOL, thread) == ACRE_OK)
+        return thread;
+    acre_lasting_release(&threads, index);
+    return NULL;
 }
 
 magazine *

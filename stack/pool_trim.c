@@ -19,7 +19,8 @@
 static acre_status
 shrink(const acre_stack_pool *pool, const region *r, char *start, size_t keep)
 {
-    acre_mmap map = shared_map_load(&r->map);
+    acre_mmap map;
+    shared_map_load(&r->map, &map);
     char *base = start + pool->guard;
     size_t length = pool->stride - pool->guard;
     acre_status status = acre_port_shrink_stack(&map, base, length, keep);
@@ -155,7 +156,8 @@ return_run(acre_stack_pool *pool, uint32_t index, uint32_t first, uint32_t count
     int locked = (pool->flags & ACRE_STACK_LOCKED) != 0;
     acre_status status = ACRE_OK;
     if (locked || length >= 2 * table || count == r->slots) {
-        acre_mmap map = shared_map_load(&r->map);
+        acre_mmap map;
+        shared_map_load(&r->map, &map);
         status = acre_port_decommit(&map, slot_start(pool, r, first + count - 1), length);
         *cold = status == ACRE_OK;
         if (*cold)

@@ -32,7 +32,6 @@ enum {
     LEAF_SHIFT = 18,  // a leaf: 1 MiB of entries for 1 GiB of 4 KiB pages
     LEAF_ENTRIES = 1 << LEAF_SHIFT,
     CHUNK_SHIFT = 12,
-    CHUNK_RECORDS = 1 << CHUNK_SHIFT,
     CHUNKS = 1 << 12,
     // Where the system does not tell.
     COMMON_ADDRESS_BITS = sizeof(void *) == 8 ? 48 : 32
@@ -66,9 +65,12 @@ typedef struct top {
     _Atomic(void *) leaf[];
 } top;
 
-static _Atomic(void *) table;           // a top
-static _Atomic(void *) chunks[CHUNKS];  // of records
+static _Atomic(void *) table;  // a top
+static _Atomic(void *) chunks[CHUNKS];
+// Record 0 is nobody's.  Who has one is told by its generation.
 static _Atomic uint32_t record_count = 1;
+static const lasting_table records = {&record_count, chunks,         CHUNKS,
+                                      CHUNK_SHIFT,   sizeof(record), 0};
 static _Atomic uint64_t free_records;  // a tag in the high half, an index in the low one
 
 // ---- entries ------------------------------------------------------------------------------------
@@ -155,8 +157,7 @@ entry_at(uintptr_t address)
 static record *
 record_at(uint32_t index)
 {
-    record *chunk = atomic_load_explicit(&chunks[index >> CHUNK_SHIFT], memory_order_acquire);
-    return &chunk[index % CHUNK_RECORDS];
+    return lasting_at(&records, index);
 }
 
 static int
@@ -193,21 +194,7 @@ push_free(uint32_t index)
 static acre_status
 take_record(uint32_t *index)
 {
-    if (pop_free(index))
-        return ACRE_OK;
-
-    uint32_t fresh = atomic_load_explicit(&record_count, memory_order_relaxed);
-    do {
-        if (fresh >= (uint32_t)CHUNKS * CHUNK_RECORDS)
-            return ACRE_FULL;
-        acre_status status =
-            acre_lasting_provide(&chunks[fresh >> CHUNK_SHIFT], CHUNK_RECORDS * sizeof(record));
-        if (status != ACRE_OK)
-            return status;
-    } while (!atomic_compare_exchange_weak_explicit(&record_count, &fresh, fresh + 1,
-                                                    memory_order_acq_rel, memory_order_relaxed));
-    *index = fresh;
-    return ACRE_OK;
+    return pop_free(index) ? ACRE_OK : acre_lasting_add(&records, index);
 }
 
 // ---- what the stack calls use -------------------------------------------------------------------
@@ -258,8 +245,7 @@ static record *
 record_of(const acre_stack *stack)
 {
     uintptr_t index = stack->private_[0] & ~IS_LOCKED;
-    if (stack->private_[1] != 0 || index == 0 ||
-        index >= atomic_load_explicit(&record_count, memory_order_acquire))
+    if (stack->private_[1] != 0 || index == 0 || index >= lasting_count(&records))
         return NULL;
     return record_at((uint32_t)index);
 }
@@ -278,22 +264,19 @@ acre_registry_get(const acre_stack *stack, stack_place *out)
     uintptr_t base = atomic_load_explicit(&r->base, memory_order_acquire);
     uintptr_t size = atomic_load_explicit(&r->size, memory_order_acquire);
     uint32_t process = atomic_load_explicit(&r->process, memory_order_acquire);
-    stack_place place = {
-        .map = shared_map_load(&r->map),
-        .start = (char *)atomic_load_explicit(&r->start, memory_order_acquire),
-        .base = (char *)base,
-        .limit = (char *)(base + size),
-        .content = (char *)end,
-        .end = (char *)end,
-        .locked = (stack->private_[0] & IS_LOCKED) != 0,
-    };
+    shared_map_load(&r->map, &out->map);
+    out->start = (char *)atomic_load_explicit(&r->start, memory_order_acquire);
+    out->base = (char *)base;
+    out->limit = (char *)(base + size);
+    out->content = (char *)end;
+    out->end = (char *)end;
+    out->locked = (stack->private_[0] & IS_LOCKED) != 0;
     // Only now is it known that they belong together.
     if (atomic_load_explicit(&r->generation, memory_order_relaxed) != stack->generation)
         return ACRE_STALE;
-    if (base != (uintptr_t)stack->base || (process != 0 && !acre_process_is(process)))
-        return ACRE_NOT_OURS;
-    *out = place;
-    return ACRE_OK;
+    return base == (uintptr_t)stack->base && (process == 0 || acre_process_is(process))
+               ? ACRE_OK
+               : ACRE_NOT_OURS;
 }
 
 acre_status
