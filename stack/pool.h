@@ -1,13 +1,16 @@
 // stack/pool.h - what the parts of the pool share.
 //
-//   pool_create.c   options, layout, destroying
-//   pool_take.c     take, give, flush: what a thread keeps for itself
-//   pool_thread.c   a thread's magazines, and what becomes of them when it ends
+// From the lowest file up; each calls only those above it in this list.
+//
+//   pool_region.c   regions, and which stack an address or a handle stands for
 //   pool_shared.c   the lock, the lists that all threads share, forks
-//   pool_make.c     cold slots made ready: memory, guards, locks
-//   pool_region.c   regions, and which stack an address lies in
-//   pool_trim.c     memory returned
 //   pool_stats.c    what there is
+//   pool_make.c     cold slots made ready: memory, guards, locks
+//   pool_thread.c   a thread's magazines, and what becomes of them when it ends
+//   pool_deep.c     memory of deep stacks returned
+//   pool_take.c     take, give, flush: what a thread keeps for itself
+//   pool_trim.c     memory of free stacks returned; stacks made beforehand
+//   pool_create.c   options, layout, destroying
 //
 // 1. A pool is cut into slots, a slot is a guard, usable bytes and a header.  Slots lie in regions,
 //    reserved as wanted, each twice as large as the one before.
@@ -214,13 +217,6 @@ magazine *acre_pool_attach(acre_stack_pool *pool, pool_thread *thread);
 /// The magazine's slots to the pool.  Under the lock.
 void acre_pool_flush(acre_stack_pool *pool, magazine *m);
 
-// ---- pool_take.c --------------------------------------------------------------------------------
-
-/// What the calling thread keeps, to the pool.  Under the lock.
-void acre_pool_flush_own(acre_stack_pool *pool);
-/// As if the stack in the slot had never been used.
-void acre_pool_clear_marks(const acre_stack_pool *pool, char *start);
-
 // ---- pool_shared.c ------------------------------------------------------------------------------
 
 /// @return ACRE_OK; ACRE_BAD_STATE in a child that does not have the pool
@@ -261,8 +257,14 @@ size_t acre_region_count_ready(const region *r, int out);
 /// Remembers how deep a stack has been that nobody else holds.
 void acre_pool_note_depth(acre_stack_pool *pool, uint32_t id);
 
-// ---- pool_trim.c --------------------------------------------------------------------------------
+// ---- pool_deep.c --------------------------------------------------------------------------------
 
+/// Clears the marks from offset `first` on: as if the stack in the slot had never been so deep.
+void acre_pool_clear_marks(const acre_stack_pool *pool, char *start, size_t first);
+/// One stack that nobody else holds: all but its highest `keep` bytes goes, and where stacks grow,
+/// what has to be accessible comes anew.
+acre_status acre_pool_shrink(const acre_stack_pool *pool, const region *r, char *start,
+                             size_t keep);
 /// Returns the memory of slots that nobody else holds, but for what is kept.
 void acre_pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count);
 

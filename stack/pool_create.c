@@ -55,7 +55,7 @@ static const lasting_table pools = {&pool_count,
 // ---- options ------------------------------------------------------------------------------------
 
 static acre_status
-check_options(const acre_stack_pool_opts *opts)
+check_pool_options(const acre_stack_pool_opts *opts)
 {
     uint32_t wrong = opts->flags & ~(uint32_t)STACK_KNOWN_FLAGS;
     for (size_t i = 0; i < sizeof(opts->reserved) / sizeof(opts->reserved[0]); i++)
@@ -69,7 +69,7 @@ typedef struct layout {
 } layout;
 
 static acre_status
-lay_out(const acre_stack_pool_opts *opts, layout *out)
+lay_out_pool(const acre_stack_pool_opts *opts, layout *out)
 {
     size_t page = acre_page_size();
     size_t guard = opts->guard_size != 0 ? opts->guard_size : (size_t)STACK_DEFAULT_GUARD;
@@ -209,7 +209,7 @@ read_area_limit(void)
 }
 
 static acre_status
-set_up(acre_stack_pool *pool, const acre_stack_pool_opts *opts, const layout *plan)
+set_up_pool(acre_stack_pool *pool, const acre_stack_pool_opts *opts, const layout *plan)
 {
     uint32_t process;
     acre_status status = acre_process_number(&process);
@@ -241,9 +241,9 @@ acre_stack_pool_create(const acre_stack_pool_opts *opts, acre_stack_pool **out)
     if (opts == NULL)
         opts = &defaults;
     layout plan;
-    acre_status status = lay_out(opts, &plan);
+    acre_status status = lay_out_pool(opts, &plan);
     if (status == ACRE_OK)
-        status = check_options(opts);
+        status = check_pool_options(opts);
     if (status == ACRE_OK && opts->flags != 0)
         status = acre_region_check(opts->flags);
     acre_stack_pool *pool = NULL;
@@ -251,7 +251,7 @@ acre_stack_pool_create(const acre_stack_pool_opts *opts, acre_stack_pool **out)
         status = take_pool(plan.most, &pool);
     if (status != ACRE_OK)
         return status;
-    status = set_up(pool, opts, &plan);
+    status = set_up_pool(pool, opts, &plan);
     if (status != ACRE_OK) {
         acre_lasting_release(&pools, pool->index);
         return status;
@@ -278,7 +278,7 @@ has_stacks_out(const acre_stack_pool *pool)
 }
 
 static acre_status
-unmap(acre_stack_pool *pool)
+unmap_regions(acre_stack_pool *pool)
 {
     for (uint32_t i = pool->region_count; i-- > 0;) {
         region *r = region_at(pool, i);
@@ -311,7 +311,7 @@ acre_stack_pool_destroy(acre_stack_pool *pool)
     acre_pool_unlock(pool);
 
     size_t slots = pool->slots;
-    status = unmap(pool);
+    status = unmap_regions(pool);
     if (status != ACRE_OK) {
         // Of all that is left of it it is a pool still.
         acre_status locked = acre_pool_lock(pool);

@@ -224,7 +224,7 @@ run_length(const uint32_t *ids, size_t count)
 }
 
 static acre_status
-make(const acre_stack_pool *pool, const uint32_t *ids, size_t count, size_t *done)
+make_slots(const acre_stack_pool *pool, const uint32_t *ids, size_t count, size_t *done)
 {
     while (*done < count) {
         size_t length = run_length(ids + *done, count - *done);
@@ -293,7 +293,7 @@ next_region(const acre_stack_pool *pool)
 
 // Room for the states and numbers of so many slots.
 static acre_status
-provide_tables(acre_stack_pool *pool, size_t slots)
+commit_tables(acre_stack_pool *pool, size_t slots)
 {
     size_t page = acre_page_size();
     size_t length = (slots * sizeof(uint32_t) + page - 1) & ~(page - 1);
@@ -303,9 +303,9 @@ provide_tables(acre_stack_pool *pool, size_t slots)
 
 // Without the lock, by the one who set pool->growing.
 static acre_status
-grow(acre_stack_pool *pool, size_t before, size_t slots, region **out)
+make_region(acre_stack_pool *pool, size_t before, size_t slots, region **out)
 {
-    acre_status status = provide_tables(pool, before + slots);
+    acre_status status = commit_tables(pool, before + slots);
     return status == ACRE_OK ? acre_region_create(pool, slots, out) : status;
 }
 
@@ -332,7 +332,7 @@ add_slots(acre_stack_pool *pool)
     acre_pool_unlock(pool);
 
     region *r = NULL;
-    acre_status status = grow(pool, before, slots, &r);
+    acre_status status = make_region(pool, before, slots, &r);
     acre_status locked = acre_pool_lock(pool);
     if (locked != ACRE_OK)
         return locked;
@@ -361,7 +361,7 @@ acre_pool_make(acre_stack_pool *pool, size_t enough)
         if (count > 0) {
             acre_pool_unlock(pool);
             size_t done = 0;
-            status = make(pool, ids, count, &done);
+            status = make_slots(pool, ids, count, &done);
             acre_status locked = acre_pool_lock(pool);
             if (locked != ACRE_OK)
                 return locked;

@@ -16,13 +16,13 @@ static const lasting_table records = {&record_count, chunks,         CHUNKS,
                                       CHUNK_SHIFT,   sizeof(region), offsetof(region, taken)};
 
 static void
-set(_Atomic uintptr_t *field, uintptr_t value)
+store_field(_Atomic uintptr_t *field, uintptr_t value)
 {
     atomic_store_explicit(field, value, memory_order_release);
 }
 
 static uintptr_t
-get(const _Atomic uintptr_t *field)
+load_field(const _Atomic uintptr_t *field)
 {
     return atomic_load_explicit(field, memory_order_acquire);
 }
@@ -38,7 +38,7 @@ find_neighbour(const acre_stack_pool *pool, size_t size)
     uintptr_t lowest = 0;
     for (uint32_t i = 0; i < pool->region_count; i++) {
         const region *r = region_at(pool, i);
-        uintptr_t start = r != NULL ? get(&r->start) : 0;
+        uintptr_t start = r != NULL ? load_field(&r->start) : 0;
         if (start != 0 && (lowest == 0 || start < lowest))
             lowest = start;
     }
@@ -57,7 +57,7 @@ find_neighbour(const acre_stack_pool *pool, size_t size)
 }
 
 static uint32_t
-map_flags(uint32_t flags)
+region_map_flags(uint32_t flags)
 {
     uint32_t result = ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK | ACRE_MAP_NO_HUGE;
     if (flags & ACRE_STACK_NO_DUMP)
@@ -71,7 +71,7 @@ acre_status
 acre_region_check(uint32_t flags)
 {
     acre_mmap map;
-    acre_mmap_opts opts = {.flags = map_flags(flags)};
+    acre_mmap_opts opts = {.flags = region_map_flags(flags)};
     acre_status status = acre_mmap_reserve(acre_page_size(), ACRE_READ_WRITE, &opts, &map);
     if (status == ACRE_OK)
         status = acre_mmap_unmap(&map);
@@ -81,12 +81,13 @@ acre_region_check(uint32_t flags)
 }
 
 static acre_status
-reserve(const acre_stack_pool *pool, size_t slots, acre_mmap *out)
+reserve_region(const acre_stack_pool *pool, size_t slots, acre_mmap *out)
 {
     if (slots > SIZE_MAX / 2 / pool->stride)
         return -ENOMEM;
     size_t size = slots * pool->stride;
-    acre_mmap_opts opts = {.flags = map_flags(pool->flags), .address = find_neighbour(pool, size)};
+    acre_mmap_opts opts = {.flags = region_map_flags(pool->flags),
+                           .address = find_neighbour(pool, size)};
     return acre_mmap_reserve(size, ACRE_READ_WRITE, &opts, out);
 }
 
@@ -96,7 +97,7 @@ acre_region_create(acre_stack_pool *pool, size_t slots, region **out)
     acre_mmap map;
     acre_status status;
     // Fewer where addresses are short.
-    while ((status = reserve(pool, slots, &map)) == -ENOMEM && slots > 1)
+    while ((status = reserve_region(pool, slots, &map)) == -ENOMEM && slots > 1)
         slots /= 2;
     if (status != ACRE_OK)
         return status;
@@ -114,18 +115,18 @@ acre_region_create(acre_stack_pool *pool, size_t slots, region **out)
     shared_map_store(&r->map, &map);
     r->slots = (uint32_t)slots;
     atomic_store_explicit(&r->frontier, 0, memory_order_relaxed);
-    set(&r->start, (uintptr_t)map.base);
-    set(&r->end, (uintptr_t)map.base + slots * pool->stride);
-    set(&r->stride, pool->stride);
-    set(&r->guard, pool->guard);
-    set(&r->top, pool->top);
-    set(&r->header, pool->header);
-    set(&r->pool, (uintptr_t)pool);
+    store_field(&r->start, (uintptr_t)map.base);
+    store_field(&r->end, (uintptr_t)map.base + slots * pool->stride);
+    store_field(&r->stride, pool->stride);
+    store_field(&r->guard, pool->guard);
+    store_field(&r->top, pool->top);
+    store_field(&r->header, pool->header);
+    store_field(&r->pool, (uintptr_t)pool);
     uint32_t id = atomic_load_explicit(&pool->id, memory_order_relaxed);
     atomic_store_explicit(&r->pool_id, id, memory_order_release);
     atomic_store_explicit(&r->index, pool->region_count, memory_order_release);
-    set(&r->tag, pool->tag);
-    set(&r->states, (uintptr_t)pool->tables.base + pool->slots * sizeof(uint32_t));
+    store_field(&r->tag, pool->tag);
+    store_field(&r->states, (uintptr_t)pool->tables.base + pool->slots * sizeof(uint32_t));
     uint32_t process = pool->flags & ACRE_STACK_DONT_FORK ? pool->process : 0;
     atomic_store_explicit(&r->guard_kind, pool->guard_kind, memory_order_release);
     atomic_store_explicit(&r->process, process, memory_order_release);
@@ -174,13 +175,13 @@ static inline int
 read_region(const region *r, uint32_t use, region_view *out)
 {
     out->use = use;
-    out->start = get(&r->start);
-    out->end = get(&r->end);
-    out->stride = get(&r->stride);
-    out->guard = get(&r->guard);
-    out->top = get(&r->top);
-    out->header = get(&r->header);
-    out->states = (const _Atomic uint32_t *)get(&r->states);
+    out->start = load_field(&r->start);
+    out->end = load_field(&r->end);
+    out->stride = load_field(&r->stride);
+    out->guard = load_field(&r->guard);
+    out->top = load_field(&r->top);
+    out->header = load_field(&r->header);
+    out->states = (const _Atomic uint32_t *)load_field(&r->states);
     uint32_t process = atomic_load_explicit(&r->process, memory_order_acquire);
     // They belong together, so that there are such slots and such states.
     return is_use(r, use) && (process == 0 || acre_process_is(process));
@@ -194,12 +195,12 @@ find_in_region(const region *r, uintptr_t address, acre_stack_info *out)
 {
     uint32_t use = atomic_load_explicit(&r->use, memory_order_acquire);
     region_view view;
-    if (use % 2 == 0 || address < get(&r->start) || address >= get(&r->end) ||
+    if (use % 2 == 0 || address < load_field(&r->start) || address >= load_field(&r->end) ||
         !read_region(r, use, &view) || address < view.start || address >= view.end)
         return 0;
     acre_stack_info info = {
-        .pool = (const void *)get(&r->pool),
-        .tag = get(&r->tag),
+        .pool = (const void *)load_field(&r->pool),
+        .tag = load_field(&r->tag),
         .where = ACRE_STACK_FREE,
         .guard_kind = atomic_load_explicit(&r->guard_kind, memory_order_acquire),
     };

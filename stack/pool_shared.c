@@ -20,7 +20,7 @@ acre_pool_fresh_token(void)
 }
 
 static void
-acquire(acre_stack_pool *pool, uint32_t process)
+acquire_lock(acre_stack_pool *pool, uint32_t process)
 {
     for (;;) {
         uint32_t holder = 0;
@@ -42,7 +42,7 @@ acre_pool_lock(acre_stack_pool *pool)
     acre_status status = acre_process_number(&process);
     if (status != ACRE_OK)
         return status;
-    acquire(pool, process);
+    acquire_lock(pool, process);
     if (atomic_load_explicit(&pool->process, memory_order_relaxed) == process)
         return ACRE_OK;
     if (pool->flags & ACRE_STACK_DONT_FORK) {

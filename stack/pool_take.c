@@ -33,14 +33,6 @@ own_magazine(const acre_stack_pool *pool)
     return m;
 }
 
-void
-acre_pool_flush_own(acre_stack_pool *pool)
-{
-    magazine *m = own_magazine(pool);
-    if (m != NULL)
-        acre_pool_flush(pool, m);
-}
-
 // ---- take ---------------------------------------------------------------------------------------
 
 // The slot is the caller's: ready, of even generation, in no list.
@@ -61,7 +53,7 @@ hand_out(const acre_stack_pool *pool, const pool_slot *slot, acre_stack *out)
 }
 
 static void
-describe(const acre_stack_pool *pool, uint32_t id, pool_slot *out)
+read_slot(const acre_stack_pool *pool, uint32_t id, pool_slot *out)
 {
     const region *r = region_of(pool, id);
     out->start = slot_start(pool, r, slot_of(id));
@@ -72,7 +64,7 @@ describe(const acre_stack_pool *pool, uint32_t id, pool_slot *out)
 
 // A free slot out of the pool's lists, and half a magazine of others.  Under the lock.
 static int
-pop(acre_stack_pool *pool, pool_thread *thread, uint32_t *id)
+pop_slot(acre_stack_pool *pool, pool_thread *thread, uint32_t *id)
 {
     magazine *m = acre_pool_attach(pool, thread);
     if (pool->free_count == 0) {
@@ -86,7 +78,7 @@ pop(acre_stack_pool *pool, pool_thread *thread, uint32_t *id)
         size_t count = room < pool->free_count ? room : pool->free_count;
         pool->free_count -= count;
         for (size_t i = 0; i < count; i++)
-            describe(pool, pool->ids[pool->free_count + i], &m->slots[i]);
+            read_slot(pool, pool->ids[pool->free_count + i], &m->slots[i]);
         if (m != NULL && m->count == 0)
             m->count = (uint32_t)count;
     }
@@ -105,11 +97,11 @@ take_shared(acre_stack_pool *pool, acre_stack *out)
         if (status != ACRE_OK)
             return status;
         uint32_t id;
-        int found = pop(pool, thread, &id);
+        int found = pop_slot(pool, thread, &id);
         acre_pool_unlock(pool);
         if (found) {
             pool_slot slot;
-            describe(pool, id, &slot);
+            read_slot(pool, id, &slot);
             hand_out(pool, &slot, out);
             return ACRE_OK;
         }
@@ -131,8 +123,6 @@ acre_stack_pool_take(acre_stack_pool *pool, acre_stack *out)
 
 // ---- give ---------------------------------------------------------------------------------------
 
-enum { LINE_WORDS = POOL_LINE / sizeof(uint64_t) };
-
 UNSANITIZED static inline int
 is_written(const char *line)
 {
@@ -141,22 +131,7 @@ is_written(const char *line)
     uint64_t high = words[4] | words[5] | words[6] | words[7];
     return (low | high) != 0;
 }
-_Static_assert(LINE_WORDS == 8, "all of a line");
-
-UNSANITIZED static void
-clear(char *line)
-{
-    uint64_t *words = (uint64_t *)(void *)line;
-    for (size_t i = 0; i < LINE_WORDS; i++)
-        words[i] = 0;
-}
-
-void
-acre_pool_clear_marks(const acre_stack_pool *pool, char *start)
-{
-    for (size_t at = pool->kept; at <= pool->mark; at += pool->page)
-        clear(start + at);
-}
+_Static_assert(POOL_LINE == 8 * sizeof(uint64_t), "all of a line");
 
 // Of a stack that needed a second page: whether it went deeper than what is kept of it.  The lowest
 // line of each page tells whether the next was needed; that of a page that was not is left alone,
@@ -169,8 +144,7 @@ was_deep(const acre_stack_pool *pool, char *start)
         if (at == pool->kept)
             return 1;
     }
-    for (at += pool->page; at <= pool->mark; at += pool->page)
-        clear(start + at);
+    acre_pool_clear_marks(pool, start, at + pool->page);
     return 0;
 }
 
@@ -309,7 +283,9 @@ acre_stack_pool_flush(acre_stack_pool *pool)
     acre_status status = acre_pool_lock(pool);
     if (status != ACRE_OK)
         return status;
-    acre_pool_flush_own(pool);
+    magazine *m = own_magazine(pool);
+    if (m != NULL)
+        acre_pool_flush(pool, m);
     acre_pool_unlock(pool);
     return ACRE_OK;
 }

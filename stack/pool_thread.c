@@ -36,7 +36,7 @@ is_valid(const magazine *m)
 }
 
 static void
-give_back(magazine *m)
+return_magazine(magazine *m)
 {
     // In a child that does not have the pool nothing is to be given back.
     if (!is_valid(m) || acre_pool_lock(m->pool) != ACRE_OK)
@@ -49,13 +49,13 @@ give_back(magazine *m)
 }
 
 static void *
-end_thread(void *word)
+empty_magazines(void *word)
 {
     pool_thread *thread = word;
     if (thread == &ended)
         return thread;
     for (size_t i = 0; i < POOL_MAGAZINES; i++) {
-        give_back(&thread->magazines[i]);
+        return_magazine(&thread->magazines[i]);
         thread->magazines[i] = (magazine){0};
     }
     acre_lasting_release(&threads, thread->index);
@@ -65,7 +65,7 @@ end_thread(void *word)
 void
 acre_pool_thread_hook(void)
 {
-    if (acre_port_thread_hook(PORT_THREAD_POOL, end_thread) == ACRE_OK)
+    if (acre_port_thread_hook(PORT_THREAD_POOL, empty_magazines) == ACRE_OK)
         atomic_store_explicit(&ends_are_told, 1, memory_order_release);
 }
 

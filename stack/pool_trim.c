@@ -1,68 +1,15 @@
-// Memory returned: of deep stacks as they are given back, of free ones when it is asked for.
+// Memory of free stacks returned, when it is asked for.
 //
-// 1. What lies below the kept bytes of a deep stack goes, by one call for many stacks.
-// 2. Trimming takes free slots out of the lists and marks them, then looks for runs of marked
-//    neighbours.  A run that holds whole page tables is reserved anew, which returns these, too,
-//    and is cold then.  Of shorter ones the bytes go, and they stay ready; what is locked cannot go
-//    like that, so runs of any length are reserved anew there.
+// Trimming takes free slots out of the lists and marks them, then looks for runs of marked
+// neighbours.  A run that holds whole page tables is reserved anew, which returns these, too, and
+// is cold then.  Of shorter ones the bytes go, and they stay ready; what is locked cannot go like
+// that, so runs of any length are reserved anew there.
 #include "stack/pool.h"
 #include "stack/room.h"
 
 #include "acre/page.h"
 #include "mmap/port/memory.h"
 #include "mmap/port/thread.h"
-
-// ---- deep stacks --------------------------------------------------------------------------------
-
-// One stack: all but the highest `keep` bytes goes, and where stacks grow, what has to be
-// accessible comes anew.
-static acre_status
-shrink(const acre_stack_pool *pool, const region *r, char *start, size_t keep)
-{
-    acre_mmap map;
-    shared_map_load(&r->map, &map);
-    char *base = start + pool->guard;
-    size_t length = pool->stride - pool->guard;
-    acre_status status = acre_port_shrink_stack(&map, base, length, keep);
-    if (status == ACRE_OK && acre_port_stacks_grow() && keep < pool->at_once)
-        status = acre_port_commit_stack(&map, base, length, pool->at_once);
-    return status;
-}
-
-void
-acre_pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count)
-{
-    enum { BATCH = 64 };
-    for (size_t i = 0; i < count; i += POOL_MEASURE)
-        acre_pool_note_depth(pool, ids[i]);
-    // A call that fails has not returned some memory: the marks stay, and the next time tries
-    // again.
-    for (size_t i = 0; !acre_port_discards_at_once() && i < count; i++) {
-        const region *r = region_of(pool, ids[i]);
-        char *start = slot_start(pool, r, slot_of(ids[i]));
-        if (shrink(pool, r, start, pool->stride - pool->kept) == ACRE_OK)
-            acre_pool_clear_marks(pool, start);
-    }
-    if (!acre_port_discards_at_once())
-        return;
-    acre_range ranges[BATCH];
-    while (count > 0) {
-        size_t batch = count < BATCH ? count : BATCH;
-        for (size_t i = 0; i < batch; i++) {
-            ranges[i].base =
-                slot_start(pool, region_of(pool, ids[i]), slot_of(ids[i])) + pool->guard;
-            ranges[i].length = pool->kept - pool->guard;
-        }
-        size_t done;
-        acre_status status = acre_port_discard_many(ranges, batch, ACRE_DISCARD_NOW, &done);
-        for (size_t i = 0; i < done && i < batch; i++)
-            acre_pool_clear_marks(pool, (char *)ranges[i].base - pool->guard);
-        if (status != ACRE_OK)
-            return;
-        ids += batch;
-        count -= batch;
-    }
-}
 
 // ---- trim ---------------------------------------------------------------------------------------
 
@@ -74,7 +21,7 @@ is_trimmed(const region *r, uint32_t slot)
 }
 
 static void
-mark(const acre_stack_pool *pool, uint32_t id)
+mark_slot(const acre_stack_pool *pool, uint32_t id)
 {
     _Atomic uint32_t *place = slot_state(region_of(pool, id), slot_of(id));
     uint32_t state = atomic_load_explicit(place, memory_order_relaxed);
@@ -84,17 +31,17 @@ mark(const acre_stack_pool *pool, uint32_t id)
 // Marks all free slots but `keep`, those that were given last; they are the caller's.  Under the
 // lock.
 static size_t
-mark_free(acre_stack_pool *pool, size_t keep)
+mark_free_slots(acre_stack_pool *pool, size_t keep)
 {
     size_t deep = pool->deep_count;
     size_t all = pool->free_count + deep;
     size_t count = all > keep ? all - keep : 0;
     size_t of_deep = count < deep ? count : deep;
     for (size_t i = 0; i < of_deep; i++)
-        mark(pool, pool->deep[--pool->deep_count]);
+        mark_slot(pool, pool->deep[--pool->deep_count]);
     size_t of_free = count - of_deep;
     for (size_t i = 0; i < of_free; i++)
-        mark(pool, pool->ids[i]);
+        mark_slot(pool, pool->ids[i]);
     for (size_t i = of_free; i < pool->free_count; i++)
         pool->ids[i - of_free] = pool->ids[i];
     pool->free_count -= of_free;
@@ -105,7 +52,7 @@ mark_free(acre_stack_pool *pool, size_t keep)
 
 // Slots [first, first + count) of a region to the lists: cold, or ready again.  Under the lock.
 static void
-unmark(acre_stack_pool *pool, uint32_t index, uint32_t first, uint32_t count, int ready)
+unmark_run(acre_stack_pool *pool, uint32_t index, uint32_t first, uint32_t count, int ready)
 {
     const region *r = region_at(pool, index);
     // The lowest number is found first.
@@ -132,7 +79,7 @@ discard_run(const acre_stack_pool *pool, const region *r, uint32_t first, uint32
         size_t done;
         acre_status status = acre_port_discards_at_once()
                                  ? acre_port_discard_many(&range, 1, ACRE_DISCARD_NOW, &done)
-                                 : shrink(pool, r, start, 0);
+                                 : acre_pool_shrink(pool, r, start, 0);
         if (status != ACRE_OK)
             return status;
     }
@@ -183,7 +130,7 @@ return_region(acre_stack_pool *pool, uint32_t index, size_t *left)
         acre_status locked = acre_pool_lock(pool);
         if (locked != ACRE_OK)
             return locked;
-        unmark(pool, index, first, slot - first, !cold);
+        unmark_run(pool, index, first, slot - first, !cold);
         acre_pool_unlock(pool);
         *left -= slot - first;
         result = result != ACRE_OK ? result : status;
@@ -193,10 +140,13 @@ return_region(acre_stack_pool *pool, uint32_t index, size_t *left)
 
 // As soon as nobody else trims.
 static acre_status
-begin(acre_stack_pool *pool, size_t keep, size_t *count, uint32_t *regions)
+begin_trim(acre_stack_pool *pool, size_t keep, size_t *count, uint32_t *regions)
 {
+    acre_status status = acre_stack_pool_flush(pool);
+    if (status != ACRE_OK)
+        return status;
     for (;;) {
-        acre_status status = acre_pool_lock(pool);
+        status = acre_pool_lock(pool);
         if (status != ACRE_OK)
             return status;
         if (!pool->trimming)
@@ -204,9 +154,8 @@ begin(acre_stack_pool *pool, size_t keep, size_t *count, uint32_t *regions)
         acre_pool_unlock(pool);
         acre_port_yield();
     }
-    acre_pool_flush_own(pool);
     pool->trimming = 1;
-    *count = mark_free(pool, keep);
+    *count = mark_free_slots(pool, keep);
     *regions = pool->region_count;
     acre_pool_unlock(pool);
     return ACRE_OK;
@@ -218,7 +167,7 @@ acre_stack_pool_trim(acre_stack_pool *pool, size_t keep)
     room_touch_for_calls();
     size_t left;
     uint32_t regions;
-    acre_status result = begin(pool, keep, &left, &regions);
+    acre_status result = begin_trim(pool, keep, &left, &regions);
     if (result != ACRE_OK)
         return result;
     for (uint32_t i = 0; i < regions; i++) {

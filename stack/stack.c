@@ -28,7 +28,7 @@ typedef struct layout {
 } layout;
 
 static acre_status
-lay_out(size_t size, const acre_stack_opts *opts, layout *out)
+lay_out_stack(size_t size, const acre_stack_opts *opts, layout *out)
 {
     size_t page = acre_page_size();
     size_t guard = opts->guard_size != 0 ? opts->guard_size : STACK_DEFAULT_GUARD;
@@ -47,7 +47,7 @@ lay_out(size_t size, const acre_stack_opts *opts, layout *out)
 }
 
 static acre_status
-check_options(const acre_stack_opts *opts)
+check_stack_options(const acre_stack_opts *opts)
 {
     uint32_t wrong = opts->flags & ~(uint32_t)STACK_KNOWN_FLAGS;
     for (size_t i = 0; i < sizeof(opts->reserved) / sizeof(opts->reserved[0]); i++)
@@ -107,7 +107,7 @@ map_stack(const layout *plan, uint32_t flags, acre_mmap *out)
 }
 
 static acre_stack_info
-describe(const layout *plan, const acre_mmap *map, uintptr_t tag)
+describe_map(const layout *plan, const acre_mmap *map, uintptr_t tag)
 {
     acre_stack_info info = {0};
     info.base = (char *)map->base + plan->guard;
@@ -127,9 +127,9 @@ acre_stack_create(size_t size, const acre_stack_opts *opts, acre_stack *out)
     if (size == 0)
         return ACRE_BAD_SIZE;
     layout plan;
-    acre_status status = lay_out(size, opts, &plan);
+    acre_status status = lay_out_stack(size, opts, &plan);
     if (status == ACRE_OK)
-        status = check_options(opts);
+        status = check_stack_options(opts);
     if (status != ACRE_OK)
         return status;
 
@@ -137,7 +137,7 @@ acre_stack_create(size_t size, const acre_stack_opts *opts, acre_stack *out)
     status = map_stack(&plan, opts->flags, &map);
     if (status != ACRE_OK)
         return status;
-    acre_stack_info info = describe(&plan, &map, opts->tag);
+    acre_stack_info info = describe_map(&plan, &map, opts->tag);
     status = acre_registry_add(&map, &info, (opts->flags & ACRE_STACK_LOCKED) != 0, out);
     return status == ACRE_OK ? status : unmap_after(status, &map);
 }

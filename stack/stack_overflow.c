@@ -1,6 +1,6 @@
 // What happens when a stack runs over.
 //
-// 1. The port calls `look` for every fault of the process, on the signal stack of its thread.  The
+// 1. The port calls report_fault for every fault of the process, on the signal stack of its thread.  The
 //    address alone decides whether it lies in a guard: markers and protected pages raise different
 //    codes, and on some systems different signals.  Of a signal's frame that could not be written
 //    there is no address: it was an overflow when the frame would have reached below the base of
@@ -42,7 +42,7 @@ blocked_at(const char *lowest, const char *stack_pointer)
 }
 
 static void
-look(const void *address, size_t length, const void *stack_pointer)
+report_fault(const void *address, size_t length, const void *stack_pointer)
 {
     if (length > 1)
         address = blocked_at(address, stack_pointer);
@@ -57,7 +57,7 @@ look(const void *address, size_t length, const void *stack_pointer)
 }
 
 static acre_status
-install(acre_stack_overflow_fn call, void *context)
+install_handler(acre_stack_overflow_fn call, void *context)
 {
     acre_status status = acre_stack_overflow_thread_enter();
     if (status != ACRE_OK)
@@ -68,7 +68,7 @@ install(acre_stack_overflow_fn call, void *context)
     atomic_store_explicit(&reported, call, memory_order_release);
     atomic_store_explicit(&reported_context, context, memory_order_release);
     atomic_fetch_add_explicit(&version, 1, memory_order_release);
-    status = acre_port_fault_install(look);
+    status = acre_port_fault_install(report_fault);
     if (status == ACRE_OK)
         return ACRE_OK;
     acre_status undone = acre_stack_overflow_thread_leave();
@@ -83,7 +83,7 @@ was_left_behind(uint64_t seen)
 
 // The state is CHANGING and the caller's, if it was `from`, or a fork left it behind: *left.
 static acre_status
-begin(uint64_t from, int *left)
+begin_change(uint64_t from, int *left)
 {
     uint64_t seen = atomic_load(&state);
     uint64_t next;
@@ -107,13 +107,13 @@ acre_stack_overflow_install(acre_stack_overflow_fn call, void *context)
         return ACRE_BAD_OPTION;
     room_touch_for_calls();
     int left;
-    acre_status status = begin(IDLE, &left);
+    acre_status status = begin_change(IDLE, &left);
     if (status != ACRE_OK)
         return status;
     // Refused when there was nothing to undo.
     if (left)
         (void)acre_port_fault_remove();
-    status = install(call, context);
+    status = install_handler(call, context);
     atomic_store(&state, status == ACRE_OK ? INSTALLED : IDLE);
     return status;
 }
@@ -123,7 +123,7 @@ acre_stack_overflow_remove(void)
 {
     room_touch_for_calls();
     int left;
-    acre_status status = begin(INSTALLED, &left);
+    acre_status status = begin_change(INSTALLED, &left);
     if (status != ACRE_OK)
         return status;
     status = acre_port_fault_remove();
@@ -158,7 +158,7 @@ set_word(uintptr_t word)
 
 // A stack for a thread that has none, entered once.
 static acre_status
-give_stack(void)
+make_signal_stack(void)
 {
     acre_stack_opts opts = {.header_size = sizeof(signal_stack)};
     acre_stack stack;
@@ -182,7 +182,7 @@ give_stack(void)
 
 // From here on the thread has no signal stack, if it still has this one.
 static acre_status
-detach(const acre_stack *stack)
+detach_signal_stack(const acre_stack *stack)
 {
     void *base;
     size_t size;
@@ -193,11 +193,11 @@ detach(const acre_stack *stack)
 }
 
 static acre_status
-take_stack(const signal_stack *own)
+drop_signal_stack(const signal_stack *own)
 {
     // It lies in what is destroyed.
     acre_stack stack = own->stack;
-    acre_status status = detach(&stack);
+    acre_status status = detach_signal_stack(&stack);
     if (status != ACRE_OK)
         return status;
     acre_stack destroyed = stack;
@@ -210,10 +210,10 @@ take_stack(const signal_stack *own)
 
 // A thread that ends without having left.
 static void *
-end_thread(void *word)
+leave_at_end(void *word)
 {
     // What cannot be unmapped stays mapped: there is nobody to tell.
-    acre_status status = (uintptr_t)word % 2 != 0 ? ACRE_OK : take_stack(word);
+    acre_status status = (uintptr_t)word % 2 != 0 ? ACRE_OK : drop_signal_stack(word);
     (void)status;
     return NULL;
 }
@@ -231,12 +231,12 @@ acre_stack_overflow_thread_enter(void)
 
     void *base;
     size_t size;
-    acre_status status = acre_port_thread_hook(PORT_THREAD_OVERFLOW, end_thread);
+    acre_status status = acre_port_thread_hook(PORT_THREAD_OVERFLOW, leave_at_end);
     if (status == ACRE_OK)
         status = acre_port_signal_stack_get(&base, &size);
     if (status != ACRE_OK)
         return status;
-    return size != 0 ? set_word(FIRST_ENTRY) : give_stack();
+    return size != 0 ? set_word(FIRST_ENTRY) : make_signal_stack();
 }
 
 acre_status
@@ -252,6 +252,6 @@ acre_stack_overflow_thread_leave(void)
         own->entries--;
         return ACRE_OK;
     }
-    acre_status status = take_stack(own);
+    acre_status status = drop_signal_stack(own);
     return status == ACRE_OK ? set_word(0) : status;
 }

@@ -1,0 +1,71 @@
+// Memory of deep stacks returned: what lies below the kept bytes goes, by one call for many stacks.
+#include "stack/pool.h"
+
+#include "mmap/port/memory.h"
+
+// Frames leave behind what AddressSanitizer forbids to touch.
+#if defined(__GNUC__)
+#define UNSANITIZED __attribute__((no_sanitize_address))
+#else
+#define UNSANITIZED
+#endif
+
+UNSANITIZED void
+acre_pool_clear_marks(const acre_stack_pool *pool, char *start, size_t first)
+{
+    for (size_t at = first; at <= pool->mark; at += pool->page) {
+        uint64_t *words = (uint64_t *)(void *)(start + at);
+        for (size_t i = 0; i < POOL_LINE / sizeof *words; i++)
+            words[i] = 0;
+    }
+}
+
+// One stack: all but the highest `keep` bytes goes, and where stacks grow, what has to be
+// accessible comes anew.
+acre_status
+acre_pool_shrink(const acre_stack_pool *pool, const region *r, char *start, size_t keep)
+{
+    acre_mmap map;
+    shared_map_load(&r->map, &map);
+    char *base = start + pool->guard;
+    size_t length = pool->stride - pool->guard;
+    acre_status status = acre_port_shrink_stack(&map, base, length, keep);
+    if (status == ACRE_OK && acre_port_stacks_grow() && keep < pool->at_once)
+        status = acre_port_commit_stack(&map, base, length, pool->at_once);
+    return status;
+}
+
+void
+acre_pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count)
+{
+    enum { BATCH = 64 };
+    for (size_t i = 0; i < count; i += POOL_MEASURE)
+        acre_pool_note_depth(pool, ids[i]);
+    // A call that fails has not returned some memory: the marks stay, and the next time tries
+    // again.
+    for (size_t i = 0; !acre_port_discards_at_once() && i < count; i++) {
+        const region *r = region_of(pool, ids[i]);
+        char *start = slot_start(pool, r, slot_of(ids[i]));
+        if (acre_pool_shrink(pool, r, start, pool->stride - pool->kept) == ACRE_OK)
+            acre_pool_clear_marks(pool, start, pool->kept);
+    }
+    if (!acre_port_discards_at_once())
+        return;
+    acre_range ranges[BATCH];
+    while (count > 0) {
+        size_t batch = count < BATCH ? count : BATCH;
+        for (size_t i = 0; i < batch; i++) {
+            ranges[i].base =
+                slot_start(pool, region_of(pool, ids[i]), slot_of(ids[i])) + pool->guard;
+            ranges[i].length = pool->kept - pool->guard;
+        }
+        size_t done;
+        acre_status status = acre_port_discard_many(ranges, batch, ACRE_DISCARD_NOW, &done);
+        for (size_t i = 0; i < done && i < batch; i++)
+            acre_pool_clear_marks(pool, (char *)ranges[i].base - pool->guard, pool->kept);
+        if (status != ACRE_OK)
+            return;
+        ids += batch;
+        count -= batch;
+    }
+}
