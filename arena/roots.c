@@ -1,8 +1,8 @@
 // Root regions, which LeakSanitizer searches for pointers; see roots.h.
 #include "arena/roots.h"
 
-#include "mmap/port/memory.h"
 #include "mmap/port/thread.h"
+#include "mmap/process.h"
 
 #ifdef ACRE_ARENA_ROOTS_
 
@@ -18,18 +18,21 @@ typedef struct zone {
 static zone zones[ZONES];
 static size_t exact;
 
-// The process whose thread changes the zones; 0 = none does.
-static atomic_uintptr_t holder;
+// The process whose thread changes the zones (mmap/process.h); 0 = none does.
+static _Atomic uint32_t holder;
 
-static void
+static acre_status
 enter(void)
 {
-    uintptr_t here = (uintptr_t)acre_port_process_id();
+    uint32_t here;
+    acre_status status = acre_process_number(&here);
+    if (status != ACRE_OK)
+        return status;
     for (;;) {
-        uintptr_t found = 0;
+        uint32_t found = 0;
         if (atomic_compare_exchange_weak_explicit(&holder, &found, here, memory_order_acquire,
                                                   memory_order_relaxed))
-            return;
+            return ACRE_OK;
         if (found == here || found == 0) {
             acre_port_yield();
             continue;
@@ -40,7 +43,7 @@ enter(void)
                                                     memory_order_relaxed)) {
             for (size_t i = 0; i < ZONES; i++)
                 zones[i] = (zone){0};
-            return;
+            return ACRE_OK;
         }
     }
 }
@@ -75,7 +78,9 @@ widen(zone *which, uintptr_t start, uintptr_t end)
 uint8_t
 acre_roots_register(uintptr_t start, size_t size)
 {
-    enter();
+    // Without a page to tell processes apart by: what only this arena points to may be reported.
+    if (enter() != ACRE_OK)
+        return ROOT_NONE;
     uint8_t root = exact < ROOTS_EXACT ? ROOT_EXACT : ROOT_SHARED;
     if (root == ROOT_EXACT) {
         exact++;
@@ -90,7 +95,8 @@ acre_roots_register(uintptr_t start, size_t size)
 void
 acre_roots_unregister(uintptr_t start, size_t size, uint8_t root)
 {
-    enter();
+    if (enter() != ACRE_OK)
+        return;  // never: the page has been there since the range was registered
     zone *which = zone_of(start);
     if (root == ROOT_EXACT) {
         exact--;
