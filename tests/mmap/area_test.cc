@@ -2,25 +2,21 @@
 #include "acre/area.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cinttypes>
-#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <memory>
-#include <sstream>
 #include <vector>
 
 #include "mmap/port/memory.h"
+#include "tests/mmap/area_view.h"
 #include "tests/mmap/maps.h"
 
 using namespace acre_test;
@@ -28,110 +24,12 @@ using namespace acre_test;
 namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
-[[maybe_unused]] const int skips_others = skip_without(
-    [] { return owns_kernel() || sizeof(void *) == 8; },
-    "the emulator's addresses of other processes have 64 bits",
-    "Areas.of_a_child_are_its_own Areas.a_process_that_ended_is_told_and_never_looks_like_the_end "
-    "Areas.a_process_that_became_another_program_is_told");
 SKIP_EMULATED("the emulator writes the text of areas itself",
               "Areas.a_query_does_not_disturb_next "
               "Areas.of_every_kind_are_recognized "
               "Areas.paths_are_raw_and_undecorated "
               "Areas.say_the_same_by_next_and_by_query_and_after_seek "
               "Systems/Areas.*");
-
-// A view that closes with its scope.
-struct View : acre_areas {
-    explicit View(acre_process process = 0) : acre_areas()
-    {
-        EXPECT_OK(acre_areas_open(process, this));
-    }
-    View(const View &) = delete;
-    View &operator=(const View &) = delete;
-    ~View()
-    {
-        acre_areas_close(this);
-    }
-};
-
-std::string text_of(const char *text)
-{
-    return text != nullptr ? text : "(none)";
-}
-
-std::string shown(const acre_area &area)
-{
-    std::ostringstream out;
-    out << std::hex << area.start << "-" << area.end << " " << area.access << " flags "
-        << area.flags << " offset " << area.file_offset << " device " << area.device << " inode "
-        << area.inode << " page " << area.page_size << " base " << area.allocation_base << " path "
-        << text_of(area.path) << " name " << text_of(area.name);
-    return out.str();
-}
-
-// Areas noted down in memory that is there already, so that looking at the map does not change it.
-class Notes {
-  public:
-    void add(const acre_area &area)
-    {
-        if (count_ == kMost)
-            return;
-        Note &note = notes_[count_++];
-        note.area = area;
-        note.area.path = copy(note.path, area.path);
-        note.area.name = copy(note.name, area.name);
-    }
-
-    // Without the areas that grow by themselves.
-    std::vector<std::string> lines() const
-    {
-        std::vector<std::string> result;
-        for (size_t i = 0; i < count_; i++) {
-            if ((notes_[i].area.flags & (ACRE_AREA_HEAP | ACRE_AREA_STACK)) == 0)
-                result.push_back(shown(notes_[i].area));
-        }
-        return result;
-    }
-
-    size_t count() const
-    {
-        return count_;
-    }
-    const acre_area &operator[](size_t i) const
-    {
-        return notes_[i].area;
-    }
-
-  private:
-    static constexpr size_t kMost = 2000;
-    struct Note {
-        acre_area area;
-        char path[600];
-        char name[100];
-    };
-
-    template <size_t Size>
-    static const char *copy(char (&to)[Size], const char *from)
-    {
-        if (from == nullptr)
-            return nullptr;
-        std::strncpy(to, from, Size - 1);
-        to[Size - 1] = 0;
-        return to;
-    }
-
-    size_t count_ = 0;
-    Note notes_[kMost] = {};
-};
-
-void note_all(acre_areas *view, Notes *notes)
-{
-    acre_area area;
-    acre_status status;
-    while ((status = acre_areas_next(view, &area)) == 1)
-        notes->add(area);
-    EXPECT_OK(status);
-}
 
 // Each test runs by ioctl and by text.
 class Areas : public EachWay {};
@@ -484,182 +382,6 @@ TEST(AreaCount, is_the_number_of_the_texts_lines)
     uint64_t more = 0;
     expect_lines(&more);
     EXPECT_GE(more, count + 100);
-}
-
-// ---- forks and other processes ------------------------------------------------------------------
-
-class StaleViews : public testing::TestWithParam<bool> {
-  protected:
-    void SetUp() override
-    {
-        if (!GetParam())
-            acre_port_pretend_without(ACRE_CAN_WIPE_ON_FORK);
-    }
-    void TearDown() override
-    {
-        acre_port_pretend_nothing();
-    }
-};
-
-INSTANTIATE_TEST_SUITE_P(, StaleViews, testing::Bool(), [](const auto &parameter) {
-    return parameter.param ? "wiped" : "by_process_id";
-});
-
-TEST_P(StaleViews, are_told_in_the_child_of_a_fork)
-{
-    View view;
-    acre_area area;
-    ASSERT_EQ(1, acre_areas_next(&view, &area));
-    Ended ended = in_child([&] {
-        int wrong = 0;
-        wrong += acre_areas_next(&view, &area) != ACRE_STALE;
-        wrong += acre_areas_seek(&view, 0) != ACRE_STALE;
-        wrong += acre_areas_query(&view, 0, &area) != ACRE_STALE;
-        acre_areas_close(&view);
-        wrong += acre_areas_next(&view, &area) != ACRE_BAD_STATE;
-        return wrong;
-    });
-    EXPECT_EQ(0, ended.code);
-    EXPECT_EQ(1, acre_areas_next(&view, &area));
-}
-
-// A child that maps a page, tells its address, and then waits for a word: to exit, or to exec.
-class Child {
-  public:
-    Child()
-    {
-        int down[2], up[2];
-        EXPECT_EQ(0, pipe2(down, O_CLOEXEC));
-        EXPECT_EQ(0, pipe2(up, O_CLOEXEC));
-        process = fork();
-        if (process == 0) {
-            close(down[1]);
-            close(up[0]);
-            acre_mmap map = {};
-            char word = 0;
-            bool ok = acre_mmap_anon(page(), ACRE_READ_WRITE, nullptr, &map) == ACRE_OK &&
-                      write(up[1], &map.base, sizeof map.base) == sizeof map.base &&
-                      read(down[0], &word, 1) == 1;
-            if (ok && word == 'x') {
-                dup2(down[0], 0);  // cat waits for the end of its input
-                execl("/bin/cat", "cat", static_cast<char *>(nullptr));
-            }
-            _exit(0);
-        }
-        close(down[0]);
-        to = down[1];
-        from = up[0];
-        EXPECT_EQ(static_cast<ssize_t>(sizeof address), read(from, &address, sizeof address));
-        close(up[1]);
-    }
-    Child(const Child &) = delete;
-    Child &operator=(const Child &) = delete;
-    ~Child()
-    {
-        end();
-        close(from);
-    }
-    // The end of `from` tells that the child has closed it: by exec, or by its end.
-    void say(char word)
-    {
-        EXPECT_EQ(1, write(to, &word, 1));
-        char nothing;
-        EXPECT_EQ(0, read(from, &nothing, 1));
-    }
-    void end()
-    {
-        if (to != -1) {
-            close(to);
-            EXPECT_EQ(process, waitpid(process, nullptr, 0));
-            to = -1;
-        }
-    }
-    pid_t process;
-    uintptr_t address = 0;
-
-  private:
-    int to, from;
-};
-
-TEST_P(Areas, of_a_child_are_its_own)
-{
-    Child child;
-    View view(child.process);
-    acre_area area;
-    ASSERT_OK(acre_areas_query(&view, child.address, &area));
-    EXPECT_EQ(static_cast<uint32_t>(ACRE_READ_WRITE), area.access);
-    EXPECT_STATUS(ACRE_OK, acre_areas_seek(&view, child.address));
-    ASSERT_EQ(1, acre_areas_next(&view, &area));
-    EXPECT_LE(area.start, child.address);
-    EXPECT_GT(area.end, child.address);
-}
-
-TEST_P(Areas, a_process_that_ended_is_told_and_never_looks_like_the_end)
-{
-    Child child;
-    View view(child.process);
-    View queried(child.process);
-    acre_area area;
-    ASSERT_EQ(1, acre_areas_next(&view, &area));
-    child.say('e');
-    child.end();
-    acre_status status;
-    while ((status = acre_areas_next(&view, &area)) == 1) {}
-    EXPECT_STATUS(-ESRCH, status);
-    EXPECT_STATUS(-ESRCH, acre_areas_query(&queried, child.address, &area));
-    EXPECT_STATUS(-ESRCH, acre_areas_seek(&queried, 0));
-    acre_areas untouched = {};
-    EXPECT_STATUS(-ESRCH, acre_areas_open(child.process, &untouched));
-    EXPECT_EQ(0u, untouched.private_[0]);
-}
-
-TEST_P(Areas, a_process_that_became_another_program_is_told)
-{
-    Child child;
-    View view(child.process);
-    View queried(child.process);
-    acre_area area;
-    ASSERT_EQ(1, acre_areas_next(&view, &area));
-    child.say('x');
-    acre_status status;
-    while ((status = acre_areas_next(&view, &area)) == 1) {}
-    EXPECT_STATUS(-ESRCH, status);
-    EXPECT_STATUS(-ESRCH, acre_areas_query(&queried, child.address, &area));
-    // Where this is a 32-bit program, the other may have addresses beyond its own.
-    View fresh(child.process);
-    status = acre_areas_next(&fresh, &area);
-    EXPECT_TRUE(status == 1 || (sizeof(void *) == 4 && status == -EOVERFLOW)) << status;
-}
-
-TEST_P(Areas, a_process_that_may_not_be_read_is_refused)
-{
-    if (getuid() != 0)
-        GTEST_SKIP() << "another user's processes are needed, or the right to give rights up";
-    // Without capabilities, a process that may not be dumped is for nobody, not even its child.
-    ASSERT_EQ(0, prctl(PR_SET_DUMPABLE, 0));
-    Ended ended = in_child([] {
-        struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-        struct __user_cap_data_struct none[2] = {};
-        if (syscall(SYS_capset, &header, none) != 0)
-            return 77;
-        acre_areas view = {};
-        size_t areas = area_count();
-        acre_status status = acre_areas_open(getppid(), &view);
-        return (status == -EACCES || status == -EPERM) && area_count() == areas ? 0 : 1;
-    });
-    ASSERT_EQ(0, prctl(PR_SET_DUMPABLE, 1));
-    EXPECT_TRUE(ended.exited);
-    EXPECT_EQ(0, ended.code);
-}
-
-TEST_P(Areas, there_is_no_such_process)
-{
-    acre_areas untouched = {};
-    size_t areas = area_count();
-    EXPECT_STATUS(-ESRCH, acre_areas_open(-1, &untouched));
-    EXPECT_STATUS(-ESRCH, acre_areas_open(0x7fffffff, &untouched));
-    EXPECT_EQ(areas, area_count());
-    EXPECT_EQ(0u, untouched.private_[0]);
 }
 
 TEST_P(Areas, device_minors_above_255)
