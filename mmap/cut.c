@@ -90,9 +90,10 @@ acre_mmap_resize(acre_mmap *map, size_t size, uint32_t how)
         return ACRE_BAD_STATE;
     int grows = size > map->size;
     status = acre_port_resize(map, size, how);
-    // Advice that the map was given since its creation does not extend to what was added.
+    // Advice that the map was given since its creation does not extend to what was added, and of a
+    // reservation that is not committed.
     if (status == ACRE_OK && grows)
-        map->private_[0] |= UNEVEN;
+        map->private_[0] |= UNEVEN | (map->flags & ACRE_IS_RESERVATION ? MIXED : 0);
     return status;
 }
 

@@ -4,12 +4,13 @@
 #ifndef ACRE_MMAP_PORT_SYSTEM_H_
 #define ACRE_MMAP_PORT_SYSTEM_H_
 
-#if defined(__linux__)
+// A test plays the calls of FreeBSD elsewhere.
+#if defined(__FreeBSD__) || defined(ACRE_PLAYS_FREEBSD)
+#define ACRE_ON_FREEBSD 1
+#elif defined(__linux__)
 #define ACRE_ON_LINUX 1
 #elif defined(__APPLE__)
 #define ACRE_ON_DARWIN 1
-#elif defined(__FreeBSD__)
-#define ACRE_ON_FREEBSD 1
 #elif defined(_WIN32)
 #define ACRE_ON_WINDOWS 1
 #else
