@@ -2,7 +2,7 @@
 //
 // Each system has one implementation, in a folder of its own, the only files that include a system
 // header (posix/, bsd/: what several share).  Everything above calls these functions and is the
-// same everywhere.  docs/porting.md tells how to add a system, tests/mmap/port_test runs this
+// same everywhere.  docs/architecture.md tells how to add a system, tests/mmap/port_test runs this
 // contract.
 //
 // What holds of every function

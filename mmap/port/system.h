@@ -14,7 +14,7 @@
 #elif defined(_WIN32)
 #define ACRE_ON_WINDOWS 1
 #else
-#error "acre has no port for this system (docs/porting.md)"
+#error "acre has no port for this system (docs/architecture.md)"
 #endif
 
 #ifndef ACRE_ON_LINUX
