@@ -168,6 +168,11 @@ map_apart(const port_request *request, void **base)
     };
     settled result = {.request = request};
     acre_status status = acre_linux_settle(&room, settle_map_and_note, &result);
+    // Of addresses there may be just enough.
+    if (status == -ENOMEM && room.margin != 0) {
+        room.margin = 0;
+        status = acre_linux_settle(&room, settle_map_and_note, &result);
+    }
     *base = result.base;
     return status;
 }

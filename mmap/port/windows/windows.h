@@ -175,6 +175,15 @@ typedef struct windows_piece {
     uint32_t node_plus_one;  // of memory
 } windows_piece;
 
+enum { WINDOWS_TRIES = 64 };  // where another thread may be faster
+
+// VirtualAlloc2; -ENOTSUP where there is none.
+acre_status acre_windows_alloc_2(void *address, size_t size, DWORD type, DWORD protection,
+                                 uint32_t node_plus_one, void **base);
+// A free place of `size` bytes as the request wants it: a placeholder where there are any, else
+// free again.
+acre_status acre_windows_hold(const port_request *request, size_t size, void **base);
+
 // Makes the pieces, one behind the other, at the place that the request wants, and the record of
 // them all, which takes over `section` and `file` (also on failure).
 acre_status acre_windows_build(const port_request *request, windows_piece *pieces, size_t count,
