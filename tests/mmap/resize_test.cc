@@ -137,6 +137,24 @@ TEST(Resize, grows_a_reservation_by_reserved_pages)
     }
 }
 
+TEST(Resize, what_is_added_to_a_reservation_that_was_committed_whole_is_reserved)
+{
+    Map map;
+    acre_mmap_opts opts = {};
+    opts.address = free_address(4 * granule());
+    ASSERT_OK(acre_mmap_reserve(granule(), ACRE_READ_WRITE, &opts, &map));
+    ASSERT_OK(acre_mmap_commit(&map, 0, map.size));
+    acre_status status = acre_mmap_resize(&map, 2 * granule(), ACRE_RESIZE_IN_PLACE);
+    if (status == -ENOTSUP || status == -ENOMEM)
+        GTEST_SKIP() << "it does not grow in place here";
+    ASSERT_OK(status);
+    ASSERT_OK(acre_mmap_guard(&map, granule(), granule()));
+    EXPECT_FALSE(readable(bytes(map, granule())));
+    ASSERT_OK(acre_mmap_unguard(&map, granule(), granule()));
+    EXPECT_TRUE(readable(bytes(map, granule())));
+    EXPECT_TRUE(readable(bytes(map)));
+}
+
 TEST(Resize, grows_file_maps_in_place_by_the_files_bytes)
 {
     if (kOnWindows)
