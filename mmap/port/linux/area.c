@@ -213,7 +213,13 @@ static int
 open_shown(acre_process process)
 {
     int file = acre_linux_open_proc(process, "maps");
-    if (file < 0 || acre_linux_text_alive(file) != -ESRCH)
+    if (file < 0)
+        return file;
+    // The ioctl is cheap; a byte of the text costs a page of it.
+    acre_status status = acre_port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME)
+                             ? acre_linux_query_alive(file)
+                             : acre_linux_text_alive(file);
+    if (status != -ESRCH)
         return file;
     sys_close(file);
     if (process != 0)

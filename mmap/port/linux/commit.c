@@ -12,7 +12,7 @@ acre_status
 acre_port_decommit(acre_mmap *map, void *start, size_t length)
 {
     uint32_t kept = DEMANDS | ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK | ACRE_MAP_DROPPABLE |
-                    ACRE_MAP_HUGE_TRANSPARENT | ACRE_MAP_HUGE;
+                    ACRE_MAP_HUGE_TRANSPARENT | ACRE_MAP_HUGE | ACRE_HAS_MARKER_GUARDS;
     port_request fresh = {
         .address = start,
         .size = length,

@@ -152,29 +152,46 @@ map_near(const port_request *request, void **base)
     return -ENOMEM;
 }
 
-// Somewhere off the place that it will be moved to.  With a free page on both sides: what merged with
-// a neighbour whose pages were touched or guarded would keep its old place in the kernel's books when
-// it is moved, and never merge with anything there.
+// Somewhere off the place that it will be moved to.  What lies across that keeps the kernel from
+// choosing there again, and more than two of them find no room there.
 static acre_status
 map_apart(const port_request *request, void **base)
 {
-    size_t huge = linux_huge_page_of(request->page_size, request->flags);
+    void *found = NULL;
+    acre_status status = map_at(request, NULL, 0, &found);
+    if (status != ACRE_OK || !linux_overlap(found, request->address, request->size)) {
+        *base = found;
+        return status;
+    }
+    status = map_apart(request, base);
+    (void)sys_munmap(found, request->size);
+    return status;
+}
+
+// The same with a free page on both sides: what merged with a neighbour whose pages were touched or
+// guarded would keep its old place in the kernel's books when it is moved, and never merge with
+// anything there.
+static acre_status
+map_alone(const port_request *request, void **base)
+{
     size_t page = acre_port_page_size();
     linux_room room = {
-        .size = request->size,
-        .alignment = huge != 0 ? huge : page,
-        .margin = huge != 0 ? 0 : page,
-        .apart = request->address,
-    };
+        .size = request->size, .alignment = page, .margin = page, .apart = request->address};
     settled result = {.request = request};
     acre_status status = acre_linux_settle(&room, settle_map_and_note, &result);
-    // Of addresses there may be just enough.
-    if (status == -ENOMEM && room.margin != 0) {
-        room.margin = 0;
-        status = acre_linux_settle(&room, settle_map_and_note, &result);
-    }
     *base = result.base;
-    return status;
+    // Of addresses there may be just enough.
+    return status == -ENOMEM ? map_apart(request, base) : status;
+}
+
+// Pages of a reservation are returned often, and its neighbours are untouched unless it has guards.
+// Explicit huge pages do not merge.
+static int
+may_merge(const port_request *request)
+{
+    int untouched =
+        (request->flags & (ACRE_IS_RESERVATION | ACRE_HAS_MARKER_GUARDS)) == ACRE_IS_RESERVATION;
+    return !untouched && linux_huge_page_of(request->page_size, request->flags) == 0;
 }
 
 static acre_status
@@ -183,7 +200,7 @@ map_somewhere(const port_request *request, void **base)
     if (request->flags & ACRE_MAP_FIXED)
         return map_fixed(request, request->address, base);
     if (request->flags & ACRE_MAP_REPLACE)
-        return map_apart(request, base);
+        return may_merge(request) ? map_alone(request, base) : map_apart(request, base);
     if (request->reach != 0)
         return map_near(request, base);
     // Explicit huge pages lie at their multiples by themselves.
