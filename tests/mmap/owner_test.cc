@@ -32,16 +32,14 @@ int huge_file(size_t *size)
     return file;
 }
 
-// Maps side by side, whose pages are all there.
+// Maps side by side.
 struct Neighbours {
     std::vector<acre_mmap> maps;
 
     explicit Neighbours(size_t size) : maps(64)
     {
-        for (acre_mmap &map : maps) {
+        for (acre_mmap &map : maps)
             EXPECT_OK(acre_mmap_anon(size, ACRE_READ_WRITE, nullptr, &map));
-            std::memset(map.base, 1, map.size);
-        }
     }
     ~Neighbours()
     {
