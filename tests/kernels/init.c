@@ -167,7 +167,8 @@ static void start(const char *program, const struct scenario *scenario)
     char *environment[] = {
         (char[]){"TEST_TMPDIR=/tmp"},
         (char[]){"TEST_TIMEOUT=1200"},  // of which a child gets half: emulators are slow
-        scenario->whole ? NULL : (char[]){"GTEST_FILTER=-Random.*:Leaks.*:Threads.*"},
+        (char[]){"ACRE_SEEDS=60"},
+        scenario->whole ? NULL : (char[]){"GTEST_FILTER=-*Random*:Leaks.*:Threads.*"},
         NULL,
     };
     execve(program, arguments, environment);
