@@ -256,6 +256,27 @@ TEST(Descriptors, a_moment_without_them_is_not_remembered)
     expect_success_in_a_fresh_program("--gtest_filter=Descriptors.DISABLED_in_a_fresh_program");
 }
 
+TEST(Descriptors, are_not_needed_for_room_near_an_address_and_residency)
+{
+    expect_success_or_skip(in_child([] {
+        struct rlimit none = {0, 0};
+        STEP(45, setrlimit(RLIMIT_NOFILE, &none) == 0);
+        acre_mmap_opts opts = {};
+        opts.near_address = reinterpret_cast<const void *>(&look_around);
+        opts.reach = size_t{1} << 30;
+        acre_mmap map = {};
+        STEP(46, acre_mmap_anon(16 * page(), ACRE_READ_WRITE, &opts, &map) == ACRE_OK);
+        uintptr_t base = reinterpret_cast<uintptr_t>(map.base);
+        uintptr_t code = reinterpret_cast<uintptr_t>(opts.near_address);
+        STEP(47, (base > code ? base + map.size - code : code - base) <= opts.reach);
+        std::memset(map.base, 1, 3 * page());
+        size_t resident = 0;
+        STEP(48, acre_mmap_resident(&map, 0, map.size, &resident) == ACRE_OK);
+        STEP(49, resident >= 3 * page());
+        return 0;
+    }));
+}
+
 TEST(Huge, are_not_granted_where_the_program_may_not_have_them)
 {
     if (!acre_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES))

@@ -124,6 +124,38 @@ map_aligned(const port_request *request, void **base)
     return status;
 }
 
+// Tries place after place, ever further away and in ever larger steps: where no file can be opened
+// that shows what is free.
+static acre_status
+map_near_blindly(const port_request *request, void **base)
+{
+    posix_room room = acre_posix_room_within(request->size, request->alignment,
+                                             request->near_address, request->reach);
+    if (request->size > room.high - room.low)
+        return -ENOMEM;
+    uintptr_t last = room.high - request->size;
+    uintptr_t mask = request->alignment - 1;
+    size_t step = request->alignment > 64 * 1024 ? request->alignment : 64 * 1024;
+    acre_status status = -EEXIST;
+    for (size_t away = 0; away <= request->reach; step += step / 16) {
+        uintptr_t below = room.center > away ? (room.center - away) & ~mask : 0;
+        uintptr_t above =
+            room.center <= last && away <= last - room.center ? (room.center + away) & ~mask : 0;
+        if (below >= room.low && below <= last)
+            status = map_fixed(request, (void *)below, base);
+        int refused = status == -EEXIST || status == -EPERM;
+        if (refused && above >= room.low && above <= last)
+            status = map_fixed(request, (void *)above, base);
+        if (status != -EEXIST && status != -EPERM)
+            return status;
+        status = -EEXIST;
+        if (away > SIZE_MAX - step)
+            break;
+        away += step;
+    }
+    return -ENOMEM;
+}
+
 static acre_status
 map_near(const port_request *request, void **base)
 {
@@ -135,7 +167,7 @@ map_near(const port_request *request, void **base)
         acre_status status = acre_linux_find_near(request->size, request->alignment, near_address,
                                                   request->reach, beyond, &room);
         if (status != ACRE_OK)
-            return status;
+            return status == -ENOMEM ? status : map_near_blindly(request, base);
         status = map_fixed(request, room, base);
         if (status != -EEXIST && status != -EPERM)
             return status;
