@@ -1,6 +1,7 @@
 // Addresses have one owner: what a refused call leaves alone, and where maps go.
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <vector>

@@ -9,8 +9,11 @@
 #include <cstddef>
 #include <cstdlib>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "acre/area.h"
 #include "tests/mmap/maps.h"
