@@ -24,7 +24,7 @@ int huge_file(size_t *size)
     size_t sizes[8];
     if (acre_page_sizes(sizes, 8) < 2 || acre_system_read(&system) != ACRE_OK)
         return -1;
-    *size = number_in("/proc/meminfo", "Hugepagesize:") * 1024;
+    *size = static_cast<size_t>(number_in("/proc/meminfo", "Hugepagesize:")) * 1024;
     int file = static_cast<int>(syscall(SYS_memfd_create, "huge", HUGE));
     if (file >= 0 && ftruncate(file, static_cast<off_t>(*size)) != 0) {
         close(file);

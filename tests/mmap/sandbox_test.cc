@@ -198,17 +198,19 @@ TEST(Sandbox, that_kills_for_opening_a_file_bears_refusals)
     GTEST_SKIP() << "calls of other numbers open files here";
 #endif
     expect_success_or_skip(in_child([] {
+        const size_t more_than_there_is = SIZE_MAX / 2 >> 19;
         for (int what = 0; what < ACRE_CAPABILITY_COUNT; what++)
             (void)acre_can(static_cast<acre_capability>(what));
         acre_mmap large = {}, map = {};
-        acre_status reserved = acre_mmap_reserve(size_t{1} << 44, ACRE_READ_WRITE, nullptr, &large);
+        acre_status reserved =
+            acre_mmap_reserve(more_than_there_is, ACRE_READ_WRITE, nullptr, &large);
         STEP(CANNOT, reserved == ACRE_OK);
 #ifdef SYS_open
         STEP(CANNOT, forbid(SECCOMP_RET_KILL_PROCESS, {SYS_openat, SYS_open}));
 #else
         STEP(CANNOT, forbid(SECCOMP_RET_KILL_PROCESS, {SYS_openat}));
 #endif
-        acre_status status = acre_mmap_anon(size_t{1} << 44, ACRE_READ_WRITE, nullptr, &map);
+        acre_status status = acre_mmap_anon(more_than_there_is, ACRE_READ_WRITE, nullptr, &map);
         STEP(40, status == -ENOMEM || status == ACRE_OK);
         STEP(41, status != ACRE_OK || acre_mmap_unmap(&map) == ACRE_OK);
         status = acre_mmap_commit(&large, 0, large.size);
