@@ -183,7 +183,9 @@ TEST(Fork, InTheMiddleOfOtherThreadsWorkLeavesTheChildWorking)
             }
         });
     }
-    for (int round = 0; round < 50; round++) {
+    // qemu-user 7.2 gives ever higher addresses to what is mapped, and copies tables for all of them.
+    const int rounds = acre_test::emulated() ? 5 : 50;
+    for (int round = 0; round < rounds; round++) {
         acre_test::expect_success(acre_test::in_child([] {
             acre_stack stacks[20];
             for (acre_stack &stack : stacks)
