@@ -178,16 +178,18 @@ TEST(Sandbox, a_view_goes_on_when_ioctl_is_refused)
         STEP(33, acre_areas_seek(&view, area.end) == ACRE_OK);
         STEP(34, acre_areas_next(&view, &area) == 1);
         uintptr_t end = area.end;
+        uint64_t count = 0;
+        STEP(38, acre_area_count(&count) == ACRE_OK);
         STEP(CANNOT, forbid(SECCOMP_RET_ERRNO | EPERM, {SYS_ioctl}));
         STEP(35, acre_areas_query(&view, area.start, &area) == ACRE_OK);
         acre_status status;
-        int more = 0;
+        uint64_t more = 0;
         while ((status = acre_areas_next(&view, &area)) == 1) {
             STEP(36, area.start >= end);
             end = area.end;
             more++;
         }
-        STEP(37, status == 0 && more > 3);
+        STEP(37, status == 0 && more + 8 > count);
         return 0;
     }));
 }
@@ -237,6 +239,9 @@ void expect_success_in_a_fresh_program(const char *filter)
 {
     setenv("ACRE_TEST_CAPABILITIES", capabilities().c_str(), 1);
     expect_success_or_skip(in_child([&] {
+        // These files are the first program's.
+        for (const char *file : {"XML_OUTPUT_FILE", "TEST_PREMATURE_EXIT_FILE"})
+            unsetenv(file);
         execl("/proc/self/exe", "fresh", filter, "--gtest_also_run_disabled_tests", nullptr);
         return 98;
     }));

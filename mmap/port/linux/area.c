@@ -364,12 +364,13 @@ acre_port_view_query(port_view *view, uintptr_t address, acre_area *out)
             return turned;
     }
     // Where next reads the same file, it goes on where it was.
-    off_t before = view->query_file == view->text.file ? sys_position(view->query_file) : 0;
+    int shared = view->query_file == view->text.file;
+    off_t before = shared ? sys_position(view->query_file) : 0;
     acre_status status = acre_linux_rewind_text(view->query_file);
     if (status == ACRE_OK)
         status = look(view->query_file, view->process, address, view->queried, sizeof view->queried,
                       1, out);
-    acre_status restored = before > 0 ? sys_seek(view->query_file, before) : ACRE_OK;
+    acre_status restored = shared ? sys_seek(view->query_file, before) : ACRE_OK;
     return restored != ACRE_OK ? restored : status;
 }
 
