@@ -19,13 +19,13 @@ SKIP_EMULATED("areas are the kernel's own", "*");
 // A file of explicit huge pages, none of which need be there; -1 where there is no such thing.
 int huge_file(size_t *size)
 {
-    const unsigned HUGE = 4;  // MFD_HUGETLB
+    const unsigned of_huge_pages = 4;  // MFD_HUGETLB
     acre_system system = {};
     size_t sizes[8];
     if (acre_page_sizes(sizes, 8) < 2 || acre_system_read(&system) != ACRE_OK)
         return -1;
     *size = static_cast<size_t>(number_in("/proc/meminfo", "Hugepagesize:")) * 1024;
-    int file = static_cast<int>(syscall(SYS_memfd_create, "huge", HUGE));
+    int file = static_cast<int>(syscall(SYS_memfd_create, "huge", of_huge_pages));
     if (file >= 0 && ftruncate(file, static_cast<off_t>(*size)) != 0) {
         close(file);
         return -1;
