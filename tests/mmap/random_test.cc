@@ -141,10 +141,11 @@ bool is_open(const std::string &kind)
     for (const char *known :
          {": locks", "commit refused: without a cause", "commit_as refused: without a cause",
           "protect refused: without a cause", "unguard refused: without a cause",
-          "guard refused: without a cause", "discard NOW refused: without a cause",
-          "guard refused: a page", "guard refused: a guard is gone",
-          "unguard: a page does not fault", "refused of reserved pages: a page is accessible",
-          "refused of a uniform map", "at the end: an added page's"}) {
+          "unguard of more refused: without a cause", "guard refused: without a cause",
+          "discard NOW refused: without a cause", "guard refused: a page",
+          "guard refused: a guard is gone", "unguard: a page does not fault",
+          "refused of reserved pages: a page is accessible", "refused of a uniform map",
+          "at the end: an added page's"}) {
         if (kind.find(known) != std::string::npos)
             return true;
     }

@@ -247,7 +247,7 @@ void expect_success_in_a_fresh_program(const char *filter)
     }));
 }
 
-TEST(Descriptors, DISABLED_in_a_fresh_program)
+TEST(FewDescriptors, DISABLED_in_a_fresh_program)
 {
     struct rlimit before;
     ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &before));
@@ -261,12 +261,12 @@ TEST(Descriptors, DISABLED_in_a_fresh_program)
     EXPECT_EQ(std::string(getenv("ACRE_TEST_CAPABILITIES")), capabilities());
 }
 
-TEST(Descriptors, a_moment_without_them_is_not_remembered)
+TEST(FewDescriptors, a_moment_without_them_is_not_remembered)
 {
-    expect_success_in_a_fresh_program("--gtest_filter=Descriptors.DISABLED_in_a_fresh_program");
+    expect_success_in_a_fresh_program("--gtest_filter=FewDescriptors.DISABLED_in_a_fresh_program");
 }
 
-TEST(Descriptors, are_not_needed_for_room_near_an_address_and_residency)
+TEST(FewDescriptors, are_not_needed_for_room_near_an_address_and_residency)
 {
     expect_success_or_skip(in_child([] {
         struct rlimit none = {0, 0};
@@ -287,7 +287,7 @@ TEST(Descriptors, are_not_needed_for_room_near_an_address_and_residency)
     }));
 }
 
-TEST(Huge, are_not_granted_where_the_program_may_not_have_them)
+TEST(HugeWish, are_not_granted_where_the_program_may_not_have_them)
 {
     if (!acre_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES))
         GTEST_SKIP() << "this system has no transparent huge pages";
@@ -305,7 +305,7 @@ TEST(Huge, are_not_granted_where_the_program_may_not_have_them)
 }
 
 // The wish for an alignment, for a name, for huge pages takes more addresses while it is fulfilled.
-TEST(Addresses, that_are_few_refuse_no_map_for_a_wish)
+TEST(FewAddresses, that_are_few_refuse_no_map_for_a_wish)
 {
     if (SANITIZED || sizeof(void *) == 4)
         GTEST_SKIP() << "few addresses would stop a sanitizer, and 32 bits have no more";
@@ -331,7 +331,7 @@ TEST(Addresses, that_are_few_refuse_no_map_for_a_wish)
     }));
 }
 
-TEST(Near, leaves_a_stack_the_room_that_it_may_grow_to)
+TEST(StackRoom, is_left_by_maps_near_the_stack)
 {
     if (SANITIZED || sizeof(void *) == 4)
         GTEST_SKIP() << "a sanitizer's addresses lie there, and 32 bits have no such room";
@@ -348,7 +348,7 @@ TEST(Near, leaves_a_stack_the_room_that_it_may_grow_to)
         acre_mmap map = {};
         STEP(71, acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &map) == ACRE_OK);
         uintptr_t base = reinterpret_cast<uintptr_t>(map.base);
-        STEP(72, base > area.end || base + room <= area.start);
+        STEP(72, base >= area.end || base + room <= area.start);
         return 0;
     }));
 }
