@@ -57,8 +57,8 @@ static const uint32_t SLOT_READY = (uint32_t)1 << 31;
 
 typedef struct region {
     // For whoever asks about an address or a handle.  Fields are stored with release before the use
-    // becomes odd, and loaded with acquire, so whoever saw a field of the next use also sees that it
-    // moved on.  What find and give look at first shares a line.
+    // becomes odd, and loaded with acquire, so whoever saw a field of the next use also sees that
+    // it moved on.  What find and give look at first shares a line.
     _Alignas(POOL_LINE) _Atomic uint32_t use;  // odd while it is a pool's
     _Atomic uint32_t taken;                    // 1 from before `use` is odd until after it is even
     _Atomic uintptr_t start, end;

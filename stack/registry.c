@@ -4,8 +4,9 @@
 //    even owns the record until it is odd again, so a stack is removed once.
 // 2. The table's entry for a page is the index of a record, no more than a hint: the record's own
 //    bounds decide.  Only acre_stack_find looks there: a handle names its record itself, since
-//    another stack may lie at its address (in a child that did not get the handle's).  So an entry is written when a stack is added and never cleared; one that is
-//    out of date leads to a record that is free, or lies elsewhere.
+//    another stack may lie at its address (in a child that did not get the handle's).  So an entry
+//    is written when a stack is added and never cleared; one that is out of date leads to a record
+//    that is free, or lies elsewhere.
 // 3. A reader loads the entry, the generation, the fields, and the generation again.  Fields are
 //    stored with release and loaded with acquire, so whoever saw a field of the next stack also
 //    sees that the generation moved on.  No reader repeats anything: when the generation moved, the

@@ -1,10 +1,10 @@
 // What happens when a stack runs over.
 //
-// 1. The port calls report_fault for every fault of the process, on the signal stack of its thread.  The
-//    address alone decides whether it lies in a guard: markers and protected pages raise different
-//    codes, and on some systems different signals.  Of a signal's frame that could not be written
-//    there is no address: it was an overflow when the frame would have reached below the base of
-//    the stack that it was for.
+// 1. The port calls report_fault for every fault of the process, on the signal stack of its
+//    thread.  The address alone decides whether it lies in a guard: markers and protected pages
+//    raise different codes, and on some systems different signals.  Of a signal's frame that could
+//    not be written there is no address: it was an overflow when the frame would have reached below
+//    the base of the stack that it was for.
 // 2. A thread's signal stack is a guarded stack like any other, with a record in its header.  The
 //    thread's word points to that record, or is odd when the thread has a signal stack of somebody
 //    else's: twice the number of entries, and one.

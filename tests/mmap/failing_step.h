@@ -1,5 +1,5 @@
-// tests/mmap/failing_step.h - a step that fails half-way leaves nothing behind: of each scenario the
-// first system call fails, then the second, and so on until none is left to fail.
+// tests/mmap/failing_step.h - a step that fails half-way leaves nothing behind: of each scenario
+// the first system call fails, then the second, and so on until none is left to fail.
 //
 // The linker leads the library's system calls through the functions of failing_step.cc (--wrap, see
 // the BUILD file).  Only one call fails in a run, so that what undoes the steps before it works.

@@ -188,8 +188,8 @@ inline void MapModel::unguard()
         demand_success(status);
     bool locks = is_lockable_map() && commits() && handle.access != ACRE_NONE;
     if (status != ACRE_OK) {
-        // Still guarded; what a marker guards may have got its access.  The call is not for what was
-        // not guarded.
+        // Still guarded; what a marker guards may have got its access.  The call is not for what
+        // was not guarded.
         replace(range, false, SAME_OR_DONE, [&](const Page &page, Pages &out) {
             Page given = page;
             if (page.guard & PROTECTION)

@@ -183,7 +183,8 @@ TEST(Fork, InTheMiddleOfOtherThreadsWorkLeavesTheChildWorking)
             }
         });
     }
-    // qemu-user 7.2 gives ever higher addresses to what is mapped, and copies tables for all of them.
+    // qemu-user 7.2 gives ever higher addresses to what is mapped, and copies tables for all of
+    // them.
     const int rounds = acre_test::emulated() ? 5 : 50;
     for (int round = 0; round < rounds; round++) {
         acre_test::expect_success(acre_test::in_child([] {

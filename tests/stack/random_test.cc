@@ -1,6 +1,6 @@
-// One pool and several threads that make calls chosen at random: no stack is out twice, each that is
-// taken has its guard and keeps what its owner wrote, and the counts add up; also in the children
-// of forks in the middle of it, and with parts of stacks locked.
+// One pool and several threads that make calls chosen at random: no stack is out twice, each that
+// is taken has its guard and keeps what its owner wrote, and the counts add up; also in the
+// children of forks in the middle of it, and with parts of stacks locked.
 //
 // ACRE_TEST_SEED=n runs one seed, ACRE_SEEDS=n a twentieth of that many instead of 50.  A seed
 // chooses the same calls each time, but not how the threads' calls meet.

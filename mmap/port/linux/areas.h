@@ -1,4 +1,5 @@
-// mmap/port/linux/areas.h - areas as the kernel describes them, by PROCMAP_QUERY (6.11) and by text.
+// mmap/port/linux/areas.h - areas as the kernel describes them, by PROCMAP_QUERY (6.11) and by
+// text.
 #ifndef ACRE_MMAP_PORT_LINUX_AREAS_H_
 #define ACRE_MMAP_PORT_LINUX_AREAS_H_
 

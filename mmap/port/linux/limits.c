@@ -76,8 +76,8 @@ memory_limit(void)
     return limit;
 }
 
-// Whether the kernel lets this thread lock what it likes: by a capability, which counts in the first
-// user namespace only.
+// Whether the kernel lets this thread lock what it likes: by a capability, which counts in the
+// first user namespace only.
 static int
 locks_without_limit(void)
 {

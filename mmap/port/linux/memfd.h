@@ -1,4 +1,5 @@
-// mmap/port/linux/memfd.h - memory that is an object of its own: files without a name in any folder.
+// mmap/port/linux/memfd.h - memory that is an object of its own: files without a name in any
+// folder.
 #ifndef ACRE_MMAP_PORT_LINUX_MEMFD_H_
 #define ACRE_MMAP_PORT_LINUX_MEMFD_H_
 

@@ -1,7 +1,7 @@
 // mmap/port/linux/place.h - who owns which addresses.
 //
-// One rule: a range is unmapped or overwritten only by who holds it, and a hold never has a hole.  A
-// MAP_FIXED that is refused may have opened one (every kind up to Linux 6.11, explicit huge pages
+// One rule: a range is unmapped or overwritten only by who holds it, and a hold never has a hole.
+// A MAP_FIXED that is refused may have opened one (every kind up to Linux 6.11, explicit huge pages
 // also later), which another thread may fill at once.  So nothing is mapped over a hold:
 //   - private memory without a file is held as itself, inaccessible, and then made accessible;
 //   - whatever else is mapped where room was found, unless somebody was faster: then elsewhere.
@@ -14,8 +14,8 @@
 
 enum { LINUX_PLAIN_HOLD = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE };
 
-// Addresses held by an inaccessible map of a kind (of mmap's flags, without a file), at a multiple of
-// `alignment`; a wish for where.
+// Addresses held by an inaccessible map of a kind (of mmap's flags, without a file), at a multiple
+// of `alignment`; a wish for where.
 acre_status acre_linux_hold(size_t size, size_t alignment, void *wish, int kind, void **base);
 
 // Drops a hold onto which a move was refused.

@@ -96,8 +96,8 @@ sys_alias_anywhere(void *base, size_t size, void **result)
     return status_of(*result == MAP_FAILED ? -1 : 0, saved);
 }
 
-// Moves pages as sys_move does, and leaves their old addresses mapped, without pages (5.7; of private
-// memory without a file).
+// Moves pages as sys_move does, and leaves their old addresses mapped, without pages (5.7; of
+// private memory without a file).
 static inline acre_status
 sys_move_and_keep(void *base, size_t size, void *target)
 {
