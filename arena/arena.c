@@ -53,116 +53,6 @@ _Static_assert(sizeof(acre_arena_stats) == WORDS(80, 64), "part of the binary in
 // Rounded at both ends it still leaves a line to hand out.
 _Static_assert(sizeof(acre_arena_core) + 4 * 64 <= LEAST_MEMORY, "LEAST_MEMORY is too small");
 
-// ---- shared by the files of this package --------------------------------------------------------
-
-acre_arena_core *
-acre_core_of(const acre_arena *arena)
-{
-    acre_arena_core *core = arena->core;
-    return core != NULL && core->alive == CORE_ALIVE ? core : NULL;
-}
-
-acre_arena_core *
-acre_core_or_note(acre_arena *arena)
-{
-    acre_arena_core *core = acre_core_of(arena);
-    if (core == NULL && arena->core != NULL)
-        arena->status = ACRE_BAD_STATE;
-    return core;
-}
-
-// A watched arena takes every request out of line.
-static void
-set_limit(acre_arena *arena, const acre_arena_core *core)
-{
-    arena->limit = core->watched ? arena->cursor : core_limit(core);
-}
-
-acre_status
-acre_core_make_room_at(acre_arena *arena, acre_arena_core *core, uintptr_t start, size_t size)
-{
-    if (size > UINTPTR_MAX - start)
-        return ACRE_BAD_SIZE;
-    if (start > core->ceiling || size > core->ceiling - start)
-        return ACRE_FULL;
-    uintptr_t end = watch_end(core, start, size);
-    if (end > core->ceiling)
-        return ACRE_FULL;
-    if (end <= core_limit(core))
-        return ACRE_OK;
-    acre_status status = acre_grow_commit(core, arena->cursor, end);
-    if (status == ACRE_OK)
-        set_limit(arena, core);
-    return status;
-}
-
-acre_status
-acre_core_make_room(acre_arena *arena, size_t size, size_t alignment, uintptr_t *block)
-{
-    if (alignment == 0 || (alignment & (alignment - 1)) != 0)
-        return ACRE_BAD_OPTION;
-    acre_arena_core *core = acre_core_of(arena);
-    if (core == NULL)
-        return ACRE_BAD_STATE;
-    if (alignment - 1 > UINTPTR_MAX - arena->cursor)
-        return ACRE_BAD_SIZE;
-    uintptr_t start = round_up(arena->cursor, alignment);
-    acre_status status = acre_core_make_room_at(arena, core, start, size);
-    if (status == ACRE_OK)
-        *block = start;
-    return status;
-}
-
-void *
-acre_core_hand_out(acre_arena *arena, uintptr_t block, size_t had, size_t size)
-{
-    const acre_arena_core *core = arena->core;
-    arena->cursor = watch_end(core, block, size);
-    if (core->watched) {
-        watch_open(block + had, size - had);
-        watch_close(block + size, arena->cursor - (block + size));
-        if (arena->cursor > arena->dirty)
-            arena->dirty = arena->cursor;
-        set_limit(arena, core);
-    }
-    return (void *)block;
-}
-
-void *
-acre_core_refuse(acre_arena *arena, size_t size, acre_status why)
-{
-    arena->status = why;
-    acre_arena_core *core = acre_core_of(arena);
-    if (core != NULL && core->exhausted != NULL)
-        core->exhausted(arena, why == ACRE_BAD_SIZE ? SIZE_MAX : size, why, core->context);
-    return NULL;
-}
-
-static void
-wipe(const acre_arena_core *core, uintptr_t start, uintptr_t end)
-{
-    if (core->watched)
-        watch_open(start, end - start);
-    memset((void *)start, 0, end - start);
-}
-
-void
-acre_core_take_back(acre_arena *arena, acre_arena_core *core, uintptr_t cursor)
-{
-    uintptr_t old = arena->cursor;
-    if (old > core->peak)
-        core->peak = old;
-    if ((arena->flags & ACRE_ARENA_WIPE) != 0)
-        wipe(core, cursor, old);
-    else if (old > arena->dirty)
-        arena->dirty = old;
-    arena->cursor = cursor;
-    if (core->watched) {
-        watch_close(cursor, old - cursor);
-        set_limit(arena, core);
-    }
-}
-
 // ---- create and destroy -------------------------------------------------------------------------
 
 static acre_status
@@ -256,7 +146,7 @@ begin(acre_arena_core *core, uint32_t flags, uint32_t generation, uintptr_t dirt
     arena.core = core;
     arena.flags = flags;
     arena.generation = generation;
-    set_limit(&arena, core);
+    core_set_limit(&arena, core);
     *out = arena;
 }
 
@@ -338,7 +228,7 @@ create_anew(const acre_arena_opts *opts, int cacheable, acre_arena *out)
 {
     acre_arena_core core = {0};
     core.wanted = opts->reserve;
-    acre_status status = acre_space_reserve(opts, &core);
+    acre_status status = acre_space_reserve(opts, acre_cache_makes_way, &core);
     if (status != ACRE_OK)
         return status;
     core.cacheable = cacheable && (core.map.flags & ACRE_GOT_NAME) == 0;
@@ -472,14 +362,14 @@ acre_arena_destroy(acre_arena *arena)
 {
     static const acre_arena EMPTY;
     acre_status status = ACRE_OK;
-    acre_arena_core *core = acre_core_of(arena);
+    acre_arena_core *core = core_of(arena);
     if (core != NULL) {
         if (arena->deferred != NULL)
             acre_core_run_deferred(arena, 0);
         if (atomic_load_explicit(&core->prefaulting, memory_order_relaxed) != 0)
             acre_grow_stop_prefault(core);
         if ((arena->flags & ACRE_ARENA_WIPE) != 0)
-            wipe(core, arena->base, arena->cursor);
+            acre_core_wipe(core, arena->base, arena->cursor);
         if (!core->cacheable || !leave_to_cache(arena, core))
             status = release(arena, core);
     } else if (arena->core != NULL) {
@@ -527,14 +417,14 @@ give_back(acre_arena *arena, acre_arena_core *core, size_t keep)
         return status;
     if (arena->dirty > core->committed)
         arena->dirty = core->committed;
-    set_limit(arena, core);
+    core_set_limit(arena, core);
     return ACRE_OK;
 }
 
 acre_status
 acre_arena_trim(acre_arena *arena, size_t keep)
 {
-    acre_arena_core *core = acre_core_of(arena);
+    acre_arena_core *core = core_of(arena);
     acre_status status = core != NULL ? give_back(arena, core, keep) : ACRE_BAD_STATE;
     return status == ACRE_OK ? ACRE_OK : fail(arena, status);
 }

@@ -17,7 +17,7 @@
 static void *
 allocate(acre_arena *arena, size_t size, size_t alignment)
 {
-    if (acre_core_of(arena) == NULL)
+    if (core_of(arena) == NULL)
         return acre_arena_alloc_slow(arena, size, alignment);
     return acre_arena_alloc_aligned(arena, size, alignment);
 }
@@ -27,7 +27,7 @@ acre_arena_calloc(acre_arena *arena, size_t count, size_t size, size_t alignment
 {
     if (size != 0 && count > SIZE_MAX / size)
         return acre_core_refuse(arena, SIZE_MAX, ACRE_BAD_SIZE);
-    if (acre_core_of(arena) == NULL)
+    if (core_of(arena) == NULL)
         return acre_arena_alloc_slow(arena, count * size, alignment);
     return acre_arena_zalloc(arena, count * size, alignment);
 }
@@ -116,7 +116,7 @@ resize(acre_arena *arena, void *block, size_t old_size, size_t new_size, size_t 
 {
     if (block == NULL)
         return allocate(arena, new_size, fresh);
-    acre_arena_core *core = acre_core_of(arena);
+    acre_arena_core *core = core_of(arena);
     if (core == NULL)
         return acre_core_refuse(arena, new_size, ACRE_BAD_STATE);
     uintptr_t start = (uintptr_t)block;

@@ -67,10 +67,23 @@ core_limit(const acre_arena_core *core)
     return core->committed < core->ceiling ? core->committed : core->ceiling;
 }
 
-// ---- arena.c ------------------------------------------------------------------------------------
+// A watched arena takes every request out of line.
+static inline void
+core_set_limit(acre_arena *arena, const acre_arena_core *core)
+{
+    arena->limit = core->watched ? arena->cursor : core_limit(core);
+}
 
 // NULL for an all-zero arena, and in a child that did not get it.
-acre_arena_core *acre_core_of(const acre_arena *arena);
+static inline acre_arena_core *
+core_of(const acre_arena *arena)
+{
+    acre_arena_core *core = arena->core;
+    return core != NULL && core->alive == CORE_ALIVE ? core : NULL;
+}
+
+// ---- core.c -------------------------------------------------------------------------------------
+
 // The same, and the arena's status tells of the child.
 acre_arena_core *acre_core_or_note(acre_arena *arena);
 
@@ -87,6 +100,8 @@ void *acre_core_hand_out(acre_arena *arena, uintptr_t block, size_t had, size_t 
 // Notes why, tells the user's handler, returns NULL.  Comes last: the handler may not return.
 void *acre_core_refuse(acre_arena *arena, size_t size, acre_status why);
 
+// Zeroes what was handed out, or committed.
+void acre_core_wipe(const acre_arena_core *core, uintptr_t start, uintptr_t end);
 // Moves the cursor down.
 void acre_core_take_back(acre_arena *arena, acre_arena_core *core, uintptr_t cursor);
 
@@ -127,8 +142,10 @@ void acre_grow_stop_prefault(acre_arena_core *core);
 // Fewest bytes of addresses that an arena of these options (checked) takes; 0: a contradiction.
 size_t acre_space_least(const acre_arena_opts *opts);
 // A reservation of the size that `opts` (checked) asks for, or the next smaller one to be had; and
-// where in it whole huge pages begin (core->boundary, core->huge).
-acre_status acre_space_reserve(const acre_arena_opts *opts, acre_arena_core *core);
+// where in it whole huge pages begin (core->boundary, core->huge).  What is refused is tried once
+// more where `makes_way` says that it is worth that.
+acre_status acre_space_reserve(const acre_arena_opts *opts, int (*makes_way)(acre_status refusal),
+                               acre_arena_core *core);
 // Gives back core->map, `committed` bytes of which are committed.
 acre_status acre_space_release(acre_mmap *map, size_t committed);
 // Bytes more (less) that are committed.

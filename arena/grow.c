@@ -141,7 +141,7 @@ populate(uintptr_t start, uintptr_t end)
 acre_status
 acre_arena_prefault(const acre_arena *arena, size_t bytes)
 {
-    acre_arena_core *core = acre_core_of(arena);
+    acre_arena_core *core = core_of(arena);
     if (core == NULL)
         return ACRE_BAD_STATE;
     uint32_t process;

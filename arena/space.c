@@ -212,7 +212,8 @@ acre_space_least(const acre_arena_opts *opts)
 }
 
 acre_status
-acre_space_reserve(const acre_arena_opts *opts, acre_arena_core *core)
+acre_space_reserve(const acre_arena_opts *opts, int (*makes_way)(acre_status refusal),
+                   acre_arena_core *core)
 {
     size_t least = acre_space_least(opts);
     size_t wanted = opts->reserve != 0 ? opts->reserve : modest(default_reserve(), least);
@@ -223,7 +224,7 @@ acre_space_reserve(const acre_arena_opts *opts, acre_arena_core *core)
         acre_status status = reserve_exactly(size, opts, core);
         if (status == ACRE_OK)
             return ACRE_OK;
-        if (!emptied && acre_cache_makes_way(status)) {
+        if (!emptied && makes_way(status)) {
             emptied = 1;
             continue;
         }

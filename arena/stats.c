@@ -51,7 +51,7 @@ void
 acre_arena_stats_read(const acre_arena *arena, acre_arena_stats *out)
 {
     acre_arena_stats stats = {0};
-    const acre_arena_core *core = acre_core_of(arena);
+    const acre_arena_core *core = core_of(arena);
     if (core != NULL) {
         uintptr_t peak = core->peak > arena->cursor ? core->peak : arena->cursor;
         stats.used = arena->cursor - arena->base;

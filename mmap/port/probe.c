@@ -41,15 +41,3 @@ acre_port_pretend_nothing(void)
 {
     atomic_store(&pretended_missing, 0);
 }
-
-int
-acre_probe_always(void)
-{
-    return 1;
-}
-
-int
-acre_probe_never(void)
-{
-    return 0;
-}

@@ -6,26 +6,13 @@
 #include <random>
 
 #include "tests/arena/arena_test.h"
+#include "tests/support/random.h"
 
 using namespace acre_test;
 
 namespace {
 
 const int OPERATIONS = 400000;  // in each of three tests
-
-class Random {
-  public:
-    explicit Random(unsigned seed) : engine_(seed)
-    {
-    }
-    size_t below(size_t bound)
-    {
-        return engine_() % bound;
-    }
-
-  private:
-    std::mt19937 engine_;
-};
 
 unsigned seed()
 {

@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <functional>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -29,24 +28,6 @@ inline const char *const map_kind_names[] = {"reserved",  "demanding", "locking"
 struct Difference {
     std::string kind;
     std::string text;
-};
-
-class Random {
-  public:
-    explicit Random(unsigned seed) : engine_(seed)
-    {
-    }
-    size_t below(size_t bound)
-    {
-        return engine_() % bound;
-    }
-    bool one_in(size_t count)
-    {
-        return below(count) == 0;
-    }
-
-  private:
-    std::mt19937 engine_;
 };
 
 class MapModel {

@@ -229,4 +229,22 @@ TEST(Owner, an_alignment_holds_when_a_map_moves)
     }
 }
 
+TEST(Owner, an_aligned_map_of_a_file_does_not_move)
+{
+    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    ASSERT_GE(file, 0);
+    Map map;
+    acre_mmap_opts opts = {};
+    opts.alignment = 64 * page();
+    ASSERT_OK(acre_mmap_file(file, 0, page(), ACRE_READ, &opts, &map));
+    close(file);
+    acre_mmap_opts fixed = flags(ACRE_MAP_FIXED);
+    fixed.address = bytes(map, map.size);
+    Map behind;
+    acre_status blocked = acre_mmap_anon(page(), ACRE_NONE, &fixed, &behind);
+    ASSERT_TRUE(blocked == ACRE_OK || blocked == -EEXIST) << blocked;
+    expect_refused(-ENOMEM, map,
+                   [&] { return acre_mmap_resize(&map, 2 * page(), ACRE_RESIZE_MAY_MOVE); });
+}
+
 }  // namespace

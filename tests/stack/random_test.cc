@@ -14,13 +14,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
-#include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "tests/stack/pool.h"
 #include "tests/support/posix.h"
+#include "tests/support/random.h"
 #include "tests/support/sanitizers.h"
 #include "tests/support/support.h"
 
@@ -32,24 +32,6 @@ SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and l
 
 const size_t MOST_OWN = 48;  // stacks that a thread has out
 const size_t STEPS = 250;    // of a thread, in each of three phases
-
-class Random {
-  public:
-    explicit Random(unsigned seed) : engine_(seed)
-    {
-    }
-    size_t below(size_t bound)
-    {
-        return engine_() % bound;
-    }
-    bool one_in(size_t count)
-    {
-        return below(count) == 0;
-    }
-
-  private:
-    std::mt19937 engine_;
-};
 
 // Whether the kernel can read a byte; each thread has one.
 class Probe {

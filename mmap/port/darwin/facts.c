@@ -114,24 +114,24 @@ probe_twin(void)
 
 // One for each; none is missing.
 const probe acre_probes[ACRE_CAPABILITY_COUNT] = {
-    [ACRE_CAN_EXCLUDE_FROM_DUMPS] = acre_probe_never,
+    [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_never,
     [ACRE_CAN_LOCK] = probe_lock,
-    [ACRE_CAN_LOCK_ON_FAULT] = acre_probe_never,
-    [ACRE_CAN_GUARD_WITH_MARKERS] = acre_probe_never,
+    [ACRE_CAN_LOCK_ON_FAULT] = probe_never,
+    [ACRE_CAN_GUARD_WITH_MARKERS] = probe_never,
     [ACRE_CAN_HUGE_PAGES] = probe_huge_pages,
-    [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = acre_probe_never,
-    [ACRE_CAN_FIX_ADDRESS] = acre_probe_always,
-    [ACRE_CAN_REPLACE] = acre_probe_always,
-    [ACRE_CAN_SEAL] = acre_probe_never,
-    [ACRE_CAN_SEAL_IMAGES] = acre_probe_never,
-    [ACRE_CAN_WIPE_ON_FORK] = acre_probe_never,
-    [ACRE_CAN_MOVE] = acre_probe_always,
+    [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = probe_never,
+    [ACRE_CAN_FIX_ADDRESS] = probe_always,
+    [ACRE_CAN_REPLACE] = probe_always,
+    [ACRE_CAN_SEAL] = probe_never,
+    [ACRE_CAN_SEAL_IMAGES] = probe_never,
+    [ACRE_CAN_WIPE_ON_FORK] = probe_never,
+    [ACRE_CAN_MOVE] = probe_always,
     [ACRE_CAN_TWIN] = probe_twin,
     [ACRE_CAN_JIT] = probe_jit,
-    [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = acre_probe_always,
-    [ACRE_CAN_COUNT_RESIDENT_EXACTLY] = acre_probe_never,
-    [ACRE_CAN_NAME] = acre_probe_never,
-    [ACRE_CAN_PLACE_ON_NODES] = acre_probe_never,
+    [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = probe_always,
+    [ACRE_CAN_COUNT_RESIDENT_EXACTLY] = probe_never,
+    [ACRE_CAN_NAME] = probe_never,
+    [ACRE_CAN_PLACE_ON_NODES] = probe_never,
 };
 
 // ---- limits -------------------------------------------------------------------------------------

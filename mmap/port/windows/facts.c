@@ -234,21 +234,21 @@ acre_windows_node_plus_one(uint32_t wanted)
 const probe acre_probes[ACRE_CAPABILITY_COUNT] = {
     [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_exclude_from_dumps,
     [ACRE_CAN_LOCK] = probe_lock,
-    [ACRE_CAN_LOCK_ON_FAULT] = acre_probe_never,
-    [ACRE_CAN_GUARD_WITH_MARKERS] = acre_probe_never,
+    [ACRE_CAN_LOCK_ON_FAULT] = probe_never,
+    [ACRE_CAN_GUARD_WITH_MARKERS] = probe_never,
     [ACRE_CAN_HUGE_PAGES] = probe_huge_pages,
-    [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = acre_probe_never,
-    [ACRE_CAN_FIX_ADDRESS] = acre_probe_always,
+    [ACRE_CAN_TRANSPARENT_HUGE_PAGES] = probe_never,
+    [ACRE_CAN_FIX_ADDRESS] = probe_always,
     [ACRE_CAN_REPLACE] = probe_replace,
-    [ACRE_CAN_SEAL] = acre_probe_never,
-    [ACRE_CAN_SEAL_IMAGES] = acre_probe_never,
-    [ACRE_CAN_WIPE_ON_FORK] = acre_probe_always,  // there is no fork
-    [ACRE_CAN_MOVE] = acre_probe_never,
+    [ACRE_CAN_SEAL] = probe_never,
+    [ACRE_CAN_SEAL_IMAGES] = probe_never,
+    [ACRE_CAN_WIPE_ON_FORK] = probe_always,  // there is no fork
+    [ACRE_CAN_MOVE] = probe_never,
     [ACRE_CAN_TWIN] = probe_twin,
     [ACRE_CAN_JIT] = probe_jit,
-    [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = acre_probe_always,
+    [ACRE_CAN_QUERY_IN_CONSTANT_TIME] = probe_always,
     [ACRE_CAN_COUNT_RESIDENT_EXACTLY] = probe_count_resident,
-    [ACRE_CAN_NAME] = acre_probe_never,
+    [ACRE_CAN_NAME] = probe_never,
     [ACRE_CAN_PLACE_ON_NODES] = probe_nodes,
 };
 
