@@ -16,6 +16,7 @@
 #include "mmap/port/memory.h"
 #include "tests/mmap/page_model.h"
 #include "tests/mmap/witness.h"
+#include "tests/support/random.h"
 
 namespace acre_test {
 
