@@ -76,9 +76,6 @@ bool run_apart(const std::string &name, const std::string &excluded)
 int main(int argc, char **argv)
 {
     testing::InitGoogleTest(&argc, argv);
-    testing::TestEventListeners &listeners = testing::UnitTest::GetInstance()->listeners();
-    delete listeners.Release(listeners.default_result_printer());
-    listeners.Append(new Lines);
     std::vector<std::string> names;
     const testing::UnitTest &all = *testing::UnitTest::GetInstance();
     for (int i = 0; i < all.total_test_suite_count(); i++) {
@@ -87,9 +84,12 @@ int main(int argc, char **argv)
             names.push_back(std::string(suite.name()) + "." + suite.GetTestInfo(j)->name());
     }
     std::string filter = testing::GTEST_FLAG(filter);
-    // A case that starts this program anew asks for one case.
+    // A case that starts this program anew asks for one case, which is no event of its own.
     if (filter != "*" && filter[0] != '-')
         return RUN_ALL_TESTS();
+    testing::TestEventListeners &listeners = testing::UnitTest::GetInstance()->listeners();
+    delete listeners.Release(listeners.default_result_printer());
+    listeners.Append(new Lines);
     std::string excluded = filter.substr(std::min(filter.find('-'), filter.size()));
     bool passed = true;
     for (const std::string &name : names)

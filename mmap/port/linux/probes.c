@@ -138,12 +138,11 @@ probe_count_resident(void)
 static int
 probe_transparent_huge_pages(void)
 {
+    // Also found out now, whatever is permitted: the program may not be able to look later.
+    (void)acre_port_transparent_huge_size();
     int permitted = acre_linux_permits_huge();
-    if (permitted == 1) {
-        // Also found out now, for a program that will not be able to look later.
-        (void)acre_port_transparent_huge_size();
+    if (permitted == 1)
         return sys_forbids_huge() ? -1 : PROBE_NOW;
-    }
     return permitted;
 }
 
