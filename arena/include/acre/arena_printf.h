@@ -1,6 +1,6 @@
-// acre/arena_printf.h - formatted text in an arena, by the vsnprintf of the program.
+// acre/arena_printf.h - formatted text in an arena, by the program's own vsnprintf.
 //
-// A header of its own: acre calls no stdio, and includes it for nobody else.
+// A separate header, because acre itself calls no stdio and no other header includes it.
 //
 //     char *line = acre_arena_printf(&arena, "%s:%d", path, number);   // alignment 1, ends with 0
 #ifndef ACRE_ARENA_PRINTF_H_
@@ -21,15 +21,15 @@ ACRE_EXTERN_C_BEGIN
 #define ACRE_FORMAT_(text, first)
 #endif
 
-/// Text as printf makes it, with its end, alignment 1, as long as the arena keeps it.
+/// Formats text as printf does, into a block of the arena: with its terminating 0, alignment 1.
 ///
-/// Text of 255 bytes and less is formatted once, longer text twice.  NULL: refused like any block,
-/// or vsnprintf failed (status ACRE_BAD_OPTION).
+/// Text of up to 255 bytes is formatted once, longer text twice.  Returns NULL when the block is
+/// refused like any other, or when vsnprintf failed (acre_arena_status() is then ACRE_BAD_OPTION).
 ///
 /// @param format  must not be NULL
 static inline char *acre_arena_printf(acre_arena *arena, const char *format, ...)
     ACRE_FORMAT_(2, 3);
-/// The same of a list of arguments, which is used up.
+/// The same from an argument list, which is used up.
 static inline char *acre_arena_vprintf(acre_arena *arena, const char *format, va_list arguments)
     ACRE_FORMAT_(2, 0);
 

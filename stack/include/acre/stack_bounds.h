@@ -1,13 +1,13 @@
-// acre/stack_bounds.h - what the system must know of the stack that a thread runs on: for whoever
-// switches stacks.
+// acre/stack_bounds.h - what the system must know about the stack that a thread runs on: for code
+// that switches stacks.
 //
-// Windows looks into the thread information block for where the stack lies: to let it grow, to
-// raise an exception on it, and before a large frame.  So on Windows whoever moves the stack
-// pointer to another stack tells it first, and notes what was known of the stack that it leaves;
-// what is known changes as a stack grows, and is put back when the stack is run on again.  Other
-// systems do not ask: the calls do nothing there, and a switcher may do without them.
+// Windows reads the bounds of the current stack from the thread information block: to let the stack
+// grow, to raise an exception on it, and before a large frame.  So on Windows, code that moves the
+// stack pointer to another stack first sets the bounds of that stack, and saves those of the stack
+// that it leaves.  The bounds change as a stack grows; restore them when the stack runs again.
+// Other systems do not need this: the calls do nothing there, and a switcher may omit them.
 //
-// Systems' own switchers (fibers of Windows) do this themselves, on stacks of their own.
+// The system's own switchers (fibers on Windows) do this themselves, on stacks of their own.
 #ifndef ACRE_STACK_BOUNDS_H_
 #define ACRE_STACK_BOUNDS_H_
 
@@ -17,32 +17,34 @@
 
 ACRE_EXTERN_C_BEGIN
 
-/// In brackets what Windows calls it.
+/// The names that Windows uses are in brackets.
 typedef struct acre_stack_bounds {
-    void *top;             ///< Behind the highest byte [StackBase].
+    void *top;             ///< Just above the highest byte [StackBase].
     void *limit;           ///< Lowest byte that is accessible without growth [StackLimit].
     void *lowest;          ///< Where growth ends [DeallocationStack]: in the guard.
-    uintptr_t guaranteed;  ///< Bytes above `lowest` that are kept for whoever handles an overflow
+    uintptr_t guaranteed;  ///< Bytes above `lowest` that are kept for the handler of an overflow
                            ///< [GuaranteedStackBytes].
     void *handlers;        ///< The innermost exception handler on the stack [ExceptionList, i686
                            ///< and wine]; NULL elsewhere.
 } acre_stack_bounds;
 
-/// Of a stack that nobody runs on, or is to return to; also when it ran over before.
+/// Reads the bounds of a stack that nobody runs on or will return to, even if it overflowed before.
 ///
 /// Asks the system where stacks grow: about a microsecond.
 ///
-/// @param out  written on success only
-/// @return ACRE_OK; ACRE_STALE, ACRE_NOT_OURS as acre_stack_destroy
+/// @param out  set only on success
+/// @return ACRE_OK; ACRE_STALE: the stack was destroyed or given back; ACRE_NOT_OURS: no stack of
+///         acre's, or (with DONT_FORK) one that this child of a fork does not have; on Windows also
+///         -ENOMEM or another system error
 ACRE_API ACRE_NODISCARD acre_status acre_stack_bounds_of(const acre_stack *stack,
                                                          acre_stack_bounds *out);
 
-/// Tells the system that the calling thread runs on the stack of `*to` from here on, and stores
-/// what was known until now into `*from`; on systems that do not ask, `*from` is left alone.
+/// Sets the system's bounds for the calling thread to `*to`, the stack that it runs on next, and
+/// stores the previous ones in `*from`.  On systems that do not need bounds, `*from` is left alone.
 ///
-/// The last thing before the stack pointer moves: until then at most a kilobyte more of the old
-/// stack may be used.  `to` and `from` may be the same, and may lie anywhere; a signal or exception
-/// in between is not handled.
+/// Call it last, just before the stack pointer moves: until then the old stack may be used for at
+/// most another kilobyte.  `to` and `from` may be the same, and may lie anywhere; a signal or
+/// exception in between is not handled.
 ///
 ///     acre_stack_bounds_exchange(&next->bounds, &self->bounds);
 ///     switch_to(next);

@@ -1,18 +1,18 @@
-// acre/stack_switch.h - tells AddressSanitizer, LeakSanitizer, ThreadSanitizer and Valgrind which
-// stack runs.
+// acre/stack_switch.h - informs AddressSanitizer, LeakSanitizer, ThreadSanitizer and Valgrind about
+// stack switches.
 //
-// Whoever switches stacks (a coroutine library, a scheduler) calls these around its switches; the
-// tools then report what is wrong and nothing else.  In a build without a sanitizer nothing is left
-// of them but three client requests of Valgrind's for each coroutine (some instructions that do
-// nothing; none with NVALGRIND, or where its headers are not installed).
+// Code that switches stacks (a coroutine library, a scheduler) makes these calls around its
+// switches, so that the tools report real errors and nothing else.  In a build without a sanitizer
+// all that is left of them is three client requests of Valgrind's for each coroutine (some
+// instructions that do nothing; none with NVALGRIND, or where its headers are not installed).
 //
 // Conventions
 //   One acre_stack_switch for each flow of control: each coroutine, and each thread that runs some.
-//   The caller owns it; it may lie anywhere but in the usable bytes of its own stack, and does not
-//   move between open and close.  No call fails, allocates or waits, but for what the sanitizers do
-//   themselves.  A coroutine may be switched to by any thread, by one at a time.
+//   The caller owns it.  It may lie anywhere except in the usable bytes of its own stack, and does
+//   not move between open and close.  No call fails, allocates or waits, except for what the
+//   sanitizers do themselves.  Any thread may switch to a coroutine, one at a time.
 //   C and C++ code of one program may share the struct; all of it must be built with the same
-//   sanitizers, as these demand anyway.
+//   sanitizers, which these require anyway.
 //
 //     // the switch itself, on the stack that is left ...
 //     acre_stack_switch_leave(&from->tools, &to->tools);
@@ -84,10 +84,11 @@ typedef struct acre_stack_switch {
     uintptr_t registered;            // Valgrind's number
 } acre_stack_switch;
 
-/// A coroutine that will run on `stack`, before the first switch to it.
+/// Registers a coroutine that will run on `stack`.  Call it before the first switch to it.
 ///
-/// What an earlier user of the memory left behind is forgotten: after a coroutine that never ended
-/// the tools would report its remains.  LeakSanitizer looks for pointers in the stack from now on.
+/// The tools forget what an earlier user of the memory left behind; otherwise they would report the
+/// remains of a coroutine that never ended.  From now on LeakSanitizer looks for pointers in the
+/// stack.
 ACRE_SWITCH_INLINE_ void
 acre_stack_switch_open(acre_stack_switch *self, const acre_stack *stack)
 {
@@ -112,7 +113,7 @@ acre_stack_switch_open(acre_stack_switch *self, const acre_stack *stack)
 #endif
 }
 
-/// The calling thread, on its own stack, before it first leaves it.
+/// Registers the calling thread.  Call it on the thread's own stack, before it first leaves that.
 ACRE_SWITCH_INLINE_ void
 acre_stack_switch_open_thread(acre_stack_switch *self)
 {
@@ -127,8 +128,8 @@ acre_stack_switch_open_thread(acre_stack_switch *self)
 #endif
 }
 
-/// Before a coroutine's stack is given back or destroyed, from another stack; all-zero then.  For
-/// threads there is nothing to close.
+/// Unregisters a coroutine; `*self` becomes all-zero.  Call it from another stack, before the
+/// coroutine's stack is given back or destroyed.  Threads need no close.
 ACRE_SWITCH_INLINE_ void
 acre_stack_switch_close(acre_stack_switch *self)
 {
@@ -154,8 +155,8 @@ acre_stack_switch_close(acre_stack_switch *self)
     self->registered = 0;
 }
 
-/// Immediately before a switch, in the function that makes it, on `self`'s stack; `to` is what runs
-/// next.
+/// Call it on `self`'s stack immediately before a switch, in the function that makes it; `to` is
+/// what runs next.
 ACRE_SWITCH_INLINE_ void
 acre_stack_switch_leave(acre_stack_switch *self, acre_stack_switch *to)
 {
@@ -168,7 +169,7 @@ acre_stack_switch_leave(acre_stack_switch *self, acre_stack_switch *to)
 #endif
 }
 
-/// The same for the last time: `self` will not run again, and is to be closed by somebody else.
+/// The same for the last time: `self` will not run again, and other code must close it.
 ACRE_SWITCH_INLINE_ void
 acre_stack_switch_leave_forever(acre_stack_switch *self, acre_stack_switch *to)
 {
@@ -181,8 +182,8 @@ acre_stack_switch_leave_forever(acre_stack_switch *self, acre_stack_switch *to)
 #endif
 }
 
-/// Immediately after a switch, on `self`'s stack: at the start of a coroutine, and behind each
-/// switch away from it that came back.
+/// Call it on `self`'s stack immediately after a switch: at the start of a coroutine, and after
+/// each switch away from it that came back.
 ACRE_SWITCH_INLINE_ void
 acre_stack_switch_arrive(acre_stack_switch *self)
 {
