@@ -339,7 +339,7 @@ TEST(StackRoom, is_left_by_maps_near_the_stack)
         const size_t room = size_t{256} << 20;
         struct rlimit stack = {room, RLIM_INFINITY};
         STEP(CANNOT, setrlimit(RLIMIT_STACK, &stack) == 0);
-        int local;
+        int local = 0;
         acre_area area = {};
         STEP(70, acre_area_at(&local, &area) == ACRE_OK);
         acre_mmap_opts opts = {};
