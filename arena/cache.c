@@ -117,19 +117,24 @@ set_budget(cache_slot *which, size_t size)
     return add_to_budget(which, budget, size - budget);
 }
 
-// One that the system does not take now stays.  Whether one went.
+// What the system does not take now stays in the caller's slot.  Whether it went.
 static int
-empty_slot(cache_slot *which)
+send_away(cache_slot *which, acre_arena_core *core)
 {
-    acre_arena_core *core = own(which, 1);
-    if (core == BUSY)
-        return 0;
     acre_mmap map = core->map;
     int released = acre_space_release(&map, core->committed - core_start(core)) == ACRE_OK;
     if (released)
         take_budget_back(which);
     disown(which, released ? NULL : core);
     return released;
+}
+
+// Whether one went.
+static int
+empty_slot(cache_slot *which)
+{
+    acre_arena_core *core = own(which, 1);
+    return core != BUSY && send_away(which, core);
 }
 
 cache_slot *
@@ -175,8 +180,11 @@ acre_cache_take(size_t wanted, size_t least)
         acre_arena_core *core = own(which, 1);
         if (core == BUSY)
             continue;
-        int fits = core->wanted == wanted && core->map.size >= least;
-        if (fits) {
+        if (core->modest && !acre_space_is_scarce()) {
+            (void)send_away(which, core);
+            continue;
+        }
+        if (core->wanted == wanted && core->map.size >= least) {
             disown(which, NULL);
             return core;
         }

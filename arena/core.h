@@ -11,7 +11,8 @@ enum { CORE_ALIVE = 0x61637265, NAME_SIZE = 32 };
 
 struct acre_arena_core {
     uint32_t alive;      // CORE_ALIVE; in a child that did not get the arena (DONT_FORK) it reads 0
-    uint32_t cacheable;  // whether the cache may take the reservation
+    uint16_t cacheable;  // whether the cache may take the reservation
+    uint16_t modest;     // whether it is small because arenas held most of the addresses
     uintptr_t base;      // first byte handed out
     uintptr_t floor;     // cursor of the newest mark: a block that starts below it grows by moving
     uintptr_t peak;      // highest cursor ever taken back
@@ -139,6 +140,8 @@ void acre_grow_stop_prefault(acre_arena_core *core);
 
 // ---- space.c ------------------------------------------------------------------------------------
 
+// Whether arenas hold more than half of the address space.
+int acre_space_is_scarce(void);
 // Fewest bytes of addresses that an arena of these options (checked) takes; 0: a contradiction.
 size_t acre_space_least(const acre_arena_opts *opts);
 // A reservation of the size that `opts` (checked) asks for, or the next smaller one to be had; and
@@ -156,7 +159,7 @@ void acre_space_totals(size_t *count, size_t *reserved, size_t *committed);
 // ---- cache.c ------------------------------------------------------------------------------------
 
 // A reservation that was made when `wanted` bytes were asked for, at least `least` of them, or
-// NULL.
+// NULL.  Modest ones that it meets go when addresses are no longer scarce.
 acre_arena_core *acre_cache_take(size_t wanted, size_t least);
 // Room for a reservation with `size` bytes committed, the caller's until it is filled or abandoned;
 // NULL: there is none.

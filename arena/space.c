@@ -8,7 +8,8 @@
 //    refused like the system would refuse it.  A system that is asked until it refuses would leave
 //    the program's own mmap nothing.
 // 4. Once arenas hold half of the address space, one without a size of its own takes 1/1024 of what
-//    is left to take, so thousands more can be made.
+//    is left to take, so thousands more can be made.  What the cache holds does not count: it goes
+//    first.
 // 5. Where there are transparent huge pages, a reservation begins BEFORE_HUGE below a multiple of
 //    their size.  Small arenas stay below it, in base pages, whatever the system's mode: no huge
 //    page fits there.  Above it whole huge pages are committed.  All of the reservation is advised
@@ -60,13 +61,19 @@ default_reserve(void)
     return (size_t)(size < DEFAULT_RESERVE ? size : DEFAULT_RESERVE);
 }
 
+int
+acre_space_is_scarce(void)
+{
+    return atomic_load_explicit(&held, memory_order_relaxed) > address_space() / 2;
+}
+
 // What an arena without a size of its own tries first.
 static size_t
 modest(size_t size, size_t least)
 {
-    uint64_t taken = atomic_load_explicit(&held, memory_order_relaxed);
-    if (taken <= address_space() / 2)
+    if (!acre_space_is_scarce())
         return size;
+    uint64_t taken = atomic_load_explicit(&held, memory_order_relaxed);
     uint64_t part = taken < share_of_arenas() ? (share_of_arenas() - taken) / 1024 : 0;
     if (part >= size)
         return size;
@@ -217,9 +224,14 @@ acre_space_reserve(const acre_arena_opts *opts, int (*makes_way)(acre_status ref
 {
     size_t least = acre_space_least(opts);
     size_t wanted = opts->reserve != 0 ? opts->reserve : modest(default_reserve(), least);
+    int emptied = 0;
+    if (opts->reserve == 0 && wanted < default_reserve() && makes_way(-ENOMEM)) {
+        emptied = 1;
+        wanted = modest(default_reserve(), least);
+    }
+    core->modest = opts->reserve == 0 && wanted < default_reserve();
     size_t size = whole_pages(wanted, opts->flags);
     least = whole_pages(least, opts->flags);
-    int emptied = 0;
     for (;;) {
         acre_status status = reserve_exactly(size, opts, core);
         if (status == ACRE_OK)

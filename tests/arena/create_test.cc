@@ -205,6 +205,45 @@ TEST(Create, two_thousand_arenas_leave_the_program_its_addresses)
     EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arenas[0]));
 }
 
+TEST(Create, what_the_cache_holds_makes_no_reservation_smaller)
+{
+    if (sizeof(void *) == 4 || emulated() || SANITIZED)
+        GTEST_SKIP() << "takes most of the address space";
+    acre_arena_opts opts = {};
+    opts.reserve = opts.reserve_least = static_cast<size_t>(address_space() / 16 * 5);
+    acre_arena large[2];
+    for (acre_arena &arena : large)
+        ASSERT_EQ(ACRE_OK, acre_arena_create(&opts, &arena));
+    for (acre_arena &arena : large)
+        ASSERT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+    acre_arena arena;
+    ASSERT_EQ(ACRE_OK, acre_arena_create(nullptr, &arena));
+    EXPECT_EQ(std::min(address_space() / 64, uint64_t(64) << 30), stats_of(&arena).reserved);
+    EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+}
+
+TEST(Create, what_was_made_small_is_not_taken_when_addresses_are_plenty)
+{
+    if (sizeof(void *) == 4 || emulated() || SANITIZED)
+        GTEST_SKIP() << "takes most of the address space";
+    acre_arena_cache_trim();
+    acre_arena_opts opts = {};
+    opts.reserve = opts.reserve_least = static_cast<size_t>(address_space() / 16 * 5);
+    opts.flags = ACRE_ARENA_NO_HUGE;  // such are not kept
+    acre_arena large[2];
+    for (acre_arena &arena : large)
+        ASSERT_EQ(ACRE_OK, acre_arena_create(&opts, &arena));
+    acre_arena arena;
+    ASSERT_EQ(ACRE_OK, acre_arena_create(nullptr, &arena));
+    EXPECT_GT(uint64_t(64) << 30, stats_of(&arena).reserved);
+    ASSERT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+    for (acre_arena &one : large)
+        ASSERT_EQ(ACRE_OK, acre_arena_destroy(&one));
+    ASSERT_EQ(ACRE_OK, acre_arena_create(nullptr, &arena));
+    EXPECT_EQ(std::min(address_space() / 64, uint64_t(64) << 30), stats_of(&arena).reserved);
+    EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+}
+
 TEST(Create, demanded_reservations_leave_a_quarter_of_the_address_space)
 {
     if (sizeof(void *) == 4 || emulated() || SANITIZED)
