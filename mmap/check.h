@@ -5,12 +5,52 @@
 #include "acre/mmap.h"
 #include "mmap/port/memory.h"
 
-// Bits of acre_mmap.private_[0]: what may have been done to parts of the map.
+// acre_mmap.private_[0]: how many bytes at the beginning of the map may have been changed since it
+// was made, a multiple of the page size, and bits that tell how.
 enum {
-    MIXED = 1,   // their access may differ from the map's own; without it every page has that
-    UNEVEN = 2,  // advice or locks may differ, so that the parts are areas of their own
-    WIPED = 4    // a part may be wiped in the child of a fork
+    MIXED =
+        1,  // the access of a part may differ from the map's own; without it every page has that
+    WIPED = 2,  // a part may be wiped in the child of a fork
+    CHANGES = 3
 };
+
+// Behind this offset all is as it was made: of a reservation reserved, else with the map's access.
+static inline size_t
+end_of_changed(const acre_mmap *map)
+{
+    return map->private_[0] & ~(uintptr_t)CHANGES;
+}
+
+static inline void
+set_end_of_changed(acre_mmap *map, size_t end)
+{
+    map->private_[0] = (map->private_[0] & CHANGES) | end;
+}
+
+static inline void
+note_change(acre_mmap *map, size_t end)
+{
+    if (end > end_of_changed(map))
+        set_end_of_changed(map, end);
+}
+
+// Whether all from `start` on, which lies in the map, is as it was made.
+static inline int
+is_as_made(const acre_mmap *map, const void *start)
+{
+    return (size_t)((const char *)start - (const char *)map->base) >= end_of_changed(map);
+}
+
+// The access of all from `start` on; -1 when it is not known.
+static inline int
+known_access(const acre_mmap *map, const void *start)
+{
+    if ((map->private_[0] & MIXED) == 0)
+        return (int)map->access;
+    if (!is_as_made(map, start))
+        return -1;
+    return map->flags & ACRE_IS_RESERVATION ? ACRE_NONE : (int)map->access;
+}
 
 // Rounds up to a multiple of a power of two; 0 when that does not fit the address space.
 static inline size_t

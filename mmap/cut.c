@@ -35,6 +35,9 @@ acre_mmap_split(acre_mmap *map, size_t at, acre_mmap *tail)
     tail->base = (char *)map->base + at;
     tail->size = map->size - at;
     tail->offset = map->offset + at;
+    size_t changed = end_of_changed(map);
+    set_end_of_changed(tail, changed > at ? changed - at : 0);
+    set_end_of_changed(map, changed < at ? changed : at);
     map->size = at;
     return ACRE_OK;
 }
@@ -60,10 +63,10 @@ acre_mmap_merge(acre_mmap *map, acre_mmap *next)
         return status;
 
     uint32_t wishes = map->flags & next->flags & WISHES;
-    if (wishes != ((map->flags | next->flags) & WISHES) || map->private_[1] != next->private_[1])
-        map->private_[0] |= UNEVEN;
     map->flags = (map->flags & ~(uint32_t)WISHES) | wishes | (next->flags & OF_ANY_PART);
-    map->private_[0] |= next->private_[0];
+    map->private_[0] |= next->private_[0] & CHANGES;
+    if (end_of_changed(next) != 0)
+        set_end_of_changed(map, map->size + end_of_changed(next));
     map->size += next->size;
     *next = (acre_mmap){0};
     return ACRE_OK;
@@ -88,13 +91,15 @@ acre_mmap_resize(acre_mmap *map, size_t size, uint32_t how)
     if (size > map->size && (map->flags & ACRE_IS_CLONE ||
                              (map->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE)) == ACRE_MAP_SHARED))
         return ACRE_BAD_STATE;
-    int grows = size > map->size;
     status = acre_port_resize(map, size, how);
-    // Advice that the map was given since its creation does not extend to what was added, and of a
-    // reservation that is not committed.
-    if (status == ACRE_OK && grows)
-        map->private_[0] |= UNEVEN | (map->flags & ACRE_IS_RESERVATION ? MIXED : 0);
-    return status;
+    if (status != ACRE_OK)
+        return status;
+    if (end_of_changed(map) > size)
+        set_end_of_changed(map, size);
+    // What is added to a reservation is not committed.
+    if (map->flags & ACRE_IS_RESERVATION)
+        map->private_[0] |= MIXED;
+    return ACRE_OK;
 }
 
 acre_status

@@ -40,26 +40,6 @@ of_sealed(const acre_mmap *map, acre_status status)
 
 // ---- access -------------------------------------------------------------------------------------
 
-// Whether a commit may be refused after a part of it was done: locks are steps of their own, and
-// where advice or locks have made areas of parts, each is.
-static int
-comes_in_steps(const acre_mmap *map)
-{
-    return (map->private_[0] & UNEVEN || map->flags & (ACRE_MAP_LOCKED | ACRE_MAP_LOCK_ON_FAULT)) &&
-           check_committable(map) == ACRE_OK;
-}
-
-// A range that was wholly reserved, after a commit that was refused half-way.
-static void
-take_back(acre_mmap *map, void *start, size_t length)
-{
-    // A decommit returns accounting, too, but takes guards and advice along.
-    if (map->flags & ACRE_HAS_MARKER_GUARDS || map->private_[0] & UNEVEN)
-        (void)acre_port_protect(map, start, length, ACRE_NONE);
-    else
-        (void)acre_port_decommit(map, start, length);
-}
-
 // Whether every page is known to have the map's own access.
 static int
 is_uniform(const acre_mmap *map)
@@ -89,38 +69,24 @@ static acre_status
 give(acre_mmap *map, size_t offset, size_t length, uint32_t access, int committing)
 {
     void *start = at(map, offset);
-    int uniform = is_uniform(map);
-    int reserved =
-        access != ACRE_NONE && comes_in_steps(map) && acre_port_is_reserved(start, length);
-    // So that a commit of several areas is not refused in the middle, it is asked for as a whole
-    // before.
-    acre_status status =
-        reserved && map->private_[0] & UNEVEN ? acre_port_can_account(length) : ACRE_OK;
-    if (status != ACRE_OK)
-        return status;
     // The flush reads through the code, so what will only be executed is readable first.
     uint32_t first = access & ACRE_EXEC ? access | ACRE_READ : access;
-    status = committing ? acre_port_commit(map, start, length, first)
-                        : acre_port_protect(map, start, length, first);
-    if (status == ACRE_OK && access & ACRE_EXEC) {
-        flush_code(map, start, length);
-        if (first != access)
-            status = acre_port_protect(map, start, length, access);
-    }
-    if (status != ACRE_OK) {
-        if (reserved)
-            take_back(map, start, length);
-        else if (uniform)
-            (void)acre_port_protect(map, start, length, map->access);
+    acre_status status = committing ? acre_port_commit(map, start, length, first)
+                                    : acre_port_protect(map, start, length, first);
+    if (status != ACRE_OK)
         return status;
-    }
-    if (length == map->size && (!committing || access == map->access)) {
-        map->access = access;
+    int whole = length == map->size && (!committing || access == map->access);
+    if (whole) {
         map->private_[0] &= ~(uintptr_t)MIXED;
-    } else if (access != map->access) {
-        map->private_[0] |= MIXED;
+        set_end_of_changed(map, map->flags & ACRE_IS_RESERVATION ? map->size : 0);
+        map->access = access;
+    } else if (access != map->access || map->flags & ACRE_IS_RESERVATION) {
+        note_change(map, offset + length);
+        map->private_[0] |= access != map->access ? MIXED : 0;
     }
-    return ACRE_OK;
+    if (access & ACRE_EXEC)
+        flush_code(map, start, length);
+    return first == access ? ACRE_OK : acre_port_protect(map, start, length, access);
 }
 
 static acre_status
@@ -166,6 +132,11 @@ acre_mmap_decommit(acre_mmap *map, size_t offset, size_t length)
         map->flags &= ~(uint32_t)(ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS);
     }
     map->private_[0] |= MIXED;
+    // What is reserved again is as a reservation was made.
+    if ((map->flags & ACRE_IS_RESERVATION) == 0)
+        note_change(map, offset + length);
+    else if (offset + length >= end_of_changed(map) && offset < end_of_changed(map))
+        set_end_of_changed(map, offset);
     return ACRE_OK;
 }
 
@@ -248,8 +219,10 @@ acre_mmap_guard(acre_mmap *map, size_t offset, size_t length)
         return of_sealed(map, status);
     }
     map->flags |= kind;
-    if (kind == ACRE_HAS_PAGE_GUARDS)
+    if (kind == ACRE_HAS_PAGE_GUARDS) {
         map->private_[0] |= MIXED;
+        note_change(map, offset + length);
+    }
     return ACRE_OK;
 }
 
@@ -259,7 +232,11 @@ acre_mmap_unguard(acre_mmap *map, size_t offset, size_t length)
     acre_status status = check_guard(map, offset, length);
     if (status != ACRE_OK || length == 0)
         return status;
-    return of_sealed(map, acre_port_unguard(map, at(map, offset), length, !is_uniform(map)));
+    int uniform = is_uniform(map);
+    status = acre_port_unguard(map, at(map, offset), length, !uniform);
+    if (status == ACRE_OK && !uniform)
+        note_change(map, offset + length);  // reserved pages have the map's access now
+    return of_sealed(map, status);
 }
 
 // ---- residency ----------------------------------------------------------------------------------
@@ -313,15 +290,6 @@ acre_mmap_populate(acre_mmap *map, size_t offset, size_t length)
     return on_any_bytes(acre_port_populate, map, offset, length);
 }
 
-static acre_status
-change_locks(on_pages call, acre_mmap *map, size_t offset, size_t length)
-{
-    acre_status status = on_any_bytes(call, map, offset, length);
-    if (length != 0 && length != map->size && status == ACRE_OK)
-        map->private_[0] |= UNEVEN;
-    return status;
-}
-
 // A lock on droppable pages would be granted and not kept.
 static acre_status
 lock(on_pages call, acre_mmap *map, size_t offset, size_t length)
@@ -329,7 +297,7 @@ lock(on_pages call, acre_mmap *map, size_t offset, size_t length)
     acre_status status = check_bytes(map, offset, length);
     if (status == ACRE_OK && map->flags & ACRE_MAP_DROPPABLE)
         status = ACRE_BAD_STATE;
-    return status == ACRE_OK ? change_locks(call, map, offset, length) : status;
+    return status == ACRE_OK ? on_any_bytes(call, map, offset, length) : status;
 }
 
 acre_status
@@ -347,7 +315,7 @@ acre_mmap_lock_on_fault(acre_mmap *map, size_t offset, size_t length)
 acre_status
 acre_mmap_unlock(acre_mmap *map, size_t offset, size_t length)
 {
-    return change_locks(acre_port_unlock, map, offset, length);
+    return on_any_bytes(acre_port_unlock, map, offset, length);
 }
 
 acre_status
@@ -388,7 +356,5 @@ acre_mmap_advise(acre_mmap *map, size_t offset, size_t length, acre_advice advic
         map->private_[0] |= WIPED;
     else if (advice == ACRE_ADVISE_KEEP_ON_FORK && length == map->size)
         map->private_[0] &= ~(uintptr_t)WIPED;
-    if (length != map->size)
-        map->private_[0] |= UNEVEN;
     return ACRE_OK;
 }

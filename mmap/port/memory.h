@@ -96,19 +96,14 @@ acre_status acre_port_unmap(acre_mmap *map);
 /// Accessible as `access` (never NONE) and accounted, with the demands in map->flags before the
 /// first byte can be touched; pages that were committed keep their contents, others are zero.
 ///
-/// Of reservations and private anonymous maps.  On failure pages may have become accessible: the
-/// caller takes them back.
+/// Of reservations and private anonymous maps.  All or nothing where the range was of one access,
+/// as what mmap/check.h tells to be as it was made; Linux: of any range that it can look at.
 acre_status acre_port_commit(acre_mmap *map, void *start, size_t length, uint32_t access);
 /// Reserved again, also what was not committed: contents and accounting returned, demands in
 /// map->flags in force for the next commit.  Of the same maps as acre_port_commit.
 acre_status acre_port_decommit(acre_mmap *map, void *start, size_t length);
-/// Whether all of the range is inaccessible and none of it has contents: 1 or 0; 0 when it cannot
-/// be found out.
-int acre_port_is_reserved(const void *start, size_t length);
-/// ACRE_OK when so many bytes of private memory could be committed now.
-acre_status acre_port_can_account(size_t length);
 /// Another access; contents stay.  Where the map can be committed and `access` is not NONE, what
-/// was not committed is.
+/// was not committed is.  All or nothing as acre_port_commit.
 acre_status acre_port_protect(acre_mmap *map, void *start, size_t length, uint32_t access);
 
 /// A touch faults, contents are gone (of shared anonymous memory for all who see it); `*kind` is

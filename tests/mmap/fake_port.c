@@ -136,19 +136,6 @@ acre_status acre_port_decommit(acre_mmap *map, void *start, size_t length)
     return record_range("decommit", start, length);
 }
 
-int acre_port_is_reserved(const void *start, size_t length)
-{
-    (void)start;
-    (void)length;
-    return 0;
-}
-
-acre_status acre_port_can_account(size_t length)
-{
-    (void)length;
-    return ACRE_OK;
-}
-
 acre_status acre_port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     (void)map;

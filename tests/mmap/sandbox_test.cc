@@ -203,10 +203,13 @@ TEST(Sandbox, that_kills_for_opening_a_file_bears_refusals)
         const size_t more_than_there_is = SIZE_MAX / 2 >> 19;
         for (int what = 0; what < ACRE_CAPABILITY_COUNT; what++)
             (void)acre_can(static_cast<acre_capability>(what));
-        acre_mmap large = {}, map = {};
+        acre_mmap large = {}, map = {}, few = {}, adopted = {};
         acre_status reserved =
             acre_mmap_reserve(more_than_there_is, ACRE_READ_WRITE, nullptr, &large);
         STEP(CANNOT, reserved == ACRE_OK);
+        STEP(39, acre_mmap_reserve(8 * page(), ACRE_READ_WRITE, nullptr, &few) == ACRE_OK);
+        STEP(39, acre_mmap_adopt(few.base, few.size, page(), ACRE_READ_WRITE, ACRE_IS_RESERVATION,
+                                 &adopted) == ACRE_OK);
 #ifdef SYS_open
         STEP(CANNOT, forbid(SECCOMP_RET_KILL_PROCESS, {SYS_openat, SYS_open}));
 #else
@@ -217,6 +220,10 @@ TEST(Sandbox, that_kills_for_opening_a_file_bears_refusals)
         STEP(41, status != ACRE_OK || acre_mmap_unmap(&map) == ACRE_OK);
         status = acre_mmap_commit(&large, 0, large.size);
         STEP(42, status == -ENOMEM || status == ACRE_OK);
+        // Of one area, and of what was changed before.
+        STEP(44, acre_mmap_commit(&adopted, 2 * page(), 2 * page()) == ACRE_OK);
+        STEP(44, acre_mmap_protect(&adopted, 2 * page(), page(), ACRE_READ) == ACRE_OK);
+        STEP(44, acre_mmap_commit(&adopted, 2 * page(), page()) == ACRE_OK);
         acre_mmap_opts opts = flags(ACRE_MAP_HUGE_TRANSPARENT);
         STEP(43, acre_mmap_anon(size_t{4} << 20, ACRE_READ_WRITE, &opts, &map) == ACRE_OK);
         return 0;

@@ -67,6 +67,9 @@ acre_status acre_bsd_explain_file(acre_status status, acre_file file);
 // In place of a part of `map`, which is private: pages with their first contents, with `access`,
 // and what was demanded for the map.  -ENOTSUP where the file is not to be found again.
 acre_status acre_bsd_map_fresh(acre_mmap *map, void *start, size_t length, uint32_t access);
+// Whether all of the range is inaccessible and none of it has contents; 0 when that cannot be found
+// out.
+int acre_bsd_is_reserved(const void *start, size_t length);
 // The file at `path`, for reading, if it is still the same one; else -ENOTSUP.
 int acre_bsd_open_same(const char *path, uint64_t device, uint64_t inode);
 // Locks and wishes, of a map that is there.  Flags of wishes that were not granted are taken out of

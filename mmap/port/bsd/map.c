@@ -155,7 +155,7 @@ acre_port_decommit(acre_mmap *map, void *start, size_t length)
 }
 
 int
-acre_port_is_reserved(const void *start, size_t length)
+acre_bsd_is_reserved(const void *start, size_t length)
 {
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
@@ -173,24 +173,31 @@ acre_port_is_reserved(const void *start, size_t length)
            (uintptr_t)lowest == end;
 }
 
-acre_status
-acre_port_can_account(size_t length)
+// A refused change of a range that was of one access is undone.
+static acre_status
+undo(acre_mmap *map, void *start, size_t length, int reserved, acre_status status)
 {
-    void *trial = NULL;
-    acre_status status =
-        sys_mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0, &trial);
-    return status == ACRE_OK ? sys_munmap(trial, length) : status;
+    if (reserved)
+        (void)acre_port_decommit(map, start, length);
+    else if (known_access(map, start) >= 0)
+        (void)sys_mprotect(start, length, posix_protection((uint32_t)known_access(map, start)));
+    return status;
 }
 
 acre_status
 acre_port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
+    int reserved = is_as_made(map, start)
+                       ? (map->flags & ACRE_IS_RESERVATION) != 0
+                       : map->flags & ACRE_MAP_LOCKED && acre_bsd_is_reserved(start, length);
     acre_status status = acre_bsd_give_access(map, start, length, access);
     if (status == ACRE_OK && map->flags & ACRE_MAP_LOCKED)
         status = acre_bsd_lock(start, length);
-    if (status == ACRE_OK && map->flags & ACRE_MAP_POPULATE && access & ACRE_READ)
+    if (status != ACRE_OK)
+        return undo(map, start, length, reserved, status);
+    if (map->flags & ACRE_MAP_POPULATE && access & ACRE_READ)
         (void)bring_in(start, length);
-    return status;
+    return ACRE_OK;
 }
 
 acre_status
@@ -199,9 +206,10 @@ acre_port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
     // What is committed by the way is committed in full.
     if (access != ACRE_NONE && posix_is_committable(map->flags))
         return acre_port_commit(map, start, length, access);
-    if (access != ACRE_NONE && posix_is_anonymous(map->flags))
-        return acre_bsd_give_access(map, start, length, access);
-    return sys_mprotect(start, length, posix_protection(access));
+    acre_status status = access != ACRE_NONE && posix_is_anonymous(map->flags)
+                             ? acre_bsd_give_access(map, start, length, access)
+                             : sys_mprotect(start, length, posix_protection(access));
+    return status == ACRE_OK ? status : undo(map, start, length, 0, status);
 }
 
 // ---- contents -----------------------------------------------------------------------------------
@@ -339,7 +347,7 @@ for_each_part(acre_mmap *map, void *start, size_t length, on_part act)
 
 // Whether every page has the map's own access, and nothing but what the map's flags tell.
 static int
-is_as_made(const acre_mmap *map)
+is_untouched(const acre_mmap *map)
 {
     return (map->private_[0] & MIXED) == 0 && !is_changed(map);
 }
@@ -351,7 +359,7 @@ empty(acre_mmap *map, void *start, size_t length)
         return for_each_part(map, start, length, empty_shared_part);
     if (map->flags & ACRE_MAP_SHARED)
         return ACRE_OK;  // a shared file keeps its bytes
-    if (!is_as_made(map))
+    if (!is_untouched(map))
         return for_each_part(map, start, length, is_changed(map) ? empty_changed_part : empty_part);
     acre_status status = acre_bsd_map_fresh(map, start, length, map->access);
     return status == ACRE_OK && map->flags & ACRE_MAP_LOCKED && map->access != ACRE_NONE

@@ -241,10 +241,9 @@ give_huge(acre_mmap *map, uintptr_t at, uintptr_t end, uint32_t access, uintptr_
             return -ENOMEM;
         uintptr_t part_end = region.end < end ? region.end : end;
         void *part = (void *)at;
-        status =
-            region.info.protection == VM_PROT_NONE && acre_port_is_reserved(part, part_end - at)
-                ? acre_bsd_map_fresh(map, part, part_end - at, access)
-                : sys_mprotect(part, part_end - at, posix_protection(access));
+        status = region.info.protection == VM_PROT_NONE && acre_bsd_is_reserved(part, part_end - at)
+                     ? acre_bsd_map_fresh(map, part, part_end - at, access)
+                     : sys_mprotect(part, part_end - at, posix_protection(access));
         at = part_end;
         if (status == ACRE_OK)
             *reached = at;
@@ -258,7 +257,7 @@ acre_bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access
     if (map->flags & ACRE_MAP_HUGE) {
         uintptr_t first = (uintptr_t)start;
         uintptr_t reached = first;
-        int reserved = acre_port_is_reserved(start, length);
+        int reserved = acre_bsd_is_reserved(start, length);
         acre_status status = give_huge(map, first, first + length, access, &reached);
         if (status != ACRE_OK && reserved && reached != first)
             (void)acre_port_decommit(map, start, reached - first);

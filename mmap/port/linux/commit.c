@@ -3,10 +3,13 @@
 
 #if ACRE_ON_LINUX
 
+#include "mmap/check.h"
 #include "mmap/port/area.h"
 #include "mmap/port/linux/demand.h"
 #include "mmap/port/linux/facts.h"
 #include "mmap/port/linux/map.h"
+
+#include <string.h>
 
 acre_status
 acre_port_decommit(acre_mmap *map, void *start, size_t length)
@@ -23,33 +26,6 @@ acre_port_decommit(acre_mmap *map, void *start, size_t length)
     };
     acre_mmap replaced;
     return acre_port_map(&fresh, &replaced);
-}
-
-int
-acre_port_is_reserved(const void *start, size_t length)
-{
-    uintptr_t at = (uintptr_t)start;
-    uintptr_t end = at + length;
-    acre_area area;
-    while (at < end) {
-        if (acre_port_area_at(at, &area) != ACRE_OK || area.access != ACRE_NONE)
-            return 0;
-        at = area.end;
-    }
-    // What was hidden by a protection has pages, which a reservation has not.
-    const void *lowest;
-    return acre_port_lowest_touched(start, length, &lowest) == ACRE_OK && (uintptr_t)lowest == end;
-}
-
-acre_status
-acre_port_can_account(size_t length)
-{
-    void *trial = NULL;
-    acre_status status =
-        sys_mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &trial);
-    if (status == ACRE_OK)
-        status = sys_munmap(trial, length);
-    return linux_explain(status);
 }
 
 // Maps huge pages where the range has none yet.  What was mapped, or lost in a failed attempt, at
@@ -114,27 +90,165 @@ commit_huge(acre_mmap *map, void *start, size_t length, uint32_t access)
     return ACRE_OK;
 }
 
+// ---- all or nothing -----------------------------------------------------------------------------
+
+// One area's access is changed as a whole or not at all.  Of several, or with locks, which are steps
+// of their own, some steps may be done when one is refused; they are undone.
+typedef struct change {
+    uint32_t access;
+    uint32_t locks;  // of the map's flags: what pages that become accessible get
+} change;
+
 static acre_status
-commit_locked(acre_mmap *map, void *start, size_t length, uint32_t access)
+do_step(const change *to, void *start, size_t length)
 {
-    acre_status status = sys_mlock_on_fault(start, length);
+    // Locked as they come, before the first can be touched.
+    acre_status status = to->locks != 0 ? sys_mlock_on_fault(start, length) : ACRE_OK;
     if (status == ACRE_OK)
-        status = sys_mprotect(start, length, posix_protection(access));
+        status = sys_mprotect(start, length, posix_protection(to->access));
     if (status == ACRE_OK)
-        status = acre_linux_lock_as(start, length, map->flags);
-    return linux_explain(status);
+        status = acre_linux_lock_as(start, length, to->locks);
+    return linux_explain(status);  // before anything is undone: what refused is still there
+}
+
+// Accounting stays with the pages until they are decommitted.
+static void
+undo_step(const change *to, void *start, size_t length, uint32_t former)
+{
+    (void)sys_mprotect(start, length, posix_protection(former));
+    if (to->locks != 0 && former == ACRE_NONE)
+        (void)sys_munlock(start, length);
+}
+
+// Of a range that is all of one access.
+static acre_status
+change_alike(const change *to, void *start, size_t length, int former)
+{
+    acre_status status = do_step(to, start, length);
+    if (status != ACRE_OK)
+        undo_step(to, start, length, (uint32_t)former);
+    return status;
+}
+
+// Whether no area ends within the range, asked without a file: growing beyond all addresses is
+// refused, but of several areas for another reason (-EFAULT).  Explicit huge pages are not asked
+// about so: the kernel rounds the size up to theirs, which may come out as 0.
+static int
+is_one_area(const acre_mmap *map, void *start, size_t length)
+{
+    enum { OTHER = ACRE_MAP_HUGE | ACRE_MAP_SHARED | ACRE_IS_FILE | ACRE_IS_CLONE };
+    const size_t beyond = SIZE_MAX - ((size_t)2 << 20) + 1;
+    if (map->flags & (OTHER | ACRE_IS_RING | ACRE_IS_TWIN) || length >= beyond)
+        return 0;
+    int saved = errno;
+    void *grown = mremap(start, length, beyond, 0);
+    acre_status status = status_of(grown == MAP_FAILED ? -1 : 0, saved);
+    return status == -ENOMEM || status == -EAGAIN;
+}
+
+// A part of the range that was of one area.
+typedef struct part {
+    uintptr_t start;
+    uint32_t access;
+} part;
+
+typedef struct part_list {
+    part few[64];
+    part *parts;
+    size_t count, capacity;
+    void *pages;  // of a longer list
+    size_t size;
+} part_list;
+
+// Room for as many parts as the range may have.
+static acre_status
+make_room(part_list *list, size_t length)
+{
+    if (list->count < list->capacity)
+        return ACRE_OK;
+    size_t page = acre_port_page_size();
+    list->capacity = length / page;
+    list->size = (list->capacity * sizeof(part) + page - 1) & ~(page - 1);
+    acre_status status = sys_mmap(NULL, list->size, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, &list->pages);
+    if (status != ACRE_OK)
+        return linux_explain(status);
+    list->parts = memcpy(list->pages, list->few, sizeof list->few);
+    return ACRE_OK;
+}
+
+static void
+undo_parts(const change *to, const part_list *list, uintptr_t end)
+{
+    for (size_t i = list->count; i-- > 0; end = list->parts[i].start)
+        undo_step(to, (void *)list->parts[i].start, end - list->parts[i].start,
+                  list->parts[i].access);
+}
+
+static acre_status
+change_parts(const change *to, void *start, size_t length)
+{
+    part_list list;
+    list.parts = list.few;
+    list.count = 0;
+    list.capacity = sizeof list.few / sizeof list.few[0];
+    list.pages = NULL;
+    uintptr_t at = (uintptr_t)start;
+    uintptr_t end = at + length;
+    acre_status status = ACRE_OK;
+    while (at < end && status == ACRE_OK) {
+        acre_area area;
+        status = make_room(&list, length);
+        if (status == ACRE_OK)
+            status = acre_port_area_at(at, &area);
+        // Who cannot look cannot undo either, and does what can be done.
+        if (status != ACRE_OK && list.count == 0)
+            return do_step(to, start, length);
+        if (status != ACRE_OK)
+            break;
+        uintptr_t part_end = area.end < end ? area.end : end;
+        list.parts[list.count].start = at;
+        list.parts[list.count++].access = area.access;
+        status = do_step(to, (void *)at, part_end - at);
+        at = part_end;
+    }
+    if (status != ACRE_OK)
+        undo_parts(to, &list, at);
+    if (list.pages != NULL)
+        (void)sys_munmap(list.pages, list.size);
+    return status;
+}
+
+static acre_status
+change_access(const acre_mmap *map, void *start, size_t length, uint32_t access, uint32_t locks)
+{
+    const change to = {.access = access, .locks = locks};
+    int known = known_access(map, start);
+    if (known >= 0)
+        return change_alike(&to, start, length, known);
+
+    // What is as it was made first: its undoing is known.
+    size_t changed = end_of_changed(map) - (size_t)((char *)start - (char *)map->base);
+    char *behind = (char *)start + changed;
+    size_t rest = length > changed ? length - changed : 0;
+    known = rest != 0 ? known_access(map, behind) : -1;
+    acre_status status = rest != 0 ? change_alike(&to, behind, rest, known) : ACRE_OK;
+    if (status != ACRE_OK)
+        return status;
+    status = locks == 0 && is_one_area(map, start, length - rest)
+                 ? do_step(&to, start, length - rest)
+                 : change_parts(&to, start, length - rest);
+    if (status != ACRE_OK && rest != 0)
+        undo_step(&to, behind, rest, (uint32_t)known);
+    return status;
 }
 
 acre_status
 acre_port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
-    acre_status status;
-    if (map->flags & ACRE_MAP_HUGE)
-        status = commit_huge(map, start, length, access);
-    else if (map->flags & LOCKS)
-        status = commit_locked(map, start, length, access);
-    else
-        status = linux_explain(sys_mprotect(start, length, posix_protection(access)));
+    acre_status status = map->flags & ACRE_MAP_HUGE ? commit_huge(map, start, length, access)
+                                                    : change_access(map, start, length, access,
+                                                                    map->flags & (uint32_t)LOCKS);
     if (status == ACRE_OK && map->flags & ACRE_MAP_POPULATE)
         (void)acre_linux_populate(start, length, access, map->flags);
     return status;
@@ -147,7 +261,7 @@ acre_port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
     int commits = access != ACRE_NONE && map->flags & (ACRE_MAP_HUGE | LOCKS | ACRE_MAP_POPULATE) &&
                   posix_is_committable(map->flags);
     return commits ? acre_port_commit(map, start, length, access)
-                   : linux_explain(sys_mprotect(start, length, posix_protection(access)));
+                   : change_access(map, start, length, access, 0);
 }
 
 #endif  // ACRE_ON_LINUX

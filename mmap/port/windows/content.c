@@ -23,7 +23,7 @@ is_locked(const acre_mmap *map, const windows_region *region)
 {
     if (map->flags & ACRE_MAP_LOCKED)
         return 1;
-    if ((map->private_[0] & UNEVEN) == 0 && (map->private_[1] & WINDOWS_WAS_LOCKED) == 0)
+    if ((map->flags & ACRE_IS_ADOPTED) == 0 && (map->private_[1] & WINDOWS_WAS_LOCKED) == 0)
         return 0;
     DWORD saved = GetLastError();
     int locked = 0;

@@ -11,6 +11,7 @@
 
 #if ACRE_ON_WINDOWS
 
+#include "mmap/check.h"
 #include "mmap/port/windows/windows.h"
 
 #include <string.h>
@@ -129,6 +130,19 @@ commit(void *start, size_t length, DWORD protection)
     return status == -EACCES && protection < PAGE_EXECUTE ? -ENOMEM : status;
 }
 
+static int
+is_reserved(const void *start, size_t length)
+{
+    windows_region region;
+    uintptr_t at = (uintptr_t)start;
+    uintptr_t end = at + length;
+    while (acre_windows_next_region(&at, end, &region)) {
+        if (region.state != MEM_RESERVE)
+            return 0;
+    }
+    return 1;
+}
+
 acre_status
 acre_windows_commit(void *start, size_t length, DWORD protection)
 {
@@ -139,7 +153,7 @@ acre_windows_commit(void *start, size_t length, DWORD protection)
     if (acre_windows_next_region(&at, end, &region) && at == end && region.state == MEM_RESERVE)
         return commit(start, length, protection);
 
-    int reserved = acre_port_is_reserved(start, length);
+    int reserved = is_reserved(start, length);
     at = (uintptr_t)start;
     while (acre_windows_next_region(&at, end, &region)) {
         acre_status status = -ENOMEM;
@@ -200,54 +214,52 @@ protect_views(const acre_mmap *map, void *start, size_t length, DWORD protection
     return ACRE_OK;
 }
 
+// A refused change of a range that was of one access is undone.
+static acre_status
+undo(const acre_mmap *map, void *start, size_t length, int reserved, acre_status status)
+{
+    if (reserved)
+        (void)acre_windows_retire(start, length);
+    else if (known_access(map, start) == ACRE_NONE)
+        (void)acre_windows_hide(start, length);
+    else if (known_access(map, start) > ACRE_NONE)
+        (void)protect_views(map, start, length,
+                            acre_windows_protection(map->access, windows_copies(map)));
+    return status;
+}
+
 acre_status
 acre_port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
-    if (access == ACRE_NONE)
-        return acre_windows_hide(start, length);
-    if (windows_is_committable(map))
+    if (access != ACRE_NONE && windows_is_committable(map))
         return acre_port_commit(map, start, length, access);
-    return protect_views(map, start, length, acre_windows_protection(access, windows_copies(map)));
+    acre_status status = access == ACRE_NONE
+                             ? acre_windows_hide(start, length)
+                             : protect_views(map, start, length,
+                                             acre_windows_protection(access, windows_copies(map)));
+    return status == ACRE_OK ? status : undo(map, start, length, 0, status);
 }
 
 acre_status
 acre_port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
+    int reserved = is_as_made(map, start)
+                       ? (map->flags & ACRE_IS_RESERVATION) != 0
+                       : map->flags & ACRE_MAP_LOCKED && is_reserved(start, length);
     acre_status status = acre_windows_commit(start, length, acre_windows_protection(access, 0));
     if (status == ACRE_OK && map->flags & ACRE_MAP_LOCKED)
         status = acre_windows_lock(start, length);
-    if (status == ACRE_OK && map->flags & ACRE_MAP_POPULATE)
+    if (status != ACRE_OK)
+        return undo(map, start, length, reserved, status);
+    if (map->flags & ACRE_MAP_POPULATE)
         (void)acre_windows_populate(start, length, (access & ACRE_WRITE) != 0);
-    return status;
+    return ACRE_OK;
 }
 
 acre_status
 acre_port_decommit(acre_mmap *map, void *start, size_t length)
 {
     return map->flags & ACRE_MAP_HUGE ? -ENOTSUP : acre_windows_retire(start, length);
-}
-
-int
-acre_port_is_reserved(const void *start, size_t length)
-{
-    windows_region region;
-    uintptr_t at = (uintptr_t)start;
-    uintptr_t end = at + length;
-    while (acre_windows_next_region(&at, end, &region)) {
-        if (region.state != MEM_RESERVE)
-            return 0;
-    }
-    return 1;
-}
-
-acre_status
-acre_port_can_account(size_t length)
-{
-    void *trial;
-    acre_status status = sys_alloc(NULL, length, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE, &trial);
-    if (status == ACRE_OK)
-        status = sys_free(trial, 0, MEM_RELEASE);
-    return status == -EINVAL || status == -EACCES ? -ENOMEM : status;
 }
 
 // ---- mapping ------------------------------------------------------------------------------------
@@ -538,7 +550,10 @@ acre_port_continues(acre_mmap *map, const acre_mmap *next)
     int same = map->backing == next->backing &&
                (map->backing != 0 || (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0) &&
                next->offset - map->offset == map->size;
-    return same ? ACRE_OK : ACRE_BACKING_MISMATCH;
+    if (!same)
+        return ACRE_BACKING_MISMATCH;
+    map->private_[1] |= next->private_[1] & WINDOWS_WAS_LOCKED;
+    return ACRE_OK;
 }
 
 #endif  // ACRE_ON_WINDOWS

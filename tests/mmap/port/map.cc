@@ -100,13 +100,13 @@ TEST(Port, a_reservation_is_inaccessible_until_it_is_committed)
     Mapped map(request_for(4 * unit(), ACRE_READ_WRITE, ACRE_IS_RESERVATION));
     ASSERT_OK(map.status);
     EXPECT_EQ(uint32_t{ACRE_NONE}, access_at(map.base));
-    EXPECT_EQ(1, acre_port_is_reserved(map.base, map.size));
+    EXPECT_TRUE(is_reserved(map.base, map.size));
 
     ASSERT_OK(acre_port_commit(&map, map.at(unit()), 2 * unit(), ACRE_READ_WRITE));
     EXPECT_EQ(uint32_t{ACRE_NONE}, access_at(map.base));
     EXPECT_EQ(uint32_t{ACRE_READ_WRITE}, access_at(map.at(unit())));
     EXPECT_TRUE(all_are(map.at(unit()), 2 * unit(), 0));
-    EXPECT_EQ(0, acre_port_is_reserved(map.base, map.size));
+    EXPECT_FALSE(is_reserved(map.base, map.size));
 
     std::memset(map.at(unit()), 1, 2 * unit());
     ASSERT_OK(acre_port_commit(&map, map.base, 3 * unit(), ACRE_READ_WRITE));
@@ -114,7 +114,7 @@ TEST(Port, a_reservation_is_inaccessible_until_it_is_committed)
     EXPECT_TRUE(all_are(map.at(), unit(), 0));
 
     ASSERT_OK(acre_port_decommit(&map, map.base, 2 * unit()));
-    EXPECT_EQ(1, acre_port_is_reserved(map.base, 2 * unit()));
+    EXPECT_TRUE(is_reserved(map.base, 2 * unit()));
     EXPECT_TRUE(all_are(map.at(2 * unit()), unit(), 1));
     ASSERT_OK(acre_port_commit(&map, map.base, 2 * unit(), ACRE_READ));
     EXPECT_TRUE(all_are(map.at(), 2 * unit(), 0));
@@ -128,19 +128,9 @@ TEST(Port, pages_that_were_hidden_are_not_reserved)
     std::memset(map.base, 1, map.size);
     ASSERT_OK(acre_port_protect(&map, map.base, map.size, ACRE_NONE));
     EXPECT_EQ(uint32_t{ACRE_NONE}, access_at(map.base));
-    EXPECT_EQ(0, acre_port_is_reserved(map.base, map.size));
+    EXPECT_FALSE(is_reserved(map.base, map.size));
     ASSERT_OK(acre_port_protect(&map, map.base, map.size, ACRE_READ));
     EXPECT_TRUE(all_are(map.at(), map.size, 1));
-}
-
-TEST(Port, accounts_for_what_there_is)
-{
-    EXPECT_OK(acre_port_can_account(acre_port_page_size()));
-    acre_system system = {};
-    ASSERT_OK(acre_system_read(&system));
-    if (system.overcommit_mode == 1)
-        GTEST_SKIP() << "vm.overcommit_memory is 1: nothing is refused";
-    EXPECT_GT(0, acre_port_can_account(SIZE_MAX / 8 * 7 / unit() * unit()));
 }
 
 TEST(Port, shrinks_and_grows_with_contents)

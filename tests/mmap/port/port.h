@@ -47,6 +47,21 @@ inline acre_mmap handle_for(const port_request &request)
     return map;
 }
 
+/// Whether all of the range is inaccessible and none of it has contents.
+inline bool is_reserved(const void *start, size_t length)
+{
+    auto end = reinterpret_cast<uintptr_t>(start) + length;
+    acre_area area = {};
+    for (auto at = reinterpret_cast<uintptr_t>(start); at < end; at = area.end) {
+        if (acre_port_area_at(at, &area) != ACRE_OK || area.access != ACRE_NONE ||
+            (kOnWindows && (area.flags & ACRE_AREA_RESERVED) == 0))
+            return false;
+    }
+    const void *lowest = nullptr;
+    return kOnWindows || (acre_port_lowest_touched(start, length, &lowest) == ACRE_OK &&
+                          reinterpret_cast<uintptr_t>(lowest) == end);
+}
+
 /// Ends with its scope.
 struct Mapped : acre_mmap {
     explicit Mapped(const port_request &request) : acre_mmap(handle_for(request))

@@ -126,7 +126,7 @@ TEST(Port, stacks_are_committed_from_their_end_and_shrunk_to_it)
         ASSERT_EQ(0, start[at - acre_port_page_size()]);
     if (acre_port_stacks_grow()) {
         ASSERT_OK(acre_port_shrink_stack(&map, start, size, 0));
-        EXPECT_TRUE(acre_port_is_reserved(start, unit()));
+        EXPECT_TRUE(is_reserved(start, unit()));
     }
 }
 
