@@ -127,6 +127,46 @@ protect_acre(benchmark::State &state)
 }
 BENCHMARK(protect_acre)->Name("protect there and back 64 KiB/acre");
 
+// A handle that acre made knows what it was used for; an adopted one, as others' extents have it,
+// is asked about.
+void
+commit_through(benchmark::State &state, bool adopted)
+{
+    acre_mmap map = reserve(1 << 24);
+    acre_mmap handle = map;
+    if (adopted)
+        check(acre_mmap_adopt(map.base, map.size, map.page_size, ACRE_READ_WRITE,
+                              ACRE_IS_RESERVATION, &handle));
+    for (auto _ : state) {
+        check(acre_mmap_commit(&handle, kRange, kRange));
+        check(acre_mmap_decommit(&handle, kRange, kRange));
+    }
+    check(acre_mmap_unmap(&map));
+}
+BENCHMARK_CAPTURE(commit_through, own, false)->Name("commit + decommit, adopted handle/own handle");
+BENCHMARK_CAPTURE(commit_through, adopted, true)->Name("commit + decommit, adopted handle/acre");
+
+// What a refusal costs that has to be told from the limit of areas, in a process of many.
+void
+refused_commit(benchmark::State &state, size_t areas)
+{
+    const size_t page = acre_page_size();
+    acre_mmap spread = reserve((areas + 1) * page);
+    for (size_t i = 0; i < areas; i += 2)
+        check(acre_mmap_commit(&spread, i * page, page));
+    acre_mmap large = reserve(size_t{1} << 46);
+    for (auto _ : state) {
+        if (acre_mmap_commit(&large, 0, large.size) == ACRE_OK) {
+            state.SkipWithError("this system promises any memory");
+            break;
+        }
+    }
+    check(acre_mmap_unmap(&large));
+    check(acre_mmap_unmap(&spread));
+}
+BENCHMARK_CAPTURE(refused_commit, few, 0)->Name("refused commit, 60 000 areas/few areas");
+BENCHMARK_CAPTURE(refused_commit, many, 60000)->Name("refused commit, 60 000 areas/acre");
+
 // ---- guard, discard, count ----------------------------------------------------------------------
 
 void

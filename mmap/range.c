@@ -83,6 +83,8 @@ give(acre_mmap *map, size_t offset, size_t length, uint32_t access, int committi
     } else if (access != map->access || map->flags & ACRE_IS_RESERVATION) {
         note_change(map, offset + length);
         map->private_[0] |= access != map->access ? MIXED : 0;
+    } else if (offset < end_of_changed(map) && offset + length >= end_of_changed(map)) {
+        set_end_of_changed(map, offset);
     }
     if (access & ACRE_EXEC)
         flush_code(map, start, length);

@@ -130,18 +130,18 @@ change_alike(const change *to, void *start, size_t length, int former)
     return status;
 }
 
-// Whether no area ends within the range, asked without a file: growing beyond all addresses is
-// refused, but of several areas for another reason (-EFAULT).  Explicit huge pages are not asked
-// about so: the kernel rounds the size up to theirs, which may come out as 0.
+// Whether no area ends within the range, asked without a file: growing by a page is refused where
+// the map goes on, but of several areas for another reason (-EFAULT).  What explicit huge pages
+// would do with such a size is left alone.
 static int
 is_one_area(const acre_mmap *map, void *start, size_t length)
 {
     enum { OTHER = ACRE_MAP_HUGE | ACRE_MAP_SHARED | ACRE_IS_FILE | ACRE_IS_CLONE };
-    const size_t beyond = SIZE_MAX - ((size_t)2 << 20) + 1;
-    if (map->flags & (OTHER | ACRE_IS_RING | ACRE_IS_TWIN) || length >= beyond)
+    int goes_on = (char *)start + length < (char *)map->base + map->size;
+    if (!goes_on || map->flags & (OTHER | ACRE_IS_RING | ACRE_IS_TWIN))
         return 0;
     int saved = errno;
-    void *grown = mremap(start, length, beyond, 0);
+    void *grown = mremap(start, length, length + acre_port_page_size(), 0);
     acre_status status = status_of(grown == MAP_FAILED ? -1 : 0, saved);
     return status == -ENOMEM || status == -EAGAIN;
 }
