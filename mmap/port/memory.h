@@ -53,12 +53,6 @@ acre_status acre_port_system_read(acre_system *out);
 /// Usable bits of a user's address; 0 where the system does not tell.  No file is read.
 uint64_t acre_port_address_bits(void);
 
-/// For tests: acre_port_can(what) is 0 from here on, and the port goes the way that it goes where
-/// this is missing.
-void acre_port_pretend_without(acre_capability what);
-/// Ends all pretending.
-void acre_port_pretend_nothing(void);
-
 // ---- maps ---------------------------------------------------------------------------------------
 
 typedef struct port_request {

@@ -1,17 +1,15 @@
 // Capabilities: probed when they are first asked for, remembered once they are known.
 #include "mmap/port/probe.h"
 
-#include <stdatomic.h>
-
 static _Atomic uint32_t known_capabilities;
 static _Atomic uint32_t present_capabilities;
-static _Atomic uint32_t pretended_missing;
+_Atomic uint32_t acre_probe_denied;
 
 int
 acre_probe_can(acre_capability what)
 {
     uint32_t bit = (uint32_t)1 << what;
-    if (atomic_load_explicit(&pretended_missing, memory_order_relaxed) & bit)
+    if (atomic_load_explicit(&acre_probe_denied, memory_order_relaxed) & bit)
         return 0;
     if ((atomic_load_explicit(&known_capabilities, memory_order_acquire) & bit) == 0) {
         int found = acre_probes[what]();
@@ -28,16 +26,4 @@ int
 acre_port_can(acre_capability what)
 {
     return acre_probe_can(what) == 1;
-}
-
-void
-acre_port_pretend_without(acre_capability what)
-{
-    atomic_fetch_or(&pretended_missing, (uint32_t)1 << what);
-}
-
-void
-acre_port_pretend_nothing(void)
-{
-    atomic_store(&pretended_missing, 0);
 }

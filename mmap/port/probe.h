@@ -4,12 +4,18 @@
 
 #include "mmap/port/memory.h"
 
+#include <stdatomic.h>
+
 /// Returns 1, 0, PROBE_NOW, or -1: not to be found out now.
 typedef int (*probe)(void);
 enum { PROBE_NOW = 2 };  ///< Yes, but ask again: the program may change it.
 
 /// One for each capability, from the system's port.
 extern const probe acre_probes[ACRE_CAPABILITY_COUNT];
+
+/// Bits of capabilities that are denied whatever the system has: 0 but in tests (tests/support/
+/// pretend.c).
+extern _Atomic uint32_t acre_probe_denied;
 
 /// What the probe of a capability answered; -1 when it cannot be found out now.
 int acre_probe_can(acre_capability what);

@@ -11,6 +11,7 @@
 #include "acre/stack_pool.h"
 #include "mmap/port/memory.h"
 #include "tests/support/expect.h"
+#include "tests/support/pretend.h"
 
 namespace acre_test {
 

@@ -10,6 +10,8 @@
 #include <functional>
 #include <string>
 
+#include "tests/support/pretend.h"
+
 namespace acre_test {
 
 /// Memory areas of this process by /proc/self/maps.
