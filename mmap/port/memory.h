@@ -90,8 +90,10 @@ acre_status acre_port_unmap(acre_mmap *map);
 /// Accessible as `access` (never NONE) and accounted, with the demands in map->flags before the
 /// first byte can be touched; pages that were committed keep their contents, others are zero.
 ///
-/// Of reservations and private anonymous maps.  All or nothing where the range was of one access,
-/// as what mmap/check.h tells to be as it was made; Linux: of any range that it can look at.
+/// Of reservations and private anonymous maps.  What mmap/check.h calls as made is taken for
+/// reserved in a reservation (FreeBSD maps it anew), also where the handle of a pool says so that
+/// keeps account itself.  All or nothing where the range was of one access; Linux: of any range
+/// that it can look at.
 acre_status acre_port_commit(acre_mmap *map, void *start, size_t length, uint32_t access);
 /// Reserved again, also what was not committed: contents and accounting returned, demands in
 /// map->flags in force for the next commit.  Of the same maps as acre_port_commit.
@@ -120,8 +122,9 @@ int acre_port_stacks_grow(void);
 /// Readable and writable from here on, as acre_port_commit makes it: all of it.  Where stacks grow,
 /// the highest `first` bytes are so for all threads, with what they held; what lies below is fresh,
 /// and is for the thread that runs there, once acre_port_stack_exchange told of it, and for nobody
-/// else.  May be called again in any state, also after an overflow or a failure; nothing runs on
-/// it.  Length and `first` are multiples of the page size, first <= length.
+/// else.  May be called again in any state, also after an overflow or a failure, by a
+/// handle that does not say that the stack is as made, or where stacks grow; nothing runs on it.
+/// Length and `first` are multiples of the page size, first <= length.
 acre_status acre_port_commit_stack(acre_mmap *map, void *start, size_t length, size_t first);
 /// Contents but for the highest `keep` bytes are gone, and the memory is the system's; accessible
 /// as before, where stacks grow as acre_port_commit_stack leaves it with `keep` for `first`.

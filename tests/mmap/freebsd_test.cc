@@ -252,6 +252,25 @@ TEST(FreebsdDiscard, keeps_the_fork_behavior_of_the_map)
 
 // ---- accounting ---------------------------------------------------------------------------------
 
+TEST(FreebsdCommit, of_what_is_reserved_reads_no_table)
+{
+    Map map;
+    ASSERT_OK(acre_mmap_reserve(64 * page(), ACRE_READ_WRITE, nullptr, &map));
+    int before = fake_table_reads;
+    for (size_t at = 0; at < 32; at += 2) {
+        ASSERT_OK(acre_mmap_commit(&map, at * page(), 2 * page()));
+        std::memset(bytes(map, at * page()), 1, 2 * page());
+    }
+    ASSERT_OK(acre_mmap_decommit(&map, 16 * page(), 16 * page()));
+    ASSERT_OK(acre_mmap_commit(&map, 16 * page(), 4 * page()));
+    EXPECT_EQ(before, fake_table_reads);
+    EXPECT_EQ(0, bytes(map)[17 * page()]);
+    // Below what was committed it is asked which part has contents.
+    ASSERT_OK(acre_mmap_commit(&map, 8 * page(), 8 * page()));
+    EXPECT_LT(before, fake_table_reads);
+    EXPECT_EQ(1, bytes(map)[9 * page()]);
+}
+
 TEST(FreebsdAccounting, refuses_with_the_status_for_memory)
 {
     Map reserved;

@@ -147,10 +147,18 @@ acre_bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access
     if ((map->flags & ACRE_IS_RESERVATION) == 0 && (map->private_[0] & MIXED) == 0 &&
         map->access != ACRE_NONE)
         return sys_mprotect(start, length, posix_protection(access));
+    acre_status status;
+    // The table of areas, which is read whole, need not be asked.
+    if (map->flags & ACRE_IS_RESERVATION && is_as_made(map, start)) {
+        status = acre_bsd_map_fresh(map, start, length, access);
+        if (status != ACRE_OK)
+            reserve_again(start, length);
+        return status;
+    }
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
     bsd_walk walk;
-    acre_status status = acre_bsd_walk_begin(&walk);
+    status = acre_bsd_walk_begin(&walk);
     if (status != ACRE_OK)
         return status;
     int all_reserved = 1;

@@ -15,6 +15,7 @@
 
 #if ACRE_ON_WINDOWS
 
+#include "mmap/check.h"
 #include "mmap/port/windows/windows.h"
 
 enum { SLACK = 4 * WINDOWS_PAGE };
@@ -80,8 +81,11 @@ acre_status
 acre_port_commit_stack(acre_mmap *map, void *start, size_t length, size_t first)
 {
     acre_status status = ACRE_OK;
+    acre_mmap any_state = *map;  // a part may be committed, which the owner's handle does not say
+    note_change(&any_state, map->size);
     if (first != 0)
-        status = acre_port_commit(map, (char *)start + length - first, first, ACRE_READ_WRITE);
+        status =
+            acre_port_commit(&any_state, (char *)start + length - first, first, ACRE_READ_WRITE);
     return status == ACRE_OK ? grow_below(start, length, first) : status;
 }
 

@@ -19,6 +19,7 @@
 
 size_t fake_refuse_from;
 int fake_inherit_calls;
+int fake_table_reads;
 
 enum { KVME_TYPE_SWAP = 3, KVME_TYPE_GUARD = 9 };
 
@@ -196,6 +197,7 @@ int sysctl(const int *name, unsigned count, void *old, size_t *old_size, const v
         errno = ENOENT;
         return -1;
     }
+    fake_table_reads++;
     records all = {old, 0, old != NULL ? *old_size : 0};
     for_each_area(add_record, &all);
     *old_size = all.size;

@@ -19,6 +19,8 @@ extern "C" {
 extern size_t fake_refuse_from;
 /// How often minherit was called.
 extern int fake_inherit_calls;
+/// How often the table of areas was read.
+extern int fake_table_reads;
 
 #ifdef __cplusplus
 }
