@@ -92,8 +92,8 @@ commit_huge(acre_mmap *map, void *start, size_t length, uint32_t access)
 
 // ---- all or nothing -----------------------------------------------------------------------------
 
-// One area's access is changed as a whole or not at all.  Of several, or with locks, which are steps
-// of their own, some steps may be done when one is refused; they are undone.
+// One area's access is changed as a whole or not at all.  Of several, or with locks, which are
+// steps of their own, some steps may be done when one is refused; they are undone.
 typedef struct change {
     uint32_t access;
     uint32_t locks;  // of the map's flags: what pages that become accessible get
