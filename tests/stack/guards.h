@@ -7,7 +7,7 @@
 #include "acre/page.h"
 #include "acre/stack.h"
 #include "mmap/port/memory.h"
-#include "tests/support/pretend.h"
+#include "tests/support/support.h"
 
 namespace acre_test {
 

@@ -11,7 +11,7 @@
 #include "acre/stack_pool.h"
 #include "mmap/port/memory.h"
 #include "tests/support/expect.h"
-#include "tests/support/pretend.h"
+#include "tests/support/support.h"
 
 namespace acre_test {
 
