@@ -6,12 +6,12 @@
 #include "mmap/port/memory.h"
 
 // acre_mmap.private_[0]: how many bytes at the beginning of the map may have been changed since it
-// was made, a multiple of the page size, and bits that tell how.
+// was made, a multiple of the page size, and what may have been done to parts of the map.
 enum {
-    MIXED =
-        1,  // the access of a part may differ from the map's own; without it every page has that
-    WIPED = 2,  // a part may be wiped in the child of a fork
-    CHANGES = 3
+    MIXED = 1,   // their access may differ from the map's own; without it every page has that
+    WIPED = 2,   // a part may be wiped in the child of a fork
+    UNEVEN = 4,  // advice and locks may differ, so that parts of one access are areas of their own
+    CHANGES = 7
 };
 
 // Behind this offset all is as it was made: of a reservation reserved, else with the map's access.

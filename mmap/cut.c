@@ -63,6 +63,8 @@ acre_mmap_merge(acre_mmap *map, acre_mmap *next)
         return status;
 
     uint32_t wishes = map->flags & next->flags & WISHES;
+    if (wishes != ((map->flags | next->flags) & WISHES) || map->private_[1] != next->private_[1])
+        map->private_[0] |= UNEVEN;
     map->flags = (map->flags & ~(uint32_t)WISHES) | wishes | (next->flags & OF_ANY_PART);
     map->private_[0] |= next->private_[0] & CHANGES;
     if (end_of_changed(next) != 0)
@@ -97,8 +99,7 @@ acre_mmap_resize(acre_mmap *map, size_t size, uint32_t how)
     if (end_of_changed(map) > size)
         set_end_of_changed(map, size);
     // What is added to a reservation is not committed.
-    if (map->flags & ACRE_IS_RESERVATION)
-        map->private_[0] |= MIXED;
+    map->private_[0] |= UNEVEN | (map->flags & ACRE_IS_RESERVATION ? MIXED : 0);
     return ACRE_OK;
 }
 

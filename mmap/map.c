@@ -386,7 +386,7 @@ acre_mmap_adopt(void *base, size_t size, size_t page_size, uint32_t access, uint
         .base = base,
         .size = size,
         .page_size = page,
-        .private_ = {MIXED | size},
+        .private_ = {MIXED | UNEVEN | size},
         .access = with_implied_read(access),
         .flags = flags | ACRE_IS_ADOPTED,
     };

@@ -286,6 +286,14 @@ on_any_bytes(on_pages call, acre_mmap *map, size_t offset, size_t length)
     return call(map, pages.start, pages.length);
 }
 
+static acre_status
+note_parts(acre_mmap *map, size_t length, acre_status status)
+{
+    if (status == ACRE_OK && length != 0 && length != map->size)
+        map->private_[0] |= UNEVEN;
+    return status;
+}
+
 acre_status
 acre_mmap_populate(acre_mmap *map, size_t offset, size_t length)
 {
@@ -299,7 +307,9 @@ lock(on_pages call, acre_mmap *map, size_t offset, size_t length)
     acre_status status = check_bytes(map, offset, length);
     if (status == ACRE_OK && map->flags & ACRE_MAP_DROPPABLE)
         status = ACRE_BAD_STATE;
-    return status == ACRE_OK ? on_any_bytes(call, map, offset, length) : status;
+    if (status == ACRE_OK)
+        status = on_any_bytes(call, map, offset, length);
+    return note_parts(map, length, status);
 }
 
 acre_status
@@ -317,7 +327,7 @@ acre_mmap_lock_on_fault(acre_mmap *map, size_t offset, size_t length)
 acre_status
 acre_mmap_unlock(acre_mmap *map, size_t offset, size_t length)
 {
-    return on_any_bytes(acre_port_unlock, map, offset, length);
+    return note_parts(map, length, on_any_bytes(acre_port_unlock, map, offset, length));
 }
 
 acre_status
@@ -351,7 +361,7 @@ acre_mmap_advise(acre_mmap *map, size_t offset, size_t length, acre_advice advic
         return ACRE_BAD_STATE;
     if (length == 0)
         return ACRE_OK;
-    status = acre_port_advise(map, at(map, offset), length, advice);
+    status = note_parts(map, length, acre_port_advise(map, at(map, offset), length, advice));
     if (status != ACRE_OK)
         return status;
     if (advice == ACRE_ADVISE_WIPE_ON_FORK)

@@ -111,23 +111,13 @@ do_step(const change *to, void *start, size_t length)
     return linux_explain(status);  // before anything is undone: what refused is still there
 }
 
-// Accounting stays with the pages until they are decommitted.
+// On old kernels accounting stays with the pages until they are decommitted.
 static void
 undo_step(const change *to, void *start, size_t length, uint32_t former)
 {
     (void)sys_mprotect(start, length, posix_protection(former));
     if (to->locks != 0 && former == ACRE_NONE)
         (void)sys_munlock(start, length);
-}
-
-// Of a range that is all of one access.
-static acre_status
-change_alike(const change *to, void *start, size_t length, int former)
-{
-    acre_status status = do_step(to, start, length);
-    if (status != ACRE_OK)
-        undo_step(to, start, length, (uint32_t)former);
-    return status;
 }
 
 // Whether no area ends within the range, asked without a file: growing by a page is refused where
@@ -146,6 +136,37 @@ is_one_area(const acre_mmap *map, void *start, size_t length)
     return status == -ENOMEM || status == -EAGAIN;
 }
 
+// Whether so much memory would be refused now.  An old kernel leaves what was accounted with a part
+// that is undone (seen in 6.1; 6.18 does not), so several areas are asked for as a whole first.
+// What is refused for another reason, such as too little room for the trial, is no answer.
+static int
+is_memory_refused(const acre_mmap *map, const change *to, size_t size)
+{
+    int kind = MAP_PRIVATE | MAP_ANONYMOUS | (map->flags & ACRE_MAP_NO_RESERVE ? MAP_NORESERVE : 0);
+    void *trial = NULL;
+    if (map->flags & ACRE_MAP_SHARED ||
+        sys_mmap(NULL, size, PROT_NONE, kind, -1, 0, &trial) != ACRE_OK)
+        return 0;
+    (void)sys_munlock(trial, size);  // under MCL_FUTURE it would be populated
+    acre_status status = linux_explain(sys_mprotect(trial, size, posix_protection(to->access)));
+    (void)sys_munmap(trial, size);
+    return status == -ENOMEM;
+}
+
+// Of a range that is all of one access.
+static acre_status
+change_alike(const acre_mmap *map, const change *to, void *start, size_t length, uint32_t former)
+{
+    int accounts = (to->access & ~former & ACRE_WRITE) != 0;
+    if (accounts && map->private_[0] & UNEVEN && !is_one_area(map, start, length) &&
+        is_memory_refused(map, to, length))
+        return -ENOMEM;
+    acre_status status = do_step(to, start, length);
+    if (status != ACRE_OK)
+        undo_step(to, start, length, former);
+    return status;
+}
+
 // A part of the range that was of one area.
 typedef struct part {
     uintptr_t start;
@@ -160,14 +181,14 @@ typedef struct part_list {
     size_t size;
 } part_list;
 
-// Room for as many parts as the range may have.
+// Room for as many further parts as the range may have.
 static acre_status
 make_room(part_list *list, size_t length)
 {
     if (list->count < list->capacity)
         return ACRE_OK;
     size_t page = acre_port_page_size();
-    list->capacity = length / page;
+    list->capacity = list->count + length / page;
     list->size = (list->capacity * sizeof(part) + page - 1) & ~(page - 1);
     acre_status status = sys_mmap(NULL, list->size, PROT_READ | PROT_WRITE,
                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, &list->pages);
@@ -177,45 +198,62 @@ make_room(part_list *list, size_t length)
     return ACRE_OK;
 }
 
-static void
-undo_parts(const change *to, const part_list *list, uintptr_t end)
+static acre_status
+note_part(part_list *list, uintptr_t start, uintptr_t end, uint32_t access)
 {
-    for (size_t i = list->count; i-- > 0; end = list->parts[i].start)
-        undo_step(to, (void *)list->parts[i].start, end - list->parts[i].start,
-                  list->parts[i].access);
+    acre_status status = make_room(list, end - start);
+    if (status == ACRE_OK) {
+        list->parts[list->count].start = start;
+        list->parts[list->count++].access = access;
+    }
+    return status;
+}
+
+// Of what was changed; the rest is one part, of the access `known`.
+static acre_status
+look_at_parts(part_list *list, uintptr_t start, uintptr_t rest, uintptr_t end, int known)
+{
+    acre_status status = ACRE_OK;
+    for (uintptr_t at = start; at < rest && status == ACRE_OK;) {
+        acre_area area;
+        status = acre_port_area_at(at, &area);
+        if (status == ACRE_OK)
+            status = note_part(list, at, end, area.access);
+        at = status == ACRE_OK && area.end < rest ? area.end : rest;
+    }
+    if (status == ACRE_OK && rest < end)
+        status = note_part(list, rest, end, (uint32_t)known);
+    return status;
+}
+
+static uintptr_t
+end_of_part(const part_list *list, size_t which, uintptr_t end)
+{
+    return which + 1 < list->count ? list->parts[which + 1].start : end;
 }
 
 static acre_status
-change_parts(const change *to, void *start, size_t length)
+change_parts(const acre_mmap *map, const change *to, const part_list *list, uintptr_t end)
 {
-    part_list list;
-    list.parts = list.few;
-    list.count = 0;
-    list.capacity = sizeof list.few / sizeof list.few[0];
-    list.pages = NULL;
-    uintptr_t at = (uintptr_t)start;
-    uintptr_t end = at + length;
-    acre_status status = ACRE_OK;
-    while (at < end && status == ACRE_OK) {
-        acre_area area;
-        status = make_room(&list, length);
-        if (status == ACRE_OK)
-            status = acre_port_area_at(at, &area);
-        // Who cannot look cannot undo either, and does what can be done.
-        if (status != ACRE_OK && list.count == 0)
-            return do_step(to, start, length);
-        if (status != ACRE_OK)
-            break;
-        uintptr_t part_end = area.end < end ? area.end : end;
-        list.parts[list.count].start = at;
-        list.parts[list.count++].access = area.access;
-        status = do_step(to, (void *)at, part_end - at);
-        at = part_end;
+    size_t inaccessible = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->parts[i].access == ACRE_NONE)
+            inaccessible += end_of_part(list, i, end) - list->parts[i].start;
     }
-    if (status != ACRE_OK)
-        undo_parts(to, &list, at);
-    if (list.pages != NULL)
-        (void)sys_munmap(list.pages, list.size);
+    if (list->count > 1 && inaccessible != 0 && to->access & ACRE_WRITE &&
+        is_memory_refused(map, to, inaccessible))
+        return -ENOMEM;
+    acre_status status = ACRE_OK;
+    size_t next = 0;
+    for (; next < list->count && status == ACRE_OK; next++) {
+        uintptr_t start = list->parts[next].start;
+        status = do_step(to, (void *)start, end_of_part(list, next, end) - start);
+    }
+    while (status != ACRE_OK && next-- > 0) {
+        uintptr_t start = list->parts[next].start;
+        undo_step(to, (void *)start, end_of_part(list, next, end) - start,
+                  list->parts[next].access);
+    }
     return status;
 }
 
@@ -225,21 +263,37 @@ change_access(const acre_mmap *map, void *start, size_t length, uint32_t access,
     const change to = {.access = access, .locks = locks};
     int known = known_access(map, start);
     if (known >= 0)
-        return change_alike(&to, start, length, known);
+        return change_alike(map, &to, start, length, (uint32_t)known);
 
-    // What is as it was made first: its undoing is known.
     size_t changed = end_of_changed(map) - (size_t)((char *)start - (char *)map->base);
-    char *behind = (char *)start + changed;
-    size_t rest = length > changed ? length - changed : 0;
-    known = rest != 0 ? known_access(map, behind) : -1;
-    acre_status status = rest != 0 ? change_alike(&to, behind, rest, known) : ACRE_OK;
-    if (status != ACRE_OK)
+    char *rest = (char *)start + (changed < length ? changed : length);
+    char *end = (char *)start + length;
+    known = rest < end ? known_access(map, rest) : -1;
+    if (locks == 0 && is_one_area(map, start, (size_t)(rest - (char *)start))) {
+        // What is as it was made first: its undoing is known.
+        acre_status status =
+            rest < end ? change_alike(map, &to, rest, (size_t)(end - rest), (uint32_t)known)
+                       : ACRE_OK;
+        if (status != ACRE_OK)
+            return status;
+        status = do_step(&to, start, (size_t)(rest - (char *)start));
+        if (status != ACRE_OK && rest < end)
+            undo_step(&to, rest, (size_t)(end - rest), (uint32_t)known);
         return status;
-    status = locks == 0 && is_one_area(map, start, length - rest)
-                 ? do_step(&to, start, length - rest)
-                 : change_parts(&to, start, length - rest);
-    if (status != ACRE_OK && rest != 0)
-        undo_step(&to, behind, rest, (uint32_t)known);
+    }
+
+    part_list list;
+    list.parts = list.few;
+    list.count = 0;
+    list.capacity = sizeof list.few / sizeof list.few[0];
+    list.pages = NULL;
+    acre_status status =
+        look_at_parts(&list, (uintptr_t)start, (uintptr_t)rest, (uintptr_t)end, known);
+    // Who cannot look cannot undo either, and does what can be done.
+    status = status == ACRE_OK ? change_parts(map, &to, &list, (uintptr_t)end)
+                               : do_step(&to, start, length);
+    if (list.pages != NULL)
+        (void)sys_munmap(list.pages, list.size);
     return status;
 }
 
