@@ -15,7 +15,7 @@ namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
 SKIP_EMULATED("an emulator needs areas of its own",
-              "AreaLimit.WithoutAnAreaForTheGuardThereIsNoStack");
+              "AreaLimit.without_an_area_for_the_guard_there_is_no_stack");
 
 // Cuts one mapping into areas of a page each until the system refuses.
 class Filler {
@@ -87,7 +87,7 @@ class AreaLimit : public testing::Test {
     size_t limit_ = 0;
 };
 
-TEST_F(AreaLimit, DestroyInTheMiddleOfAnAreaFailsAndLeavesTheStack)
+TEST_F(AreaLimit, destroy_in_the_middle_of_an_area_fails_and_leaves_the_stack)
 {
     if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
         GTEST_SKIP() << "without markers no stack lies in the middle of an area";
@@ -123,7 +123,7 @@ TEST_F(AreaLimit, DestroyInTheMiddleOfAnAreaFailsAndLeavesTheStack)
     EXPECT_EQ(ended.code, 0);
 }
 
-TEST_F(AreaLimit, WithoutAnAreaForTheGuardThereIsNoStack)
+TEST_F(AreaLimit, without_an_area_for_the_guard_there_is_no_stack)
 {
     acre_test::Ended ended = acre_test::in_child([this] {
         acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);

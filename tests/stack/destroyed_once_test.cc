@@ -37,7 +37,7 @@ void expect_refused(acre_stack stack, acre_status status)
     EXPECT_EQ(std::memcmp(&stack, &before, sizeof(stack)), 0);
 }
 
-TEST(Destroy, ClearsTheStructAndUnmaps)
+TEST(Destroy, clears_the_struct_and_unmaps)
 {
     acre_stack stack = create(65536);
     acre_stack copy = stack;
@@ -50,7 +50,7 @@ TEST(Destroy, ClearsTheStructAndUnmaps)
     EXPECT_FALSE(acre_test::readable(static_cast<char *>(copy.base) + copy.size - 1));
 }
 
-TEST(Destroy, TwiceIsStale)
+TEST(Destroy, twice_is_stale)
 {
     acre_stack stack = create(65536);
     acre_stack copy = stack;
@@ -59,7 +59,7 @@ TEST(Destroy, TwiceIsStale)
     expect_refused(copy, ACRE_STALE);
 }
 
-TEST(Destroy, AnOldCopyDoesNotHurtTheNextStackAtTheSameAddress)
+TEST(Destroy, an_old_copy_does_not_hurt_the_next_stack_at_the_same_address)
 {
     acre_stack first = create(65536);
     acre_stack copy = first;
@@ -81,7 +81,7 @@ TEST(Destroy, AnOldCopyDoesNotHurtTheNextStackAtTheSameAddress)
     EXPECT_EQ(acre_stack_destroy(&second), ACRE_OK);
 }
 
-TEST(Destroy, GenerationIsOddAndMovesOn)
+TEST(Destroy, generation_is_odd_and_moves_on)
 {
     uint32_t last = 0;
     for (int i = 0; i < 100; i++) {
@@ -93,7 +93,7 @@ TEST(Destroy, GenerationIsOddAndMovesOn)
     }
 }
 
-TEST(Destroy, WhatIsNoStackOfItsOwnIsNotOurs)
+TEST(Destroy, what_is_no_stack_of_its_own_is_not_ours)
 {
     acre_stack stack = create(65536);
 
@@ -119,7 +119,7 @@ TEST(Destroy, WhatIsNoStackOfItsOwnIsNotOurs)
     EXPECT_EQ(acre_stack_destroy(&stack), ACRE_OK);
 }
 
-TEST(Destroy, OneOfManyThreadsIsFirst)
+TEST(Destroy, one_of_many_threads_is_first)
 {
     const int threads = 4;
     for (int round = 0; round < 100; round++) {
@@ -146,7 +146,7 @@ TEST(Destroy, OneOfManyThreadsIsFirst)
     }
 }
 
-TEST(Destroy, LeavesErrnoAlone)
+TEST(Destroy, leaves_errno_alone)
 {
     errno = 77;
     acre_stack stack = create(65536);

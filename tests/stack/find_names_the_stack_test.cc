@@ -48,7 +48,7 @@ void expect_not_found(const void *address)
 }
 
 // Runs first in this program: nothing has been created.
-TEST(Find, KnowsNothingBeforeTheFirstStack)
+TEST(Find, knows_nothing_before_the_first_stack)
 {
     int local = 0;
     expect_not_found(&local);
@@ -58,7 +58,7 @@ TEST(Find, KnowsNothingBeforeTheFirstStack)
 
 class Edges : public acre_test::EachGuard {};
 
-TEST_P(Edges, AnswersForFirstAndLastByteAndNoFurther)
+TEST_P(Edges, answers_for_first_and_last_byte_and_no_further)
 {
     const size_t page = acre_page_size();
     for (size_t header_size : {size_t{64}, size_t{640}, 2 * page}) {
@@ -88,7 +88,7 @@ TEST_P(Edges, AnswersForFirstAndLastByteAndNoFurther)
     }
 }
 
-TEST_P(Edges, TellsNeighboursApart)
+TEST_P(Edges, tells_neighbours_apart)
 {
     std::vector<acre_stack> stacks(200);
     for (size_t i = 0; i < stacks.size(); i++) {
@@ -113,7 +113,7 @@ TEST_P(Edges, TellsNeighboursApart)
 
 FOR_EACH_GUARD(Edges);
 
-TEST(Find, SpansManyLeavesOfItsTable)
+TEST(Find, spans_many_leaves_of_its_table)
 {
     if (sizeof(void *) < 8)
         GTEST_SKIP() << "a stack of gigabytes does not fit 32 bits";
@@ -138,7 +138,7 @@ void ask(int)
     answered = acre_stack_find(asked, &answer);
 }
 
-TEST(Find, AnswersASignalHandler)
+TEST(Find, answers_a_signal_handler)
 {
     acre_stack stack;
     ASSERT_EQ(acre_stack_create(65536, nullptr, &stack), ACRE_OK);

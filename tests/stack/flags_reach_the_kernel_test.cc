@@ -51,7 +51,7 @@ class Flags : public testing::Test {
     acre_stack stack_ = {};
 };
 
-TEST_F(Flags, NoneAskedForNoneSet)
+TEST_F(Flags, none_asked_for_none_set)
 {
     ASSERT_EQ(create(0), ACRE_OK);
     EXPECT_FALSE(anywhere("dd"));
@@ -60,7 +60,7 @@ TEST_F(Flags, NoneAskedForNoneSet)
     EXPECT_FALSE(anywhere("gd"));
 }
 
-TEST_F(Flags, NeverHugePages)
+TEST_F(Flags, never_huge_pages)
 {
     acre_system system;
     ASSERT_EQ(acre_system_read(&system), ACRE_OK);
@@ -70,7 +70,7 @@ TEST_F(Flags, NeverHugePages)
     EXPECT_TRUE(everywhere("nh"));
 }
 
-TEST_F(Flags, NotAccounted)
+TEST_F(Flags, not_accounted)
 {
     acre_system system;
     ASSERT_EQ(acre_system_read(&system), ACRE_OK);
@@ -80,28 +80,28 @@ TEST_F(Flags, NotAccounted)
     EXPECT_FALSE(anywhere("ac"));
 }
 
-TEST_F(Flags, NoDump)
+TEST_F(Flags, no_dump)
 {
     ASSERT_EQ(create(ACRE_STACK_NO_DUMP), ACRE_OK);
     EXPECT_TRUE(everywhere("dd"));
     EXPECT_FALSE(anywhere("dc"));
 }
 
-TEST_F(Flags, DontFork)
+TEST_F(Flags, dont_fork)
 {
     ASSERT_EQ(create(ACRE_STACK_DONT_FORK), ACRE_OK);
     EXPECT_TRUE(everywhere("dc"));
     EXPECT_FALSE(anywhere("dd"));
 }
 
-TEST_F(Flags, Both)
+TEST_F(Flags, both)
 {
     ASSERT_EQ(create(ACRE_STACK_NO_DUMP | ACRE_STACK_DONT_FORK), ACRE_OK);
     EXPECT_TRUE(everywhere("dd"));
     EXPECT_TRUE(everywhere("dc"));
 }
 
-TEST_F(Flags, LockedIsMetOrRefused)
+TEST_F(Flags, locked_is_met_or_refused)
 {
     size_t before = acre_test::area_count();
     acre_status status = create(ACRE_STACK_LOCKED);

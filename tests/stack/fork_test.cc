@@ -18,8 +18,8 @@ namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
 SKIP_WITHOUT_ADVICE(
-    "Fork.DontForkStacksAreNobodysInTheChild "
-    "Fork.ADontForkHandleDoesNotHurtTheChildsStackAtTheSameAddress");
+    "Fork.dont_fork_stacks_are_nobodys_in_the_child "
+    "Fork.a_dont_fork_handle_does_not_hurt_the_childs_stack_at_the_same_address");
 
 char *bytes(const acre_stack &stack)
 {
@@ -39,7 +39,7 @@ bool is_nobodys(const void *address)
     return acre_stack_find(address, &info) == ACRE_NOT_OURS;
 }
 
-TEST(Fork, ChildFindsUsesAndDestroysItsCopies)
+TEST(Fork, child_finds_uses_and_destroys_its_copies)
 {
     acre_stack stack;
     ASSERT_EQ(acre_stack_create(65536, nullptr, &stack), ACRE_OK);
@@ -97,7 +97,7 @@ int use_own()
     return 0;
 }
 
-TEST(Fork, DontForkStacksAreNobodysInTheChild)
+TEST(Fork, dont_fork_stacks_are_nobodys_in_the_child)
 {
     if (!acre_can(ACRE_CAN_WIPE_ON_FORK))
         GTEST_SKIP() << "without memory that a fork wipes, the child cannot tell";
@@ -146,7 +146,7 @@ int use_handle_over_another(acre_stack absent)
     return 0;
 }
 
-TEST(Fork, ADontForkHandleDoesNotHurtTheChildsStackAtTheSameAddress)
+TEST(Fork, a_dont_fork_handle_does_not_hurt_the_childs_stack_at_the_same_address)
 {
     if (!acre_can(ACRE_CAN_WIPE_ON_FORK))
         GTEST_SKIP() << "without memory that a fork wipes, the child cannot tell";
@@ -167,7 +167,7 @@ TEST(Fork, ADontForkHandleDoesNotHurtTheChildsStackAtTheSameAddress)
     acre_test::expect_success(ended);
 }
 
-TEST(Fork, InTheMiddleOfOtherThreadsWorkLeavesTheChildWorking)
+TEST(Fork, in_the_middle_of_other_threads_work_leaves_the_child_working)
 {
     acre_test::need_fork();
     std::atomic<bool> stop{false};

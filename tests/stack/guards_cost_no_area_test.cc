@@ -74,7 +74,7 @@ class Areas : public testing::Test {
     std::vector<acre_stack> stacks_;
 };
 
-TEST_F(Areas, AThousandMoreStacksAddFew)
+TEST_F(Areas, a_thousand_more_stacks_add_few)
 {
     create(false);
     size_t first = areas_of(stacks_);
@@ -83,7 +83,7 @@ TEST_F(Areas, AThousandMoreStacksAddFew)
     EXPECT_LE(areas_of(stacks_), first + FEW);
 }
 
-TEST_F(Areas, TouchedOnesToo)
+TEST_F(Areas, touched_ones_too)
 {
     create(true);
     size_t first = areas_of(stacks_);
@@ -92,7 +92,7 @@ TEST_F(Areas, TouchedOnesToo)
     EXPECT_LE(areas_of(stacks_), first + FEW);
 }
 
-TEST_F(Areas, ProtectedPagesAreCountedAsWhatTheyAre)
+TEST_F(Areas, protected_pages_are_counted_as_what_they_are)
 {
     acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
     create(false);

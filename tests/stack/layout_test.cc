@@ -30,7 +30,7 @@ void expect_promises(const acre_stack &stack, size_t size, size_t header_size)
     EXPECT_GE(number(stack.header), number(stack.base) + stack.size);
 }
 
-TEST(Layout, EverySizeIsMetAndAligned)
+TEST(Layout, every_size_is_met_and_aligned)
 {
     const size_t page = acre_page_size();
     for (size_t size : {size_t{1}, size_t{63}, size_t{4096}, page - 1, page, page + 1, 3 * page,
@@ -60,7 +60,7 @@ TEST(Layout, EverySizeIsMetAndAligned)
     }
 }
 
-TEST(Layout, SmallHeaderSharesThePageOfTheTop)
+TEST(Layout, small_header_shares_the_page_of_the_top)
 {
     acre_stack_opts opts = {};
     opts.header_size = 128;
@@ -71,7 +71,7 @@ TEST(Layout, SmallHeaderSharesThePageOfTheTop)
     EXPECT_EQ(acre_stack_destroy(&stack), ACRE_OK);
 }
 
-TEST(Layout, GuardIsAsWideAsAskedFor)
+TEST(Layout, guard_is_as_wide_as_asked_for)
 {
     const size_t page = acre_page_size();
     for (size_t guard_size : {size_t{1}, page, page + 1, size_t{65536}, 100 * page}) {
@@ -90,7 +90,7 @@ TEST(Layout, GuardIsAsWideAsAskedFor)
     }
 }
 
-TEST(Layout, BoundsReachFromTheTopIntoTheGuard)
+TEST(Layout, bounds_reach_from_the_top_into_the_guard)
 {
     acre_stack_opts opts = {};
     opts.header_size = 100;
@@ -109,7 +109,7 @@ TEST(Layout, BoundsReachFromTheTopIntoTheGuard)
     EXPECT_EQ(acre_stack_destroy(&stack), ACRE_OK);
 }
 
-TEST(Layout, DefaultGuardIsWiderThanAStackProbe)
+TEST(Layout, default_guard_is_wider_than_a_stack_probe)
 {
 #if defined(__aarch64__)
     const size_t least = 65536;
@@ -124,7 +124,7 @@ TEST(Layout, DefaultGuardIsWiderThanAStackProbe)
     EXPECT_EQ(acre_stack_destroy(&stack), ACRE_OK);
 }
 
-TEST(Layout, NeighboursAreAnOddNumberOfPagesApart)
+TEST(Layout, neighbours_are_an_odd_number_of_pages_apart)
 {
     const size_t page = acre_page_size();
     for (size_t pages = 1; pages <= 8; pages++) {

@@ -108,7 +108,7 @@ size_t memory()
     return status_bytes("VmRSS") + status_bytes("VmPTE");
 }
 
-TEST(Million, GuardedStacksAliveAtOnce)
+TEST(Million, guarded_stacks_alive_at_once)
 {
     std::string reason;
     const size_t count = choose_count(&reason);

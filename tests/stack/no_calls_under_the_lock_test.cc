@@ -51,7 +51,7 @@ void expect_no_wait(int (*body)(acre_stack_pool *pool))
     }));
 }
 
-TEST_P(NoCallsUnderTheLock, ByAThreadsFirstTake)
+TEST_P(NoCallsUnderTheLock, by_a_threads_first_take)
 {
     expect_no_wait([](acre_stack_pool *pool) {
         watched = pool;
@@ -62,7 +62,7 @@ TEST_P(NoCallsUnderTheLock, ByAThreadsFirstTake)
     });
 }
 
-TEST_P(NoCallsUnderTheLock, ByAThreadsFirstGive)
+TEST_P(NoCallsUnderTheLock, by_a_threads_first_give)
 {
     expect_no_wait([](acre_stack_pool *pool) {
         // What threads keep comes for 64 of them at once.
@@ -95,7 +95,7 @@ TEST_P(NoCallsUnderTheLock, ByAThreadsFirstGive)
     });
 }
 
-TEST_P(NoCallsUnderTheLock, ByAnyOtherCall)
+TEST_P(NoCallsUnderTheLock, by_any_other_call)
 {
     expect_no_wait([](acre_stack_pool *pool) {
         watched = pool;

@@ -51,7 +51,7 @@ int use_everything()
     return 0;
 }
 
-TEST_P(NoFiles, WithoutAFreeDescriptor)
+TEST_P(NoFiles, without_a_free_descriptor)
 {
     need_fork();
     Ended ended = in_child([] { return take_descriptors() ? use_everything() : 77; });
@@ -60,7 +60,7 @@ TEST_P(NoFiles, WithoutAFreeDescriptor)
     expect_success(ended);
 }
 
-TEST_P(NoFiles, WhereFilesMayHaveNoSize)
+TEST_P(NoFiles, where_files_may_have_no_size)
 {
     need_fork();
     if (!owns_kernel())
@@ -72,7 +72,7 @@ TEST_P(NoFiles, WhereFilesMayHaveNoSize)
     }));
 }
 
-TEST_P(NoFiles, AfterThePoolWasMadeWithFiles)
+TEST_P(NoFiles, after_the_pool_was_made_with_files)
 {
     need_fork();
     Ended ended = in_child([] {
@@ -110,7 +110,7 @@ bool hide_files()
            errno == ENOENT;
 }
 
-TEST_P(NoFiles, WithoutTheSystemsOwn)
+TEST_P(NoFiles, without_the_systems_own)
 {
     Ended ended = in_child([] { return hide_files() ? use_everything() : 77; });
     if (ended.exited && ended.code == 77)

@@ -47,12 +47,12 @@ void expect_no_leak()
     EXPECT_LE(acre_test::status_bytes("VmSize"), addresses + OTHER_ADDRESSES);
 }
 
-TEST(Leaks, NoAreasAndNoAddressesOverTenThousandRounds)
+TEST(Leaks, no_areas_and_no_addresses_over_ten_thousand_rounds)
 {
     expect_no_leak();
 }
 
-TEST(Leaks, NorWithProtectedPages)
+TEST(Leaks, nor_with_protected_pages)
 {
     acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
     expect_no_leak();

@@ -68,12 +68,12 @@ void report(int, siginfo_t *info, void *)
     _exit(right ? 42 : 43);
 }
 
-TEST_P(Overflow, RecursionDies)
+TEST_P(Overflow, recursion_dies)
 {
     EXPECT_TRUE(is_fault(acre_test::in_child([this] { return run_on(stack_, run_over); })));
 }
 
-TEST_P(Overflow, TheFaultLiesInThisStacksGuard)
+TEST_P(Overflow, the_fault_lies_in_this_stacks_guard)
 {
     // A neighbour on either side: the guard that is hit must be the right one.
     acre_stack others[2];
@@ -102,7 +102,7 @@ TEST_P(Overflow, TheFaultLiesInThisStacksGuard)
         EXPECT_EQ(acre_stack_destroy(&other), ACRE_OK);
 }
 
-TEST_P(Overflow, EveryPageOfTheGuardFaults)
+TEST_P(Overflow, every_page_of_the_guard_faults)
 {
     const size_t page = acre_page_size();
     char *base = static_cast<char *>(stack_.base);
@@ -118,14 +118,14 @@ TEST_P(Overflow, EveryPageOfTheGuardFaults)
     EXPECT_GE(pages * page, 16384u);
 }
 
-TEST_P(Overflow, TheByteAboveTheGuardIsUsable)
+TEST_P(Overflow, the_byte_above_the_guard_is_usable)
 {
     ASSERT_EQ(acre_stack_commit(&stack_, stack_.size), ACRE_OK);
     EXPECT_EQ(acre_test::signal_of_write(stack_.base), 0);
     EXPECT_EQ(acre_test::signal_of_write(static_cast<char *>(stack_.base) + stack_.size - 1), 0);
 }
 
-TEST_P(Overflow, SystemCallsCannotReachTheGuard)
+TEST_P(Overflow, system_calls_cannot_reach_the_guard)
 {
     ASSERT_EQ(acre_stack_commit(&stack_, stack_.size), ACRE_OK);
     EXPECT_TRUE(acre_test::readable(stack_.base));
@@ -134,7 +134,7 @@ TEST_P(Overflow, SystemCallsCannotReachTheGuard)
 
 bool ran;
 
-TEST_P(Overflow, WhatFitsRuns)
+TEST_P(Overflow, what_fits_runs)
 {
     ran = false;
     EXPECT_EQ(run_on(stack_, [] { ran = true; }), 0);

@@ -113,7 +113,7 @@ acre_status remove_and_leave()
     return status == ACRE_OK ? acre_stack_overflow_thread_leave() : status;
 }
 
-TEST_F(OverflowFork, WhileItIsInstalled)
+TEST_F(OverflowFork, while_it_is_installed)
 {
     expect_success(in_child(
         [] { return fork_everywhere(install_use_and_remove, install, remove_and_leave); }));
@@ -121,7 +121,7 @@ TEST_F(OverflowFork, WhileItIsInstalled)
         in_child([] { return fork_everywhere(remove_first, install, remove_and_leave); }));
 }
 
-TEST_F(OverflowFork, WhileItIsRemoved)
+TEST_F(OverflowFork, while_it_is_removed)
 {
     for (auto body : {install_use_and_remove, remove_first}) {
         static int (*chosen)();

@@ -59,33 +59,33 @@ class PoolFlags : public EachGuard {
     }
 };
 
-TEST_P(PoolFlags, NoDump)
+TEST_P(PoolFlags, no_dump)
 {
     expect_flag(0, "dd", false);
     expect_flag(ACRE_STACK_NO_DUMP, "dd", true);
 }
 
-TEST_P(PoolFlags, DontFork)
+TEST_P(PoolFlags, dont_fork)
 {
     expect_flag(0, "dc", false);
     expect_flag(ACRE_STACK_DONT_FORK, "dc", true);
 }
 
-TEST_P(PoolFlags, NeverHugePages)
+TEST_P(PoolFlags, never_huge_pages)
 {
     if (!has_huge_pages())
         GTEST_SKIP() << "this kernel has no transparent huge pages";
     expect_flag(0, "nh", true);
 }
 
-TEST_P(PoolFlags, AccountedOnlyWhereTheSystemIsStrict)
+TEST_P(PoolFlags, accounted_only_where_the_system_is_strict)
 {
     acre_system system;
     ASSERT_OK(acre_system_read(&system));
     expect_flag(0, "ac", system.overcommit_mode == 2);
 }
 
-TEST_P(PoolFlags, LockedStacksArePresentAtOnce)
+TEST_P(PoolFlags, locked_stacks_are_present_at_once)
 {
     if (!acre_can(ACRE_CAN_LOCK))
         GTEST_SKIP() << "nothing can be locked";
@@ -120,7 +120,7 @@ TEST_P(PoolFlags, LockedStacksArePresentAtOnce)
     }
 }
 
-TEST_P(PoolFlags, LockedStacksAreReturnedByTrim)
+TEST_P(PoolFlags, locked_stacks_are_returned_by_trim)
 {
     if (!acre_can(ACRE_CAN_LOCK))
         GTEST_SKIP() << "nothing can be locked";
@@ -163,7 +163,7 @@ TEST_P(PoolFlags, LockedStacksAreReturnedByTrim)
         GTEST_SKIP() << "this process may not lock so much";
 }
 
-TEST_P(PoolFlags, DepthsOfLockedStacksAreNotTold)
+TEST_P(PoolFlags, depths_of_locked_stacks_are_not_told)
 {
     if (!acre_can(ACRE_CAN_LOCK))
         GTEST_SKIP() << "nothing can be locked";
@@ -186,7 +186,7 @@ TEST_P(PoolFlags, DepthsOfLockedStacksAreNotTold)
     EXPECT_STATUS(-ENOTSUP, acre_stack_pool_suggest(pool, &untouched));
 }
 
-TEST_P(PoolFlags, MoreThanMayBeLockedIsRefused)
+TEST_P(PoolFlags, more_than_may_be_locked_is_refused)
 {
     if (!acre_can(ACRE_CAN_LOCK))
         GTEST_SKIP() << "nothing can be locked";
@@ -220,7 +220,7 @@ TEST_P(PoolFlags, MoreThanMayBeLockedIsRefused)
 }
 
 #ifdef __linux__
-TEST_P(PoolFlags, AProgramThatLocksAllItMapsHasGuardsToo)
+TEST_P(PoolFlags, a_program_that_locks_all_it_maps_has_guards_too)
 {
     Ended ended = in_child([] {
         if (mlockall(MCL_FUTURE) != 0)

@@ -39,7 +39,7 @@ int use_all(acre_stack_pool *pool, size_t count)
     return 0;
 }
 
-TEST(PoolFork, TheChildHasTheSameStacksOut)
+TEST(PoolFork, the_child_has_the_same_stacks_out)
 {
     need_fork();
     acre_stack_pool_opts opts = limited(2000);
@@ -72,7 +72,7 @@ TEST(PoolFork, TheChildHasTheSameStacksOut)
     pool.give(stacks);
 }
 
-TEST(PoolFork, WhatOtherThreadsKeptIsFreeInTheChild)
+TEST(PoolFork, what_other_threads_kept_is_free_in_the_child)
 {
     need_fork();
     acre_stack_pool_opts opts = limited(4096);
@@ -106,7 +106,7 @@ TEST(PoolFork, WhatOtherThreadsKeptIsFreeInTheChild)
         thread.join();
 }
 
-TEST(PoolFork, AChildOfTheChildHasItToo)
+TEST(PoolFork, a_child_of_the_child_has_it_too)
 {
     need_fork();
     acre_stack_pool_opts opts = limited(300);
@@ -128,7 +128,7 @@ TEST(PoolFork, AChildOfTheChildHasItToo)
 }
 
 #if !TSAN
-TEST(PoolFork, ThreadsOfTheChildUseItAndEnd)
+TEST(PoolFork, threads_of_the_child_use_it_and_end)
 {
     need_fork();
     acre_stack_pool_opts opts = limited(4096);
@@ -157,7 +157,7 @@ TEST(PoolFork, ThreadsOfTheChildUseItAndEnd)
 }
 #endif
 
-TEST(PoolFork, DontForkPoolsAreNotInTheChild)
+TEST(PoolFork, dont_fork_pools_are_not_in_the_child)
 {
     need_fork();
     acre_stack_pool_opts opts = limited(2000, ACRE_STACK_DONT_FORK);
@@ -193,7 +193,7 @@ TEST(PoolFork, DontForkPoolsAreNotInTheChild)
     pool.give(stack);
 }
 
-TEST(PoolFork, InTheMiddleOfOtherThreadsWorkLeavesTheChildWorking)
+TEST(PoolFork, in_the_middle_of_other_threads_work_leaves_the_child_working)
 {
     need_fork();
     acre_stack_pool_opts opts = limited(3000);

@@ -37,7 +37,7 @@ int give_all(acre_stack_pool *pool, const std::vector<acre_stack> &stacks)
     return 0;
 }
 
-TEST(PoolLimit, GuardPagesLeaveHalfOfTheAreas)
+TEST(PoolLimit, guard_pages_leave_half_of_the_areas)
 {
     if (emulated())
         GTEST_SKIP() << "an emulator needs areas of its own";
@@ -77,7 +77,7 @@ TEST(PoolLimit, GuardPagesLeaveHalfOfTheAreas)
     pool.give(stacks);
 }
 
-TEST(PoolLimit, AddressesAreUsedAsFarAsThereAre)
+TEST(PoolLimit, addresses_are_used_as_far_as_there_are)
 {
     if (emulated())
         GTEST_SKIP() << "an emulator needs addresses of its own";
@@ -107,7 +107,7 @@ TEST(PoolLimit, AddressesAreUsedAsFarAsThereAre)
     }));
 }
 
-TEST(PoolLimit, MemoryIsUsedAsFarAsItIsGranted)
+TEST(PoolLimit, memory_is_used_as_far_as_it_is_granted)
 {
     if (emulated())
         GTEST_SKIP() << "an emulator needs memory of its own";
@@ -164,7 +164,7 @@ bool forget_call(uint32_t number)
            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-TEST(PoolLimit, WorksWithoutVectoredAdvice)
+TEST(PoolLimit, works_without_vectored_advice)
 {
     if (emulated())
         GTEST_SKIP() << "the emulator filters no calls";
@@ -196,7 +196,7 @@ TEST(PoolLimit, WorksWithoutVectoredAdvice)
 }
 #endif
 
-TEST(PoolLimit, RefusedOptionsMakeNothing)
+TEST(PoolLimit, refused_options_make_nothing)
 {
     acre_stack_pool *const untouched = reinterpret_cast<acre_stack_pool *>(uintptr_t{64});
     acre_stack_pool *pool = untouched;
@@ -221,7 +221,7 @@ TEST(PoolLimit, RefusedOptionsMakeNothing)
     EXPECT_EQ(untouched, pool);
 }
 
-TEST(PoolLimit, SmallestAndLargestStacks)
+TEST(PoolLimit, smallest_and_largest_stacks)
 {
     for (size_t size : {size_t{1}, acre_page_size(), size_t{1} << 20, size_t{8} << 20}) {
         for (size_t guard : {size_t{1}, size_t{1} << 20}) {

@@ -56,7 +56,7 @@ class PoolMemory : public EachGuard {
     acre_stack_pool_opts size_ = {};
 };
 
-TEST_P(PoolMemory, GuardsEveryStack)
+TEST_P(PoolMemory, guards_every_stack)
 {
     Pool pool;
     std::vector<acre_stack> stacks = pool.take(200);
@@ -69,7 +69,7 @@ TEST_P(PoolMemory, GuardsEveryStack)
     pool.give(stacks);
 }
 
-TEST_P(PoolMemory, DeepStacksKeepTheirTop)
+TEST_P(PoolMemory, deep_stacks_keep_their_top)
 {
     Pool pool(&size_);
     std::vector<acre_stack> stacks = pool.take(kMany);
@@ -94,7 +94,7 @@ TEST_P(PoolMemory, DeepStacksKeepTheirTop)
     EXPECT_LE(pool.stats().resident, 300 * page());
 }
 
-TEST_P(PoolMemory, ShallowStacksKeepAll)
+TEST_P(PoolMemory, shallow_stacks_keep_all)
 {
     Pool pool(&size_);
     std::vector<acre_stack> stacks = pool.take(kMany);
@@ -106,7 +106,7 @@ TEST_P(PoolMemory, ShallowStacksKeepAll)
     EXPECT_GE(before, kMany * page());
 }
 
-TEST_P(PoolMemory, AStackThatWasTakenOutOfTheDeepOnesIsNotEmptied)
+TEST_P(PoolMemory, a_stack_that_was_taken_out_of_the_deep_ones_is_not_emptied)
 {
     size_.max_stacks = kMany;
     Pool pool(&size_);
@@ -124,7 +124,7 @@ TEST_P(PoolMemory, AStackThatWasTakenOutOfTheDeepOnesIsNotEmptied)
     pool.give(stacks);
 }
 
-TEST_P(PoolMemory, KeepAllKeepsAll)
+TEST_P(PoolMemory, keep_all_keeps_all)
 {
     size_.keep = SIZE_MAX;
     Pool pool(&size_);
@@ -136,7 +136,7 @@ TEST_P(PoolMemory, KeepAllKeepsAll)
     EXPECT_EQ(before, pool.stats().resident);
 }
 
-TEST_P(PoolMemory, TrimKeepsAsManyAsAsked)
+TEST_P(PoolMemory, trim_keeps_as_many_as_asked)
 {
     Pool pool(&size_);
     std::vector<acre_stack> stacks = pool.take(500);
@@ -161,7 +161,7 @@ TEST_P(PoolMemory, TrimKeepsAsManyAsAsked)
     pool.give(stacks);
 }
 
-TEST_P(PoolMemory, TrimLeavesStacksThatAreOut)
+TEST_P(PoolMemory, trim_leaves_stacks_that_are_out)
 {
     Pool pool(&size_);
     std::vector<acre_stack> stacks = pool.take(kMany);
@@ -185,7 +185,7 @@ TEST_P(PoolMemory, TrimLeavesStacksThatAreOut)
     pool.give(kept);
 }
 
-TEST_P(PoolMemory, StalenessSurvivesTrim)
+TEST_P(PoolMemory, staleness_survives_trim)
 {
     Pool pool(&size_);
     std::vector<acre_stack> stacks = pool.take(500);
@@ -199,7 +199,7 @@ TEST_P(PoolMemory, StalenessSurvivesTrim)
     pool.give(again);
 }
 
-TEST_P(PoolMemory, PrewarmedStacksAreReady)
+TEST_P(PoolMemory, prewarmed_stacks_are_ready)
 {
     size_.max_stacks = 5000;
     Pool pool(&size_);
@@ -215,7 +215,7 @@ TEST_P(PoolMemory, PrewarmedStacksAreReady)
     pool.give(pool.take(333));
 }
 
-TEST_P(PoolMemory, PrewarmBeyondTheLimitIsFull)
+TEST_P(PoolMemory, prewarm_beyond_the_limit_is_full)
 {
     size_.max_stacks = 50;
     Pool pool(&size_);
@@ -229,7 +229,7 @@ TEST_P(PoolMemory, PrewarmBeyondTheLimitIsFull)
 
 FOR_EACH_GUARD(PoolMemory);
 
-TEST(PoolPageTables, GoWithTrim)
+TEST(PoolPageTables, go_with_trim)
 {
 #if TSAN
     GTEST_SKIP() << "the sanitizer's own memory has page tables, too";
@@ -248,7 +248,7 @@ TEST(PoolPageTables, GoWithTrim)
     EXPECT_LE(status_bytes("VmPTE"), before + 256 * 1024);
 }
 
-TEST(PoolUsed, ASizeIsSuggestedFromTheDepthsSeen)
+TEST(PoolUsed, a_size_is_suggested_from_the_depths_seen)
 {
     acre_stack_pool_opts opts = {};
     opts.stack_size = 64 * page();
@@ -276,7 +276,7 @@ TEST(PoolUsed, ASizeIsSuggestedFromTheDepthsSeen)
     EXPECT_LE(size, 32 * page());
 }
 
-TEST(PoolUsed, CountsSinceThePagesWereReturned)
+TEST(PoolUsed, counts_since_the_pages_were_returned)
 {
     acre_stack_pool_opts opts = {};
     opts.keep = SIZE_MAX;

@@ -184,32 +184,32 @@ int prewarm_many()
     return acre_stack_pool_prewarm(pool, 200) == ACRE_OK ? 0 : 1;
 }
 
-TEST_P(PoolOverflow, InATakeThatMakesStacks)
+TEST_P(PoolOverflow, in_a_take_that_makes_stacks)
 {
     expect_success(in_child([] { return sweep(1024, take_nothing, take_one); }));
 }
 
-TEST_P(PoolOverflow, InATakeOfAPoolThatThreadsKeepNothingOf)
+TEST_P(PoolOverflow, in_a_take_of_a_pool_that_threads_keep_nothing_of)
 {
     expect_success(in_child([] { return sweep(300, take_nothing, take_one); }));
 }
 
-TEST_P(PoolOverflow, InAGiveThatReturnsMemory)
+TEST_P(PoolOverflow, in_a_give_that_returns_memory)
 {
     expect_success(in_child([] { return sweep(1024, give_deep_ones, give_it); }));
 }
 
-TEST_P(PoolOverflow, InAGiveThatReturnsMemoryOfAPoolThatThreadsKeepNothingOf)
+TEST_P(PoolOverflow, in_a_give_that_returns_memory_of_a_pool_that_threads_keep_nothing_of)
 {
     expect_success(in_child([] { return sweep(300, give_deep_ones, give_it); }));
 }
 
-TEST_P(PoolOverflow, InATrim)
+TEST_P(PoolOverflow, in_a_trim)
 {
     expect_success(in_child([] { return sweep(1024, take_some, trim_all); }));
 }
 
-TEST_P(PoolOverflow, InAPrewarm)
+TEST_P(PoolOverflow, in_a_prewarm)
 {
     expect_success(in_child([] { return sweep(300, take_some, prewarm_many); }));
 }

@@ -18,7 +18,7 @@ uintptr_t number(const void *address)
     return reinterpret_cast<uintptr_t>(address);
 }
 
-TEST_P(PoolTake, GivesDistinctStacksOfTheSizeAskedFor)
+TEST_P(PoolTake, gives_distinct_stacks_of_the_size_asked_for)
 {
     acre_stack_pool_opts opts = {};
     opts.stack_size = 30000;
@@ -47,7 +47,7 @@ TEST_P(PoolTake, GivesDistinctStacksOfTheSizeAskedFor)
     pool.give(stacks);
 }
 
-TEST_P(PoolTake, FindNamesTheStack)
+TEST_P(PoolTake, find_names_the_stack)
 {
     acre_stack_pool_opts opts = {};
     opts.tag = 77;
@@ -82,7 +82,7 @@ TEST_P(PoolTake, FindNamesTheStack)
     }
 }
 
-TEST_P(PoolTake, AStackIsGivenOnce)
+TEST_P(PoolTake, a_stack_is_given_once)
 {
     Pool pool;
     acre_stack stack = pool.take();
@@ -97,7 +97,7 @@ TEST_P(PoolTake, AStackIsGivenOnce)
     pool.give(again);
 }
 
-TEST_P(PoolTake, OnlyItsOwnStacksAreTaken)
+TEST_P(PoolTake, only_its_own_stacks_are_taken)
 {
     Pool pool, other;
     acre_stack stack = pool.take();
@@ -121,7 +121,7 @@ TEST_P(PoolTake, OnlyItsOwnStacksAreTaken)
     pool.give(stack);
 }
 
-TEST_P(PoolTake, AStackOfAPoolThatIsGoneIsNobodys)
+TEST_P(PoolTake, a_stack_of_a_pool_that_is_gone_is_nobodys)
 {
     acre_stack stack;
     {
@@ -137,7 +137,7 @@ TEST_P(PoolTake, AStackOfAPoolThatIsGoneIsNobodys)
     next.give(fresh);
 }
 
-TEST_P(PoolTake, AnotherThreadMayGiveIt)
+TEST_P(PoolTake, another_thread_may_give_it)
 {
     Pool pool;
     std::vector<acre_stack> stacks = pool.take(150);
@@ -146,7 +146,7 @@ TEST_P(PoolTake, AnotherThreadMayGiveIt)
     pool.give(pool.take(150));
 }
 
-TEST_P(PoolTake, FullAtTheLimitAndNotBefore)
+TEST_P(PoolTake, full_at_the_limit_and_not_before)
 {
     for (size_t most : {1u, 5u, 64u, 100u, 1500u}) {
         if (GetParam() == ACRE_GUARD_PAGES && most > 100)
@@ -166,7 +166,7 @@ TEST_P(PoolTake, FullAtTheLimitAndNotBefore)
     }
 }
 
-TEST_P(PoolTake, APoolWithStacksOutIsNotDestroyed)
+TEST_P(PoolTake, a_pool_with_stacks_out_is_not_destroyed)
 {
     Pool pool;
     acre_stack stack = pool.take();

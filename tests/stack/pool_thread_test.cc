@@ -44,7 +44,7 @@ volatile uint64_t &word(const acre_stack &stack)
     return *static_cast<volatile uint64_t *>(top);
 }
 
-TEST(PoolThreads, EveryStackHasOneOwner)
+TEST(PoolThreads, every_stack_has_one_owner)
 {
     acre_stack_pool_opts opts = {};
     opts.max_stacks = 4096;
@@ -102,7 +102,7 @@ TEST(PoolThreads, EveryStackHasOneOwner)
     EXPECT_EQ(4096u, stats.free + stats.cold);
 }
 
-TEST(PoolThreads, ThatEndLeaveTheirStacksToOthers)
+TEST(PoolThreads, that_end_leave_their_stacks_to_others)
 {
     acre_stack_pool_opts opts = {};
     opts.max_stacks = 2048;
@@ -116,7 +116,7 @@ TEST(PoolThreads, ThatEndLeaveTheirStacksToOthers)
     }
 }
 
-TEST(PoolThreads, KeepNoMoreThanTheirShareOfTheLimit)
+TEST(PoolThreads, keep_no_more_than_their_share_of_the_limit)
 {
     acre_stack_pool_opts opts = {};
     opts.max_stacks = 2048;
@@ -142,7 +142,7 @@ TEST(PoolThreads, KeepNoMoreThanTheirShareOfTheLimit)
     pool.give(stacks);
 }
 
-TEST(PoolThreads, SmallPoolsAreFullOnlyWhenAllAreOut)
+TEST(PoolThreads, small_pools_are_full_only_when_all_are_out)
 {
     acre_stack_pool_opts opts = {};
     opts.max_stacks = 64;
@@ -174,7 +174,7 @@ TEST(PoolThreads, SmallPoolsAreFullOnlyWhenAllAreOut)
     });
 }
 
-TEST(PoolThreads, OneOfTwoWhoGiveAtOnceHasGiven)
+TEST(PoolThreads, one_of_two_who_give_at_once_has_given)
 {
     Pool pool;
     std::atomic<size_t> given{0}, stale{0};
@@ -208,7 +208,7 @@ TEST(PoolThreads, OneOfTwoWhoGiveAtOnceHasGiven)
     EXPECT_EQ(0u, pool.stats().out);
 }
 
-TEST(PoolThreads, CreateAndDestroyPoolsOfTheirOwnInLoops)
+TEST(PoolThreads, create_and_destroy_pools_of_their_own_in_loops)
 {
     on_threads(kThreads, [&](size_t self) {
         for (size_t round = 0; round < rounds(100) && !testing::Test::HasFailure(); round++) {
@@ -229,7 +229,7 @@ TEST(PoolThreads, CreateAndDestroyPoolsOfTheirOwnInLoops)
     });
 }
 
-TEST(PoolThreads, APoolMayGoWhileThreadsThatUsedItEnd)
+TEST(PoolThreads, a_pool_may_go_while_threads_that_used_it_end)
 {
     for (size_t round = 0; round < rounds(100); round++) {
         std::vector<std::thread> threads;
@@ -254,7 +254,7 @@ TEST(PoolThreads, APoolMayGoWhileThreadsThatUsedItEnd)
     }
 }
 
-TEST(PoolThreads, ManyPoolsAtOnceAreToldApart)
+TEST(PoolThreads, many_pools_at_once_are_told_apart)
 {
     std::vector<std::unique_ptr<Pool>> pools;
     for (size_t i = 0; i < 40; i++) {
@@ -296,7 +296,7 @@ struct Late {
     acre_stack stack = {};
 };
 
-TEST(PoolThreads, ObjectsOfAThreadMayGiveStacksAtItsEnd)
+TEST(PoolThreads, objects_of_a_thread_may_give_stacks_at_its_end)
 {
 #if defined(__MINGW32__)
     GTEST_SKIP() << "this compiler frees a thread's objects before it calls their destructors";

@@ -14,7 +14,7 @@ namespace {
 
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
 SKIP_EMULATED("an emulator does not keep a limit of addresses",
-              "Refused.MoreThanTheAddressSpaceLeaves");
+              "Refused.more_than_the_address_space_leaves");
 
 // By effect: sanitizers reserve terabytes for their shadow.
 bool sanitized()
@@ -51,7 +51,7 @@ class Refused : public testing::Test {
     }
 };
 
-TEST_F(Refused, NoSize)
+TEST_F(Refused, no_size)
 {
     acre_stack_opts opts = {};
     expect(ACRE_BAD_SIZE, 0, nullptr);
@@ -60,7 +60,7 @@ TEST_F(Refused, NoSize)
     expect(ACRE_BAD_SIZE, 0, &opts);
 }
 
-TEST_F(Refused, SizesThatWrapAround)
+TEST_F(Refused, sizes_that_wrap_around)
 {
     const size_t page = acre_page_size();
     for (size_t size : {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - page, SIZE_MAX - 5 * page})
@@ -80,7 +80,7 @@ TEST_F(Refused, SizesThatWrapAround)
     expect(ACRE_BAD_SIZE, 65536, &both);
 }
 
-TEST_F(Refused, UnknownFlags)
+TEST_F(Refused, unknown_flags)
 {
     const uint32_t known = ACRE_STACK_NO_DUMP | ACRE_STACK_LOCKED | ACRE_STACK_DONT_FORK;
     for (uint32_t bit = 1; bit != 0; bit <<= 1) {
@@ -94,7 +94,7 @@ TEST_F(Refused, UnknownFlags)
     }
 }
 
-TEST_F(Refused, ReservedWords)
+TEST_F(Refused, reserved_words)
 {
     for (size_t i = 0; i < 9; i++) {
         acre_stack_opts opts = {};
@@ -103,7 +103,7 @@ TEST_F(Refused, ReservedWords)
     }
 }
 
-TEST_F(Refused, MoreThanTheAddressSpaceLeaves)
+TEST_F(Refused, more_than_the_address_space_leaves)
 {
     if (sanitized())
         GTEST_SKIP() << "a sanitizer cannot do without its address space";

@@ -24,7 +24,7 @@ static_assert(ACRE_STACK_NO_DUMP == 1 && ACRE_STACK_LOCKED == 2 && ACRE_STACK_DO
 static_assert(ACRE_STACK_USABLE == 1 && ACRE_STACK_GUARD == 2 && ACRE_STACK_FREE == 3, "");
 static_assert(ACRE_GUARD_MARKER == 1 && ACRE_GUARD_PAGES == 2, "");
 
-TEST(StructSizes, MembersLieWhereProgramsExpectThem)
+TEST(StructSizes, members_lie_where_programs_expect_them)
 {
     EXPECT_EQ(offsetof(acre_stack, generation), by_pointer(28, 16));
     EXPECT_EQ(offsetof(acre_stack_opts, flags), by_pointer(24, 12));

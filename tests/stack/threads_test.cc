@@ -166,7 +166,7 @@ int create_the_first_at_once()
 }
 
 // Runs first in this program: each child makes the tables anew.
-TEST(Threads, TheFirstStacksMayBeCreatedAtOnce)
+TEST(Threads, the_first_stacks_may_be_created_at_once)
 {
     for (int round = 0; round < 50; round++) {
         acre_test::Ended ended = acre_test::in_child(create_the_first_at_once);
@@ -175,7 +175,7 @@ TEST(Threads, TheFirstStacksMayBeCreatedAtOnce)
     }
 }
 
-TEST(Threads, EachSeesItsOwnStacksAndNoMixedOnes)
+TEST(Threads, each_sees_its_own_stacks_and_no_mixed_ones)
 {
     std::vector<std::thread> threads;
     for (unsigned i = 0; i < THREADS; i++)
@@ -188,7 +188,7 @@ TEST(Threads, EachSeesItsOwnStacksAndNoMixedOnes)
     }
 }
 
-TEST(Threads, AStackMayBeDestroyedByAnotherThread)
+TEST(Threads, a_stack_may_be_destroyed_by_another_thread)
 {
     for (int i = 0; i < 200; i++) {
         acre_stack stack;
@@ -251,7 +251,7 @@ void ask_about(Shown &shown)
 }
 
 // Under ThreadSanitizer also: without a race for the record's fields.
-TEST(Threads, MayAskAboutAStackThatAnotherDestroys)
+TEST(Threads, may_ask_about_a_stack_that_another_destroys)
 {
     Shown shown;
     std::thread asker([&] { ask_about(shown); });
@@ -267,7 +267,7 @@ TEST(Threads, MayAskAboutAStackThatAnotherDestroys)
     asker.join();
 }
 
-TEST(Threads, MayAskAboutAStackWhosePoolAnotherDestroys)
+TEST(Threads, may_ask_about_a_stack_whose_pool_another_destroys)
 {
     Shown shown;
     std::thread asker([&] { ask_about(shown); });

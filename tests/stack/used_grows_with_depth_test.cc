@@ -36,12 +36,12 @@ class Used : public testing::TestWithParam<size_t> {
     acre_stack stack_ = {};
 };
 
-TEST_P(Used, IsNothingAtFirst)
+TEST_P(Used, is_nothing_at_first)
 {
     EXPECT_EQ(used(stack_), 0u);
 }
 
-TEST_P(Used, GrowsWithDepth)
+TEST_P(Used, grows_with_depth)
 {
     for (size_t depth = 1; depth <= stack_.size; depth += 10000) {
         touch(stack_, depth);
@@ -52,7 +52,7 @@ TEST_P(Used, GrowsWithDepth)
     EXPECT_EQ(used(stack_), stack_.size);
 }
 
-TEST_P(Used, NeverShrinks)
+TEST_P(Used, never_shrinks)
 {
     touch(stack_, 100000);
     size_t deep = used(stack_);
@@ -62,7 +62,7 @@ TEST_P(Used, NeverShrinks)
     }
 }
 
-TEST_P(Used, SkipsPagesThatWereJumpedOver)
+TEST_P(Used, skips_pages_that_were_jumped_over)
 {
     touch(stack_, 200000);
     EXPECT_GE(used(stack_), 200000u);
@@ -88,7 +88,7 @@ void shallow()
     deep();
 }
 
-TEST(UsedByACoroutine, SeesItsFrames)
+TEST(UsedByACoroutine, sees_its_frames)
 {
     ASSERT_EQ(acre_stack_create(1 << 20, nullptr, &running), ACRE_OK);
     ASSERT_TRUE(acre_test::run_on(running, shallow));
