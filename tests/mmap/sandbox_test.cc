@@ -360,6 +360,37 @@ TEST(StackRoom, is_left_by_maps_near_the_stack)
     }));
 }
 
+// Where the heap of this process begins, or will.
+uintptr_t start_of_heap()
+{
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) {
+        if (line.find("[heap]") != std::string::npos)
+            return static_cast<uintptr_t>(std::stoull(line, nullptr, 16));
+    }
+    return static_cast<uintptr_t>(syscall(SYS_brk, 0));
+}
+
+TEST(HeapRoom, is_left_by_maps_near_a_program_break_that_has_no_heap_yet)
+{
+    if (SANITIZED)
+        GTEST_SKIP() << "a sanitizer needs its heap";
+    static uintptr_t start;
+    start = start_of_heap();
+    expect_success(in_child([] {
+        const size_t room = size_t{32} << 20;
+        // From here on nothing may be allocated or freed.
+        STEP(80, static_cast<uintptr_t>(syscall(SYS_brk, start)) == start);
+        acre_mmap_opts opts = {};
+        opts.near_address = reinterpret_cast<void *>(start);
+        opts.reach = size_t{1} << 30;
+        acre_mmap map = {};
+        STEP(81, acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &map) == ACRE_OK);
+        STEP(82, static_cast<uintptr_t>(syscall(SYS_brk, start + room)) == start + room);
+        return 0;
+    }));
+}
+
 // ---- control groups -----------------------------------------------------------------------------
 
 void write_file(const std::string &path, const std::string &text)
