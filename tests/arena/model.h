@@ -29,11 +29,13 @@ struct Unlike {
             throw acre_test::Unlike{std::to_string(__LINE__) + ": " #condition}; \
     } while (false)
 
-/// `Numbers` gives numbers below a bound: size_t below(size_t).
+/// `Numbers` gives numbers below a bound: size_t below(size_t).  `refuse_memory`, where there is
+/// one, makes the system refuse all memory (true) or as much as before (false).
 template <class Numbers>
 class Model {
   public:
-    Model(Numbers &numbers, uint32_t flags, bool packed) : numbers_(numbers), packed_(packed)
+    Model(Numbers &numbers, uint32_t flags, bool packed, void (*refuse_memory)(bool) = nullptr)
+        : numbers_(numbers), packed_(packed), refuse_memory_(refuse_memory)
     {
         opts_.reserve = size_t(64) << 20;
         opts_.flags = flags;
@@ -67,8 +69,10 @@ class Model {
             trim();
         else if (choice < 250)
             move();
-        else if (choice < 252)
+        else if (choice < 251)
             refuse();
+        else if (choice < 252)
+            refuse_by_system();
         else if (choice < 254)
             reset();
         else
@@ -317,6 +321,26 @@ class Model {
         MODEL_TRUE(std::memcmp(&before, &arena_, sizeof before) == 0);
     }
 
+    // A block that the arena has no memory for; afterwards all goes on as before.
+    void refuse_by_system()
+    {
+        if (refuse_memory_ == nullptr)
+            return;
+        size_t size = some_size();
+        size_t expected = used_after(size, ACRE_ARENA_ALIGN);
+        acre_arena before = arena_;
+        refuse_memory_(true);
+        void *given = acre_arena_alloc(&arena_, size);
+        refuse_memory_(false);
+        if (given != nullptr || expected == NONE) {
+            accept(given, size, ACRE_ARENA_ALIGN, expected);
+            return;
+        }
+        MODEL_TRUE(arena_.status == -ENOMEM);
+        before.status = arena_.status;
+        MODEL_TRUE(std::memcmp(&before, &arena_, sizeof before) == 0);
+    }
+
     void forget()
     {
         MODEL_TRUE(calls_ == 0);
@@ -354,6 +378,7 @@ class Model {
 
     Numbers &numbers_;
     const bool packed_;
+    void (*const refuse_memory_)(bool);
     acre_arena_opts opts_ = {};
     acre_arena arena_ = {};
     std::vector<Block> blocks_;

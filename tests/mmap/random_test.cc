@@ -30,12 +30,6 @@ SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and l
 const size_t STEPS = 40;
 enum { NO_LIMIT = 77 };  // exit status of a child
 
-unsigned number_of(const char *variable, unsigned otherwise)
-{
-    const char *given = std::getenv(variable);
-    return given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 10)) : otherwise;
-}
-
 // What children leave for their parent, also those that die.
 struct Report {
     struct Entry {
@@ -157,15 +151,14 @@ bool is_open(MapKind map, const std::string &kind)
 TEST_P(RandomCalls, do_as_the_model_of_each_page)
 {
     auto kind = static_cast<MapKind>(GetParam());
-    unsigned seeds = number_of("ACRE_SEEDS", 1000);
     unsigned first = static_cast<unsigned>(GetParam());
-    unsigned only = number_of("ACRE_TEST_SEED", UINT_MAX);
-    bool talks = only != UINT_MAX;
-    if (talks && only % KINDS != first)
+    Seeds seeds = seeds_to_run();
+    bool talks = seeds.is_one;
+    if (talks && seeds.first % KINDS != first)
         GTEST_SKIP() << "the seed is for another kind of map";
     File file(content_of_file());
-    report_->next = talks ? only : first;
-    unsigned end = talks ? only + 1 : seeds;
+    report_->next = talks ? seeds.first : first;
+    unsigned end = seeds.end;
     while (report_->next < end) {
         Ended ended = in_child([&] {
             int code = run_some(*report_, kind, end, file, talks);

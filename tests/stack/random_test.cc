@@ -358,20 +358,12 @@ std::string run_seed(unsigned seed)
     return model.failure();
 }
 
-unsigned number_of(const char *variable, unsigned otherwise)
-{
-    const char *given = std::getenv(variable);
-    return given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 10)) : otherwise;
-}
-
 TEST(RandomPool, does_as_its_threads_expect)
 {
     if (emulated())
         GTEST_SKIP() << "an emulator runs one thread at a time, and slowly";
-    unsigned only = number_of("ACRE_TEST_SEED", UINT_MAX);
-    unsigned first = only != UINT_MAX ? only : 0;
-    unsigned seeds = only != UINT_MAX ? 1 : 1 + number_of("ACRE_SEEDS", 1000) / 20;
-    for (unsigned seed = first; seed < first + seeds; seed++) {
+    Seeds seeds = seeds_to_run(20);
+    for (unsigned seed = seeds.first; seed < seeds.end; seed++) {
         // A failed seed leaves its pool behind: each has a process of its own.
         Ended ended = in_child([seed] {
             std::string wrong = run_seed(seed);
