@@ -326,7 +326,7 @@ class Model {
     {
         if (refuse_memory_ == nullptr)
             return;
-        size_t size = some_size();
+        size_t size = arena_.limit - arena_.cursor + numbers_.below(20000);
         size_t expected = used_after(size, ACRE_ARENA_ALIGN);
         acre_arena before = arena_;
         refuse_memory_(true);
