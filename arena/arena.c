@@ -1,28 +1,28 @@
 // Arenas: one reservation, one cursor.
 //
-// 1. A reservation of addresses is made once.  Blocks lie one after the other from `base` on; the
-//    next one starts at `cursor`, rounded up to its alignment.  Nothing else is written down about
-//    a block.
-// 2. core->committed ends the pages that are usable, core->ceiling what may be handed out (the
-//    user's limit, to 64 bytes).  `limit` is the lower of the two, so one compare inline decides
-//    both.  All three are multiples of 64: rounding a cursor below `limit` up to an alignment of at
-//    most 64 stays at or below `limit`.
+// 1. An arena reserves its addresses once.  Blocks lie one after the other from `base` on; the next
+//    one starts at `cursor`, rounded up to its alignment.  Nothing else is recorded about a block.
+// 2. core->committed is the end of the usable pages, core->ceiling the end of what may be handed
+//    out (the user's limit, rounded down to 64 bytes).  `limit` is the lower of the two, so a
+//    single inline compare checks both.  All three are multiples of 64: rounding a cursor below
+//    `limit` up to an alignment of at most 64 stays at or below `limit`.
 // 3. base <= cursor <= limit <= ceiling.  The memory ends at least 64 KiB below the end of the
-//    address space: adding a small constant to a cursor cannot wrap.  Sizes that are not small are
-//    compared with what is left, never added first.
+//    address space, so adding a small constant to a cursor cannot wrap.  Sizes that are not small
+//    are compared with what is left, never added first.
 // 4. Fresh pages are zero.  `dirty` is the highest cursor that was ever given up, so [max(dirty,
-//    cursor), limit) is zero.  Every move of the cursor downwards raises it; giving pages back
+//    cursor), limit) is zero.  Every downward move of the cursor raises it; giving pages back
 //    lowers it to where they began.  An arena that wipes (ACRE_ARENA_WIPE) zeroes what it takes
 //    back instead.
-// 5. grow.c decides what is committed when, space.c where arenas lie, cache.c keeps reservations
-//    for the next arena: with `dirty`, the committed pages and the core where it is.
-// 6. The cold part (core) and the first byte start at a colour, another multiple of 64 in each
-//    arena: at equal page offsets the hot lines of many arenas evict each other from the same few
-//    cache sets (13 times slower with 16 arenas in turn).
-// 7. The core is the first thing in the reservation.  What the child of a fork does not get
-//    (DONT_FORK) or finds zeroed (WIPE_ON_FORK) cannot hold it: there it has a page of its own.
-//    With DONT_FORK that page is wiped in the child, which is how an arena knows that its memory is
-//    not there.
+// 5. grow.c decides when to commit how much, space.c where arenas lie, and cache.c keeps
+//    reservations for later arenas: with their `dirty`, their committed pages, and the core in
+//    place.
+// 6. The cold part (core) and the first byte start at a colour, a multiple of 64 that differs from
+//    arena to arena.  At equal page offsets, the hot lines of many arenas would evict each other
+//    from the same few cache sets (13 times slower with 16 arenas used in turn).
+// 7. The core is the first thing in the reservation.  Memory that the child of a fork does not get
+//    (DONT_FORK) or finds zeroed (WIPE_ON_FORK) cannot hold it, so such an arena keeps its core in
+//    a page of its own.  With DONT_FORK that page is wiped in the child, which is how an arena
+//    knows that its memory is not there.
 #include <stdatomic.h>
 #include <string.h>
 
@@ -34,7 +34,7 @@
 static const size_t DEFAULT_KEEP = (size_t)16 << 20;
 static const size_t TOP_OF_ADDRESSES = (size_t)64 << 10;  // never part of an arena
 static const size_t COLOURS = (size_t)32 << 10;
-// An odd number of lines: each line of COLOURS has its turn before one comes again.
+// An odd number of lines: every line of COLOURS is used before one repeats.
 static const size_t COLOUR_STRIDE = 17 * 64;
 
 enum {
@@ -50,7 +50,7 @@ _Static_assert(sizeof(acre_arena) == 64, "one cache line");
 _Static_assert(sizeof(acre_arena_mark) == WORDS(16, 8), "part of the binary interface");
 _Static_assert(sizeof(acre_arena_opts) == WORDS(96, 68), "part of the binary interface");
 _Static_assert(sizeof(acre_arena_stats) == WORDS(80, 64), "part of the binary interface");
-// Rounded at both ends it still leaves a line to hand out.
+// Even when rounded at both ends, it leaves a line to hand out.
 _Static_assert(sizeof(acre_arena_core) + 4 * 64 <= LEAST_MEMORY, "LEAST_MEMORY is too small");
 
 // ---- create and destroy -------------------------------------------------------------------------
@@ -84,8 +84,8 @@ next_number(void)
     return (uint32_t)atomic_fetch_add_explicit(&arenas, 1, memory_order_relaxed);
 }
 
-// Resets count on from here: starts are spread, so that the marks of an arena that was here before
-// stay stale.
+// Resets count up from here.  The starting values are spread out, so that marks of an earlier arena
+// at this place stay stale.
 static uint32_t
 first_generation(uint32_t number)
 {
@@ -93,7 +93,7 @@ first_generation(uint32_t number)
     return generation != 0 ? generation : 1;
 }
 
-// In bytes; small in a small reservation.
+// The colour in bytes; small in a small reservation.
 static size_t
 colour_of(uint32_t number, size_t size)
 {
@@ -101,7 +101,7 @@ colour_of(uint32_t number, size_t size)
     return range != 0 ? (number % (COLOURS / 64)) * COLOUR_STRIDE % range : 0;
 }
 
-// Where handing out must end in memory that ends at `end`.
+// Where usable memory ends when the memory itself ends at `end`.
 static uintptr_t
 usable_end(uintptr_t end)
 {
@@ -116,9 +116,9 @@ ceiling_of(uintptr_t base, uintptr_t end, size_t limit)
     return limit < end - base ? base + limit : end;
 }
 
-// What the options say of an arena whose place is known.
+// Applies the options to an arena whose place is known.
 static void
-describe(acre_arena_core *core, const acre_arena_opts *opts)
+apply_opts(acre_arena_core *core, const acre_arena_opts *opts)
 {
     core->keep = opts->keep != 0 ? opts->keep : DEFAULT_KEEP;
     core->exhausted = opts->exhausted;
@@ -128,9 +128,10 @@ describe(acre_arena_core *core, const acre_arena_opts *opts)
         ceiling_of(core->base, usable_end(core_start(core) + core->map.size), opts->limit);
 }
 
-// Begins an arena: nothing is used.
+// Starts an arena with nothing used.
 static void
-begin(acre_arena_core *core, uint32_t flags, uint32_t generation, uintptr_t dirty, acre_arena *out)
+begin_arena(acre_arena_core *core, uint32_t flags, uint32_t generation, uintptr_t dirty,
+            acre_arena *out)
 {
     core->floor = core->base;
     core->peak = core->base;
@@ -150,9 +151,9 @@ begin(acre_arena_core *core, uint32_t flags, uint32_t generation, uintptr_t dirt
     *out = arena;
 }
 
-// Puts `core` at `place`.
+// Copies `core` to `place`, where it stays.
 static acre_arena_core *
-settle(const acre_arena_core *core, uintptr_t place)
+place_core(const acre_arena_core *core, uintptr_t place)
 {
     acre_arena_core *home = (acre_arena_core *)place;
     *home = *core;
@@ -161,7 +162,7 @@ settle(const acre_arena_core *core, uintptr_t place)
     return home;
 }
 
-// A page for the core of an arena whose memory a fork does not pass on.
+// Maps a page for the core of an arena whose memory is not inherited across fork.
 static acre_status
 map_core(uint32_t flags, acre_mmap *out)
 {
@@ -191,7 +192,7 @@ unmap_core(acre_arena_core *core)
 
 // Commits the beginning of the reservation in `core` and lays the arena out in it.
 static acre_status
-lay_out(const acre_arena_opts *opts, acre_arena_core *core, acre_arena *out)
+lay_out_arena(const acre_arena_opts *opts, acre_arena_core *core, acre_arena *out)
 {
     uint32_t number = next_number();
     uintptr_t start = core_start(core);
@@ -199,7 +200,7 @@ lay_out(const acre_arena_opts *opts, acre_arena_core *core, acre_arena *out)
     int beside = (opts->flags & CORE_BESIDE) != 0;
     core->base = beside ? place : round_up(place + sizeof *core, ACRE_ARENA_LINE);
     core->committed = start;
-    describe(core, opts);
+    apply_opts(core, opts);
 
     acre_status status = ACRE_OK;
     if (beside) {
@@ -216,10 +217,10 @@ lay_out(const acre_arena_opts *opts, acre_arena_core *core, acre_arena *out)
         acre_status undone = beside ? unmap_core((acre_arena_core *)place) : ACRE_OK;
         return undone == ACRE_OK ? status : undone;
     }
-    acre_arena_core *home = settle(core, place);
+    acre_arena_core *home = place_core(core, place);
     if (beside)
         home->own_root = root_begin(place, sizeof *home);
-    begin(home, opts->flags, first_generation(number), core->base, out);
+    begin_arena(home, opts->flags, first_generation(number), core->base, out);
     return ACRE_OK;
 }
 
@@ -232,7 +233,7 @@ create_anew(const acre_arena_opts *opts, int cacheable, acre_arena *out)
     if (status != ACRE_OK)
         return status;
     core.cacheable = cacheable && (core.map.flags & ACRE_GOT_NAME) == 0;
-    status = lay_out(opts, &core, out);
+    status = lay_out_arena(opts, &core, out);
     if (status != ACRE_OK) {
         acre_status undone = acre_space_release(&core.map, core.committed - core_start(&core));
         return undone == ACRE_OK ? status : undone;
@@ -252,16 +253,16 @@ acre_arena_create(const acre_arena_opts *opts, acre_arena *out)
     size_t least = acre_space_least(opts);
     if (least == 0)
         return ACRE_BAD_OPTION;
-    // A name that the system shows is given to pages when they are mapped.
+    // Where the system shows names, pages are named when they are mapped.
     int cacheable = opts->flags == 0 && opts->node_plus_one == 0;
     acre_arena_core *core = NULL;
     if (cacheable && (opts->name == NULL || !acre_can(ACRE_CAN_NAME)))
         core = acre_cache_take(opts->reserve, least);
     if (core == NULL)
         return create_anew(opts, cacheable, out);
-    describe(core, opts);
+    apply_opts(core, opts);
     core->commits = 0;
-    begin(core, 0, core->generation, core->dirty, out);
+    begin_arena(core, 0, core->generation, core->dirty, out);
     return ACRE_OK;
 }
 
@@ -273,7 +274,7 @@ acre_arena_over(void *memory, size_t size, acre_arena *out)
         return ACRE_BAD_SIZE;
     if (memory == NULL)
         return ACRE_BAD_OPTION;
-    // The top of the address space is left out, and what remains may be too small.
+    // The top of the address space is not used, and what remains may be too small.
     uintptr_t end = usable_end(start + size);
     if (start > end || end - start < LEAST_MEMORY - ACRE_ARENA_LINE)
         return ACRE_BAD_SIZE;
@@ -287,13 +288,13 @@ acre_arena_over(void *memory, size_t size, acre_arena *out)
     core.keep = SIZE_MAX;
     uintptr_t place = round_up(start, ACRE_ARENA_ALIGN);
     core.base = round_up(place + sizeof core, ACRE_ARENA_LINE);
-    // Nobody knows what the caller's memory holds.
-    begin(settle(&core, place), 0, first_generation(next_number()), end, out);
+    // The contents of the caller's memory are unknown.
+    begin_arena(place_core(&core, place), 0, first_generation(next_number()), end, out);
     return ACRE_OK;
 }
 
 static acre_status
-fail(acre_arena *arena, acre_status why)
+note_failure(acre_arena *arena, acre_status why)
 {
     arena->status = why;
     return why;
@@ -305,11 +306,12 @@ next_generation(uint32_t generation)
     return generation != UINT32_MAX ? generation + 1 : 1;
 }
 
-// Whether the cache took the reservation; else the arena is as it was.
+// Returns whether the cache took the reservation; if not, the arena is unchanged.
 static int
 leave_to_cache(const acre_arena *arena, acre_arena_core *core)
 {
-    // Room first: should the system then refuse to unmap the arena, nothing of it must be missing.
+    // Claim a slot before giving pages back: without one the arena is unmapped instead, and if the
+    // system refuses that, nothing of the arena may be missing.
     uintptr_t end = acre_grow_end_of_kept(core, core->base, core->keep);
     cache_slot *slot = acre_cache_claim(end - core_start(core));
     if (slot == NULL)
@@ -329,9 +331,9 @@ leave_to_cache(const acre_arena *arena, acre_arena_core *core)
     return 1;
 }
 
-// Gives back what the core describes, then the core.
+// Releases what the core describes, then the core.
 static acre_status
-release(acre_arena *arena, acre_arena_core *core)
+release_arena(acre_arena *arena, acre_arena_core *core)
 {
     if (core->memory != 0) {
         if (core->watched)
@@ -341,7 +343,7 @@ release(acre_arena *arena, acre_arena_core *core)
     size_t committed = core->committed - core_start(core);
     acre_mmap map = core->map;
     acre_mmap released = map;
-    uint8_t root = core->root;  // the core may lie in what goes
+    uint8_t root = core->root;  // the core may lie in the range being released
     acre_status status = acre_space_release(&released, committed);
     if (status != ACRE_OK)
         return status;
@@ -350,8 +352,8 @@ release(acre_arena *arena, acre_arena_core *core)
         return ACRE_OK;
     core->map = released;
     core->root = ROOT_NONE;
-    // Should the core's page remain, then of an arena that can do nothing, and destroy may be
-    // called again.
+    // If unmapping the core's page fails, the page describes an arena that can do nothing, and
+    // destroy may be called again.
     core->ceiling = core->committed = core->base = 0;
     arena->cursor = arena->limit = arena->dirty = arena->base = 0;
     return unmap_core(core);
@@ -371,16 +373,16 @@ acre_arena_destroy(acre_arena *arena)
         if ((arena->flags & ACRE_ARENA_WIPE) != 0)
             acre_core_wipe(core, arena->base, arena->cursor);
         if (!core->cacheable || !leave_to_cache(arena, core))
-            status = release(arena, core);
+            status = release_arena(arena, core);
     } else if (arena->core != NULL) {
-        // What a checker noted of blocks that are not here.
+        // Clears what a checker noted about blocks that this child does not have.
         watch_forget(arena->base, arena->dirty - arena->base);
         status = unmap_core(arena->core);
     }
     if (status != ACRE_OK) {
         if (core != NULL)
             atomic_store_explicit(&core->prefaulting, 0, memory_order_relaxed);
-        return fail(arena, status);
+        return note_failure(arena, status);
     }
     *arena = EMPTY;
     return ACRE_OK;
@@ -393,7 +395,7 @@ acre_arena_alloc_slow(acre_arena *arena, size_t size, size_t alignment)
 {
     uintptr_t block = 0;
     acre_status status = acre_core_make_room(arena, size, alignment, &block);
-    // As inline: nothing of an arena that has nothing is no failure.
+    // As on the inline path: allocating 0 bytes from an empty arena is not a failure.
     if (status == ACRE_BAD_STATE && size == 0 && arena->core == NULL)
         return NULL;
     if (status != ACRE_OK)
@@ -406,7 +408,7 @@ acre_arena_ensure(acre_arena *arena, size_t bytes)
 {
     uintptr_t block = 0;
     acre_status status = acre_core_make_room(arena, bytes, 1, &block);
-    return status == ACRE_OK ? ACRE_OK : fail(arena, status);
+    return status == ACRE_OK ? ACRE_OK : note_failure(arena, status);
 }
 
 static acre_status
@@ -426,7 +428,7 @@ acre_arena_trim(acre_arena *arena, size_t keep)
 {
     acre_arena_core *core = core_of(arena);
     acre_status status = core != NULL ? give_back(arena, core, keep) : ACRE_BAD_STATE;
-    return status == ACRE_OK ? ACRE_OK : fail(arena, status);
+    return status == ACRE_OK ? ACRE_OK : note_failure(arena, status);
 }
 
 void
@@ -443,7 +445,7 @@ acre_arena_reset(acre_arena *arena)
     if (!grow_has_surplus(core, core->keep))
         return;
 
-    // Memory that the system will not take now stays committed, and goes at a later reset or trim.
+    // Memory that the system refuses to take stays committed; a later reset or trim gives it back.
     acre_status status = give_back(arena, core, core->keep);
     if (status != ACRE_OK)
         arena->status = status;

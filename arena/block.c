@@ -1,21 +1,21 @@
-// Blocks made of other things: arrays, copies, and blocks that change their size.
+// Arrays, copies, and blocks that change their size.
 //
-// 1. The newest block ends at the cursor: that is how it is known.  Only it can change in place, by
-//    moving the cursor.
+// 1. The newest block is the one that ends at the cursor.  Only it can change in place, by moving
+//    the cursor.
 // 2. It may grow in place only when it starts at or above the floor, the newest mark's cursor.  A
-//    restore to that mark takes back what lies above it: the end of a block that begins below would
-//    go, too.  For the same reason such a block shrinks without giving bytes back: the cursor must
-//    not fall below the mark.
-// 3. What is written here must be there.  The inline path does not ask in the child of a fork that
-//    did not get the arena, so it is not taken there.
+//    restore to that mark takes back everything above it, which would include the end of a block
+//    that begins below.  For the same reason such a block shrinks without giving bytes back: the
+//    cursor must not fall below the mark.
+// 3. The functions here write to the block, so its memory must exist.  The inline path does not
+//    check for the child of a fork that did not get the arena, so these functions check first.
 #include <string.h>
 
 #include "arena/core.h"
 #include "arena/watch.h"
 
-// As acre_arena_alloc_aligned, but refused in a child that did not get the arena.
+// Like acre_arena_alloc_aligned, but refuses in a child that did not get the arena.
 static void *
-allocate(acre_arena *arena, size_t size, size_t alignment)
+allocate_block(acre_arena *arena, size_t size, size_t alignment)
 {
     if (core_of(arena) == NULL)
         return acre_arena_alloc_slow(arena, size, alignment);
@@ -35,7 +35,7 @@ acre_arena_calloc(acre_arena *arena, size_t count, size_t size, size_t alignment
 void *
 acre_arena_memdup(acre_arena *arena, const void *bytes, size_t size)
 {
-    void *copy = allocate(arena, size, ACRE_ARENA_ALIGN);
+    void *copy = allocate_block(arena, size, ACRE_ARENA_ALIGN);
     if (copy != NULL && size != 0)
         memcpy(copy, bytes, size);
     return copy;
@@ -44,7 +44,7 @@ acre_arena_memdup(acre_arena *arena, const void *bytes, size_t size)
 static char *
 copy_text(acre_arena *arena, const char *text, size_t length)
 {
-    char *copy = (char *)allocate(arena, length + 1, 1);
+    char *copy = (char *)allocate_block(arena, length + 1, 1);
     if (copy == NULL)
         return NULL;
     memcpy(copy, text, length);
@@ -61,7 +61,7 @@ acre_arena_strdup(acre_arena *arena, const char *text)
 char *
 acre_arena_strndup(acre_arena *arena, const char *text, size_t most)
 {
-    // A search that could run past the end of the address space is undefined.
+    // memchr is undefined when its range extends past the end of the address space.
     size_t reach = UINTPTR_MAX - (uintptr_t)text;
     if (most > reach)
         most = reach;
@@ -90,8 +90,8 @@ grow_in_place(acre_arena *arena, acre_arena_core *core, void *block, size_t old_
 }
 
 static void *
-shrink(acre_arena *arena, acre_arena_core *core, void *block, size_t old_size, size_t new_size,
-       int newest)
+shrink_block(acre_arena *arena, acre_arena_core *core, void *block, size_t old_size,
+             size_t new_size, int newest)
 {
     uintptr_t end = (uintptr_t)block + new_size;
     if (newest) {
@@ -110,12 +110,13 @@ is_newest(const acre_arena *arena, const acre_arena_core *core, uintptr_t start,
            watch_end(core, start, size) == arena->cursor;
 }
 
-// `kept` is the alignment that a block must have to stay, `fresh` that of a new one.
+// `kept` is the alignment that the block needs to stay where it is, `fresh` that of a new one.
 static void *
-resize(acre_arena *arena, void *block, size_t old_size, size_t new_size, size_t kept, size_t fresh)
+resize_block(acre_arena *arena, void *block, size_t old_size, size_t new_size, size_t kept,
+             size_t fresh)
 {
     if (block == NULL)
-        return allocate(arena, new_size, fresh);
+        return allocate_block(arena, new_size, fresh);
     acre_arena_core *core = core_of(arena);
     if (core == NULL)
         return acre_core_refuse(arena, new_size, ACRE_BAD_STATE);
@@ -125,7 +126,7 @@ resize(acre_arena *arena, void *block, size_t old_size, size_t new_size, size_t 
 
     int newest = is_newest(arena, core, start, old_size);
     if (new_size <= old_size)
-        return shrink(arena, core, block, old_size, new_size, newest);
+        return shrink_block(arena, core, block, old_size, new_size, newest);
     return newest ? grow_in_place(arena, core, block, old_size, new_size)
                   : move_block(arena, block, old_size, new_size, fresh);
 }
@@ -133,7 +134,7 @@ resize(acre_arena *arena, void *block, size_t old_size, size_t new_size, size_t 
 void *
 acre_arena_resize(acre_arena *arena, void *block, size_t old_size, size_t new_size)
 {
-    return resize(arena, block, old_size, new_size, 1, ACRE_ARENA_ALIGN);
+    return resize_block(arena, block, old_size, new_size, 1, ACRE_ARENA_ALIGN);
 }
 
 void *
@@ -142,5 +143,5 @@ acre_arena_resize_aligned(acre_arena *arena, void *block, size_t old_size, size_
 {
     if (alignment == 0 || (alignment & (alignment - 1)) != 0)
         return acre_core_refuse(arena, new_size, ACRE_BAD_OPTION);
-    return resize(arena, block, old_size, new_size, alignment, alignment);
+    return resize_block(arena, block, old_size, new_size, alignment, alignment);
 }

@@ -1,19 +1,21 @@
-// The cache: reservations that arenas left, for the next ones.
+// The cache: reservations of destroyed arenas, kept for new ones.
 //
-// 1. A slot holds one reservation, is empty, or is somebody's for the moment (BUSY).  Who wants to
-//    put something exchanges an empty slot's content for BUSY, cuts the reservation down to what
-//    the slot has room for, and stores it; who wants to take exchanges a reservation for BUSY.
-//    What is busy is passed by.  A put and a take cost one exchange each.  What a slot holds is
-//    read by its owner only, since another thread may unmap it at any time.
-// 2. Each slot has a budget, which counts against the limit: bytes committed in what it holds, or
-//    held before.  An empty slot keeps its budget, so that a program that creates and destroys
-//    alike pays for no further exchange; when the limit is reached, budgets of empty slots are
-//    taken back first.  The sum of the budgets, `budgets`, is thus never less than what is held.
-// 3. Who fills a slot looks at the limit after it, and empties the slot if it must.  A processor
-//    may look before others see what was stored, so who lowers the limit waits a while for what is
-//    busy: a further exchange would double the price of a put.
-// 4. A thread begins to look where its stack lies, so that threads seldom meet in a slot.
-// 5. Slots that were busy at a fork stay so in the child, which then has fewer.
+// 1. A slot holds one reservation, is empty, or is owned by a thread for the moment (BUSY).  To
+//    put, a thread exchanges an empty slot's content for BUSY, cuts its reservation down to what
+//    the slot has room for, and stores it.  To take, it exchanges a reservation for BUSY.  Busy
+//    slots are skipped.  A put and a take cost one exchange each.  Only a slot's owner reads the
+//    reservation in it, since another thread may unmap it at any time.
+// 2. Each slot has a budget, which counts against the limit: the bytes committed in the reservation
+//    that it holds, or held before.  An empty slot keeps its budget, so that a program that
+//    repeatedly creates and destroys similar arenas pays for no further exchange.  When the limit
+//    is reached, the budgets of empty slots are taken back first.  The sum of the budgets,
+//    `budgets`, is thus never less than what the cache holds.
+// 3. A thread that fills a slot checks the limit afterwards, and empties the slot if it must.  A
+//    processor may read the limit before others see what was stored, so a thread that lowers the
+//    limit waits a while for busy slots: a further exchange would double the price of a put.
+// 4. A thread starts its search at a slot derived from its stack's address, so that threads seldom
+//    meet in a slot.
+// 5. Slots that were busy at a fork stay busy in the child, which then has fewer.
 #include <stdatomic.h>
 
 #include "arena/core.h"
@@ -30,21 +32,22 @@ static cache_slot slots[SLOTS];
 static atomic_size_t budgets;
 static atomic_size_t limit = (size_t)64 << 20;
 
-// No arena's.
+// A value that is no arena's core.
 #define BUSY ((acre_arena_core *)(void *)slots)
 
 static size_t
 first_slot(void)
 {
-    // Stacks of threads lie at least 16 KiB apart, mostly some power of two.
+    // Thread stacks lie at least 16 KiB apart, mostly some power of two.
     char here;
     uintptr_t at = (uintptr_t)&here >> 14;
     return (at ^ at >> 4 ^ at >> 9) % SLOTS;
 }
 
-// Makes the slot the caller's if it is empty (`occupied` 0) or if it is not.
+// Makes the calling thread the slot's owner if the slot is empty (`occupied` 0) or holds a
+// reservation (`occupied` 1), and returns the content; otherwise returns BUSY.
 static acre_arena_core *
-own(cache_slot *which, int occupied)
+own_slot(cache_slot *which, int occupied)
 {
     acre_arena_core *found = atomic_load_explicit(&which->content, memory_order_relaxed);
     if (found == BUSY || (found != NULL) != occupied ||
@@ -55,7 +58,7 @@ own(cache_slot *which, int occupied)
 }
 
 static void
-disown(cache_slot *which, acre_arena_core *content)
+disown_slot(cache_slot *which, acre_arena_core *content)
 {
     atomic_store_explicit(&which->content, content, memory_order_release);
 }
@@ -72,10 +75,10 @@ static void
 take_budgets_of_empty_slots_back(void)
 {
     for (size_t i = 0; i < SLOTS; i++) {
-        if (own(&slots[i], 0) == BUSY)
+        if (own_slot(&slots[i], 0) == BUSY)
             continue;
         take_budget_back(&slots[i]);
-        disown(&slots[i], NULL);
+        disown_slot(&slots[i], NULL);
     }
 }
 
@@ -99,7 +102,7 @@ add_to_budget(cache_slot *which, size_t budget, size_t more)
     return 1;
 }
 
-// Makes the budget of the caller's slot `size`, if the limit permits that.
+// Sets the budget of a slot that the caller owns to `size`, if the limit permits that.
 static int
 set_budget(cache_slot *which, size_t size)
 {
@@ -117,7 +120,7 @@ set_budget(cache_slot *which, size_t size)
     return add_to_budget(which, budget, size - budget);
 }
 
-// What the system does not take now stays in the caller's slot.  Whether it went.
+// Unmaps `core`, or leaves it in the slot if the system refuses.  Returns whether it was unmapped.
 static int
 send_away(cache_slot *which, acre_arena_core *core)
 {
@@ -125,15 +128,15 @@ send_away(cache_slot *which, acre_arena_core *core)
     int released = acre_space_release(&map, core->committed - core_start(core)) == ACRE_OK;
     if (released)
         take_budget_back(which);
-    disown(which, released ? NULL : core);
+    disown_slot(which, released ? NULL : core);
     return released;
 }
 
-// Whether one went.
+// Returns whether the slot held a reservation and it was unmapped.
 static int
 empty_slot(cache_slot *which)
 {
-    acre_arena_core *core = own(which, 1);
+    acre_arena_core *core = own_slot(which, 1);
     return core != BUSY && send_away(which, core);
 }
 
@@ -143,12 +146,12 @@ acre_cache_claim(size_t size)
     size_t first = first_slot();
     for (size_t i = 0; i < SLOTS; i++) {
         cache_slot *which = &slots[(first + i) % SLOTS];
-        if (own(which, 0) == BUSY)
+        if (own_slot(which, 0) == BUSY)
             continue;
         // The limit may have been lowered since the slot got its budget.
         if (set_budget(which, size) && !is_over_limit())
             return which;
-        disown(which, NULL);
+        disown_slot(which, NULL);
         return NULL;
     }
     return NULL;
@@ -157,7 +160,7 @@ acre_cache_claim(size_t size)
 void
 acre_cache_fill(cache_slot *which, acre_arena_core *core)
 {
-    disown(which, core);
+    disown_slot(which, core);
     if (!is_over_limit())
         return;
     take_budgets_of_empty_slots_back();
@@ -168,7 +171,7 @@ acre_cache_fill(cache_slot *which, acre_arena_core *core)
 void
 acre_cache_abandon(cache_slot *which)
 {
-    disown(which, NULL);
+    disown_slot(which, NULL);
 }
 
 acre_arena_core *
@@ -177,7 +180,7 @@ acre_cache_take(size_t wanted, size_t least)
     size_t first = first_slot();
     for (size_t i = 0; i < SLOTS; i++) {
         cache_slot *which = &slots[(first + i) % SLOTS];
-        acre_arena_core *core = own(which, 1);
+        acre_arena_core *core = own_slot(which, 1);
         if (core == BUSY)
             continue;
         if (core->modest && !acre_space_is_scarce()) {
@@ -185,7 +188,7 @@ acre_cache_take(size_t wanted, size_t least)
             continue;
         }
         if (core->wanted == wanted && core->map.size >= least) {
-            disown(which, NULL);
+            disown_slot(which, NULL);
             return core;
         }
         acre_cache_fill(which, core);
@@ -216,8 +219,8 @@ acre_arena_cache_trim(void)
     take_budgets_of_empty_slots_back();
 }
 
-// Not for ever: its owner may have been lost in a fork.  One that is in a system call for longer
-// looks at the limit after it.
+// Not for ever: the owner may have been lost in a fork.  An owner that spends longer in a system
+// call checks the limit afterwards.
 static void
 wait_while_busy(cache_slot *which)
 {

@@ -1,4 +1,4 @@
-// What the files above grow.c share: room for a block, handing it out, taking it back, refusing.
+// What the files built on grow.c share: room for a block, handing it out, taking it back, refusing.
 #include <string.h>
 
 #include "arena/core.h"

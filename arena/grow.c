@@ -1,18 +1,19 @@
-// Growth: how much is committed when, what goes back, and who may touch it beforehand.
+// Growth: when to commit how much, what to give back, and who may touch pages beforehand.
 //
-// 1. Growth commits as much as there is already, but at least 64 KiB and at most 8 MiB, so that
-//    commits are few (their number is logarithmic, then one per 8 MiB) and small arenas stay small.
-//    When the system refuses such a step, just the pages needed are asked for, and when it refuses
-//    these, what the cache holds goes first.  A commit that fails changes nothing: the next request
-//    may fit, or may succeed.
-// 2. From core->boundary on (space.c) steps end at multiples of the huge page's size: where the
-//    accessible range ended inside one, none would form, and the part would be paid for in base
-//    pages (5 times as dear a byte).  Back go whole ones, too, for the same reason.
-// 3. Another thread may populate what was committed and is not used yet.  It reads what a commit
-//    has published and nothing else: the range before its end, which is released last.  Whoever
-//    takes pages away stops it first.  A thread that did not come along into the child of a fork is
-//    known by the process that it noted, which is never the system's number: a child in a new
-//    namespace of processes may have its parent's.
+// 1. Each commit doubles what is committed, but adds at least 64 KiB and at most 8 MiB: commits are
+//    few (their number is logarithmic, then one per 8 MiB) and small arenas stay small.  When the
+//    system refuses such a step, the arena asks for just the pages needed; when it refuses these
+//    too, the cache is emptied and they are asked for once more.  A failed commit changes nothing:
+//    the next request may fit, or may succeed.
+// 2. From core->boundary on (space.c), steps end at multiples of the huge page size.  If the
+//    accessible range ended inside a huge page, none would form there, and base pages would fill
+//    that part (5 times as expensive per byte).  For the same reason only whole huge pages are
+//    given back.
+// 3. Another thread may populate memory that is committed but not used yet.  It reads only the
+//    range that a commit has published, whose end is stored last, with release order.  Whoever
+//    takes pages away stops that thread first.  The child of a fork recognises a thread that it did
+//    not inherit by the process number that the thread stored.  That is never the system's process
+//    id: a child in a new PID namespace may have the same id as its parent.
 #include "acre/page.h"
 #include "arena/core.h"
 #include "arena/watch.h"
@@ -32,14 +33,14 @@ next_step(const acre_arena_core *core)
     return round_up(step > FIRST_STEP ? step : FIRST_STEP, core->map.page_size);
 }
 
-// From `end` to the end of the huge page that it lies in; 0 below the boundary.
+// The distance from `end` to the end of the huge page that it lies in; 0 below the boundary.
 static size_t
 rest_of_huge_page(const acre_arena_core *core, uintptr_t end)
 {
     return end > core->boundary ? (0 - end) & (core->huge - 1) : 0;
 }
 
-// How many bytes to commit when `least` are needed and `most` may be.
+// How many bytes to commit when `least` are needed and `most` are allowed.
 static size_t
 bytes_to_commit(const acre_arena_core *core, size_t least, size_t most)
 {
@@ -58,7 +59,7 @@ bytes_to_commit(const acre_arena_core *core, size_t least, size_t most)
 acre_status
 acre_grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need)
 {
-    // The ceiling lies inside the reservation, which is whole pages: no rounding here leaves it.
+    // The ceiling lies inside the reservation, which is whole pages: rounding never leaves it.
     size_t page = core->map.page_size;
     size_t least = round_up(need, page) - core->committed;
     size_t most = round_up(core->ceiling, page) - core->committed;
@@ -121,14 +122,14 @@ acre_grow_stop_prefault(acre_arena_core *core)
     while (!atomic_compare_exchange_weak_explicit(&core->prefaulting, &process, GROW_STOPPED,
                                                   memory_order_acquire, memory_order_relaxed)) {
         if (process == 0 || !acre_process_is(process))
-            continue;  // of the parent: not here, and what it noted is replaced
+            continue;  // the parent's thread does not exist here: replace its number
         process = 0;
         acre_port_yield();
     }
 }
 
 static acre_status
-populate(uintptr_t start, uintptr_t end)
+populate_range(uintptr_t start, uintptr_t end)
 {
     size_t page = acre_page_size();
     start = round_down(start, page);
@@ -157,7 +158,7 @@ acre_arena_prefault(const acre_arena *arena, size_t bytes)
     uintptr_t end = atomic_load_explicit(&core->unused_end, memory_order_acquire);
     uintptr_t start = atomic_load_explicit(&core->unused, memory_order_relaxed);
     if (start < end && bytes != 0)
-        status = populate(start, end - start > bytes ? start + bytes : end);
+        status = populate_range(start, end - start > bytes ? start + bytes : end);
     atomic_store_explicit(&core->prefaulting, 0, memory_order_release);
     return status;
 }

@@ -1,14 +1,14 @@
-// Marks, and what is to be called when memory is taken back.
+// Marks, and the calls deferred until memory is taken back.
 //
 // 1. A mark is a cursor and the arena's generation.  Each reset begins a new generation, so marks
-//    from before it are told from marks that fit; within a generation a mark above the cursor is
-//    stale too.
-// 2. Deferred calls are a list of nodes in the arena itself, newest first.  Each is made at the
-//    cursor and taken back with what lies around it, so addresses fall along the list: one compare
-//    with the newest tells that a restore has none to run.
-// 3. A node is taken off the list before its call: one that longjmps away is not run twice.
-// 4. In the child of a fork that finds the arena's memory zeroed, a node without a call says that
-//    it and all older ones are forgotten.
+//    from before it are recognised as stale; within a generation, so is a mark above the cursor.
+// 2. Deferred calls are a list of nodes in the arena itself, newest first.  Each node is allocated
+//    at the cursor and taken back with the blocks around it, so addresses fall along the list: one
+//    compare with the newest node shows whether a restore has any to run.
+// 3. A node is removed from the list before its call, so a call that longjmps away does not run
+//    twice.
+// 4. In the child of a fork that finds the arena's memory zeroed, a node whose call is NULL means
+//    that it and all older ones are forgotten.
 #include "arena/core.h"
 
 typedef struct deferred {

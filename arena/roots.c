@@ -18,11 +18,11 @@ typedef struct zone {
 static zone zones[ZONES];
 static size_t exact;
 
-// The process whose thread changes the zones (mmap/process.h); 0 = none does.
+// The process that has a thread changing the zones (mmap/process.h); 0: none.
 static _Atomic uint32_t holder;
 
 static acre_status
-enter(void)
+lock_zones(void)
 {
     uint32_t here;
     acre_status status = acre_process_number(&here);
@@ -37,8 +37,8 @@ enter(void)
             acre_port_yield();
             continue;
         }
-        // A thread that this child of a fork does not have.  What it left half done is forgotten:
-        // a region that stays registered hides leaks at most.
+        // The holder is a thread that this child of a fork does not have.  Forget what it left half
+        // done: a region that stays registered can only hide leaks.
         if (atomic_compare_exchange_strong_explicit(&holder, &found, here, memory_order_acquire,
                                                     memory_order_relaxed)) {
             for (size_t i = 0; i < ZONES; i++)
@@ -49,7 +49,7 @@ enter(void)
 }
 
 static void
-leave(void)
+unlock_zones(void)
 {
     atomic_store_explicit(&holder, 0, memory_order_release);
 }
@@ -61,7 +61,7 @@ zone_of(uintptr_t start)
 }
 
 static void
-widen(zone *which, uintptr_t start, uintptr_t end)
+widen_zone(zone *which, uintptr_t start, uintptr_t end)
 {
     uintptr_t low = which->count == 0 || start < which->low ? start : which->low;
     uintptr_t high = which->count == 0 || end > which->high ? end : which->high;
@@ -78,24 +78,25 @@ widen(zone *which, uintptr_t start, uintptr_t end)
 uint8_t
 acre_roots_register(uintptr_t start, size_t size)
 {
-    // Without a page to tell processes apart by: what only this arena points to may be reported.
-    if (enter() != ACRE_OK)
+    // There was no memory for the page that identifies processes.  What only this arena points to
+    // may then be reported as leaked.
+    if (lock_zones() != ACRE_OK)
         return ROOT_NONE;
     uint8_t root = exact < ROOTS_EXACT ? ROOT_EXACT : ROOT_SHARED;
     if (root == ROOT_EXACT) {
         exact++;
         __lsan_register_root_region((const void *)start, size);
     } else {
-        widen(zone_of(start), start, start + size);
+        widen_zone(zone_of(start), start, start + size);
     }
-    leave();
+    unlock_zones();
     return root;
 }
 
 void
 acre_roots_unregister(uintptr_t start, size_t size, uint8_t root)
 {
-    if (enter() != ACRE_OK)
+    if (lock_zones() != ACRE_OK)
         return;  // never: the page has been there since the range was registered
     zone *which = zone_of(start);
     if (root == ROOT_EXACT) {
@@ -104,7 +105,7 @@ acre_roots_unregister(uintptr_t start, size_t size, uint8_t root)
     } else if (which->count != 0 && --which->count == 0) {
         __lsan_unregister_root_region((const void *)which->low, which->high - which->low);
     }
-    leave();
+    unlock_zones();
 }
 
 #else

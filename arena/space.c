@@ -1,20 +1,21 @@
-// The addresses that arenas live in.
+// Address space for arenas.
 //
 // 1. An arena without a size of its own reserves 64 GiB, or 1/64 of the address space where that is
 //    less.
-// 2. What the system refuses is tried again without what the cache holds, then at half the size,
-//    down to the least that the user accepts.
-// 3. All arenas together leave a quarter of the address space to the program: what goes beyond is
-//    refused like the system would refuse it.  A system that is asked until it refuses would leave
-//    the program's own mmap nothing.
-// 4. Once arenas hold half of the address space, one without a size of its own takes 1/1024 of what
-//    is left to take, so thousands more can be made.  What the cache holds does not count: it goes
-//    first.
+// 2. When the system refuses, the cache is emptied and the same size tried again, then half the
+//    size, down to the least that the user accepts.
+// 3. All arenas together leave a quarter of the address space to the program: a reservation beyond
+//    that is refused as the system would refuse it.  If arenas reserved until the system refused,
+//    nothing would be left for the program's own mmap.
+// 4. Once arenas hold half of the address space, one without a size of its own takes 1/1024 of the
+//    remaining share, so that thousands more can be made.  What the cache holds does not count,
+//    because it is released first.
 // 5. Where there are transparent huge pages, a reservation begins BEFORE_HUGE below a multiple of
-//    their size.  Small arenas stay below it, in base pages, whatever the system's mode: no huge
-//    page fits there.  Above it whole huge pages are committed.  All of the reservation is advised
-//    once, so that what is committed grows as one area.  Huge pages of more than 4 MiB (processors
-//    with larger base pages) are left to the system's mode: one touch would cost too much.
+//    their size.  Small arenas stay below that multiple, in base pages, whatever the system's mode:
+//    no huge page fits there.  Above it, whole huge pages are committed.  The advice is given once
+//    for all of the reservation, so that the committed part grows as one area.  Huge pages of more
+//    than 4 MiB (processors with larger base pages) are left to the system's mode: one touch would
+//    cost too much.
 #include <stdatomic.h>
 
 #include "acre/page.h"
@@ -27,7 +28,7 @@ static const size_t DEFAULT_LEAST = (size_t)16 << 20;
 static const size_t BEFORE_HUGE = (size_t)256 << 10;
 static const size_t LARGEST_HUGE = (size_t)4 << 20;
 
-// Of all reservations: how many, bytes of addresses, bytes committed.
+// Totals of all reservations: their number, bytes of addresses, bytes committed.
 static atomic_size_t reservations;
 static atomic_size_t held;
 static atomic_size_t committed_total;
@@ -67,9 +68,9 @@ acre_space_is_scarce(void)
     return atomic_load_explicit(&held, memory_order_relaxed) > address_space() / 2;
 }
 
-// What an arena without a size of its own tries first.
+// The size that an arena without a size of its own tries first.
 static size_t
-modest(size_t size, size_t least)
+modest_size(size_t size, size_t least)
 {
     if (!acre_space_is_scarce())
         return size;
@@ -82,7 +83,7 @@ modest(size_t size, size_t least)
 
 // Counts `size` bytes as held, if that leaves the program its quarter.
 static int
-take(size_t size)
+take_addresses(size_t size)
 {
     uint64_t most = share_of_arenas();
     size_t taken = atomic_load_explicit(&held, memory_order_relaxed);
@@ -95,7 +96,7 @@ take(size_t size)
 }
 
 static void
-give(size_t size)
+give_addresses(size_t size)
 {
     atomic_fetch_sub_explicit(&held, size, memory_order_relaxed);
 }
@@ -137,7 +138,7 @@ map_flags(uint32_t flags)
     return result;
 }
 
-// The size of transparent huge pages for a reservation of `size` bytes; 0: none.
+// The size of transparent huge pages in a reservation of `size` bytes; 0: none.
 static size_t
 huge_for(size_t size, uint32_t flags)
 {
@@ -148,8 +149,7 @@ huge_for(size_t size, uint32_t flags)
     return acre_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES) ? huge : 0;
 }
 
-// The reservation is `huge` bytes larger than it was asked for, and aligned: what is too much at
-// its beginning goes.
+// The reservation is aligned and larger than needed: unmaps the excess at its beginning.
 static void
 cut_beginning(acre_arena_core *core, size_t huge)
 {
@@ -160,11 +160,11 @@ cut_beginning(acre_arena_core *core, size_t huge)
     if (acre_mmap_split(map, huge - BEFORE_HUGE, &rest) != ACRE_OK)
         return;
     if (acre_mmap_unmap(map) == ACRE_OK) {
-        give(huge - BEFORE_HUGE);
+        give_addresses(huge - BEFORE_HUGE);
         *map = rest;
         return;
     }
-    // No area was left for it.  Larger than it need be, it serves as well.
+    // The area limit was reached.  The larger reservation works as well.
     if (acre_mmap_merge(map, &rest) != ACRE_OK)
         *map = rest;  // never: they are parts of one map
 }
@@ -180,12 +180,13 @@ reserve_exactly(size_t size, const acre_arena_opts *opts, acre_arena_core *core)
 
     size_t extra = huge != 0 ? huge - BEFORE_HUGE : 0;
     size_t room = size + extra;
-    if (size > SIZE_MAX - extra || !take(room))
+    if (size > SIZE_MAX - extra || !take_addresses(room))
         return -ENOMEM;
     acre_status status = acre_mmap_reserve(room, ACRE_READ_WRITE, &map_opts, &core->map);
     if (status != ACRE_OK) {
-        give(room);
-        // Half of all addresses and more is beyond any map of 32 bits: no other kind of refusal.
+        give_addresses(room);
+        // On 32 bits, half of all addresses or more exceeds what a map can be: treat that like any
+        // other refusal.
         return status == ACRE_BAD_SIZE ? -ENOMEM : status;
     }
     core->boundary = UINTPTR_MAX;
@@ -195,7 +196,7 @@ reserve_exactly(size_t size, const acre_arena_opts *opts, acre_arena_core *core)
     return ACRE_OK;
 }
 
-// Rounded up to pages; down where that would wrap (and is refused anyway).
+// Rounds up to pages; rounds down where that would wrap (such a size is refused anyway).
 static size_t
 whole_pages(size_t size, uint32_t flags)
 {
@@ -223,11 +224,11 @@ acre_space_reserve(const acre_arena_opts *opts, int (*makes_way)(acre_status ref
                    acre_arena_core *core)
 {
     size_t least = acre_space_least(opts);
-    size_t wanted = opts->reserve != 0 ? opts->reserve : modest(default_reserve(), least);
+    size_t wanted = opts->reserve != 0 ? opts->reserve : modest_size(default_reserve(), least);
     int emptied = 0;
     if (opts->reserve == 0 && wanted < default_reserve() && makes_way(-ENOMEM)) {
         emptied = 1;
-        wanted = modest(default_reserve(), least);
+        wanted = modest_size(default_reserve(), least);
     }
     core->modest = opts->reserve == 0 && wanted < default_reserve();
     size_t size = whole_pages(wanted, opts->flags);
@@ -240,7 +241,7 @@ acre_space_reserve(const acre_arena_opts *opts, int (*makes_way)(acre_status ref
             emptied = 1;
             continue;
         }
-        // What is refused for another reason is refused at any size.
+        // A refusal for any other reason would repeat at every size.
         if ((status != -ENOMEM && status != -EAGAIN) || size == least)
             return status;
         size = size / 2 > least ? whole_pages(size / 2, opts->flags) : least;
@@ -256,7 +257,7 @@ acre_space_release(acre_mmap *map, size_t committed)
     acre_status status = acre_mmap_unmap(map);
     if (status != ACRE_OK || size == 0)
         return status;
-    give(size);
+    give_addresses(size);
     acre_space_count_commit(0, committed);
     atomic_fetch_sub_explicit(&reservations, 1, memory_order_relaxed);
     return ACRE_OK;

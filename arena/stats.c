@@ -1,4 +1,4 @@
-// What an arena holds, and why it refused.
+// What an arena holds, and why it last refused.
 #include <string.h>
 
 #include "acre/page.h"
@@ -17,7 +17,7 @@ acre_arena_status(const acre_arena *arena)
     return arena->status;
 }
 
-// Counted in whole pages, of which the caller's memory may own a part only.
+// The system counts whole pages; the caller's memory may be only a part of them.
 static size_t
 resident_of_caller(const acre_arena_core *core)
 {
@@ -70,7 +70,7 @@ acre_arena_totals_read(acre_arena_totals *out)
     size_t reservations = 0;
     acre_space_totals(&reservations, &totals.reserved, &totals.committed);
     acre_cache_count(&totals.cached, &totals.cached_committed);
-    // Read one after the other, while others create and destroy.
+    // The two counts are read one after the other, while other threads create and destroy.
     totals.arenas = reservations > totals.cached ? reservations - totals.cached : 0;
     *out = totals;
 }

@@ -1,15 +1,15 @@
-// arena/watch.h - telling AddressSanitizer and Valgrind what of an arena may be used.
+// arena/watch.h - reports to AddressSanitizer and Valgrind which memory of an arena may be used.
 //
-// 1. In a watched arena `limit` is the cursor, so that every request goes out of line, where the
-//    checker is told of it.  Code that was compiled without the sanitizer keeps to that, too.
-// 2. Behind each block lies a redzone that nobody may touch, up to the next multiple of 64: cursors
-//    are such multiples, and what is aligned inline begins at the cursor.
-// 3. What was taken back may not be touched either.  Memory that was never handed out is left
-//    alone: to close a GiB takes the sanitizer 100 ms.
-// 4. Valgrind does not know which of an arena's bytes are zero, so `dirty` goes up with the cursor,
-//    and zeroed blocks are cleared where the program can be seen to do it.
-// 5. Nothing above `dirty` was closed: so the child of a fork that finds the core gone knows what
-//    to forget.
+// 1. In a watched arena `limit` is the cursor, so that every request goes out of line, where it is
+//    reported to the checker.  This holds for callers compiled without the sanitizer, too.
+// 2. Behind each block lies a redzone that must not be touched, up to the next multiple of 64:
+//    cursors are such multiples, and inline requests with an alignment begin at the cursor.
+// 3. Memory that was taken back must not be touched either.  Memory that was never handed out is
+//    not poisoned: poisoning a GiB takes the sanitizer 100 ms.
+// 4. Valgrind does not know which of an arena's bytes are zero, so `dirty` rises with the cursor,
+//    and zeroed blocks are cleared where Valgrind sees the program do it.
+// 5. Nothing above `dirty` was ever poisoned: that is how the child of a fork that finds the core
+//    gone knows which range to forget.
 #ifndef ACRE_ARENA_WATCH_H_
 #define ACRE_ARENA_WATCH_H_
 
@@ -21,7 +21,7 @@ void __asan_unpoison_memory_region(void const volatile *start, size_t size);
 #elif defined(__has_include)
 #if __has_include("valgrind/memcheck.h")
 #include <valgrind/memcheck.h>
-#ifndef NVALGRIND  // as on processors that it does not know
+#ifndef NVALGRIND  // defined on processors that Valgrind does not support
 #define ACRE_WATCH_BY_VALGRIND
 #endif
 #endif
@@ -42,7 +42,7 @@ watch_is_on(void)
 #endif
 }
 
-// May be used from here on, and has no contents yet.
+// The range may be used from here on; its contents are undefined.
 static inline void
 watch_open(uintptr_t start, size_t size)
 {
@@ -67,7 +67,7 @@ watch_close(uintptr_t start, size_t size)
 #endif
 }
 
-// Is no arena's any more, or belongs to the arena itself.
+// The range no longer belongs to any arena, or the arena itself uses it.
 static inline void
 watch_forget(uintptr_t start, size_t size)
 {
@@ -80,7 +80,7 @@ watch_forget(uintptr_t start, size_t size)
 #endif
 }
 
-// Where the next block can begin behind one of `size` bytes at `start`.
+// Where the next block can begin after one of `size` bytes at `start`.
 static inline uintptr_t
 watch_end(const acre_arena_core *core, uintptr_t start, size_t size)
 {
