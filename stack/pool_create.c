@@ -1,13 +1,13 @@
-// Pools: options, layout, destroying.
+// Pools: options, layout, create, destroy.
 //
 //   start        base                                  limit                    start + stride
 //   | guard      | usable, grows down                  | header     | colour    |
 //
-// A colour of 0 to 15 lines shifts limit and header downwards: tops at equal offsets in their pages
-// would share a few sets of the caches.  The stride is an odd number of pages: at an even one tops
-// would share a few sets of the TLB.
+// A colour of 0 to 15 lines shifts limit and header downwards: tops at equal page offsets would
+// share a few cache sets.  The stride is an odd number of pages: with an even one, tops would share
+// a few TLB sets.
 //
-// A pool's record is recycled, and its token lies in memory that a fork's child finds empty.
+// A pool's record is recycled.  Its token lies in memory that the child of a fork finds zeroed.
 #include "mmap/process.h"
 #include "stack/lasting.h"
 #include "stack/pool.h"
@@ -22,8 +22,8 @@
 #endif
 #endif
 
-// 1 under Valgrind, where this library was built with its headers.  It forbids to touch what lies
-// below the last stack pointer of a stack, and does not hear that the stack is used no more.
+// 1 under Valgrind, if this library was built with its headers.  Valgrind forbids touching what
+// lies below the last stack pointer of a stack, and is not informed when a stack is no longer used.
 #ifndef STACKS_ARE_WATCHED
 #define STACKS_ARE_WATCHED() 0
 #endif
@@ -36,12 +36,12 @@ _Static_assert(sizeof(acre_stack_pool_stats) == (sizeof(void *) == 8 ? 64 : 36),
 static const size_t DEFAULT_SIZE = 64 * 1024;
 static const size_t DEFAULT_KEEP = 16 * 1024;
 static const size_t DEFAULT_MOST = (size_t)1 << 20;
-// Slots' numbers.
+// The number of distinct slot numbers.
 static const uint64_t MOST = (uint64_t)POOL_REGIONS * POOL_REGION_SLOTS;
 
 enum { CHUNK_SHIFT = 7, CHUNK = 1 << CHUNK_SHIFT, CHUNKS = 512 };
 
-// A chunk's tokens lie in memory of their own.
+// A chunk's tokens lie in separate memory.
 static _Atomic(void *) chunks[CHUNKS];
 static _Atomic(void *) tokens[CHUNKS];  // of _Atomic uint32_t
 static _Atomic uint32_t pool_count;
@@ -83,7 +83,8 @@ lay_out_pool(const acre_stack_pool_opts *opts, layout *out)
     if (out->stride / page % 2 == 0 && !stack_add(out->stride, page, &out->stride))
         return ACRE_BAD_SIZE;
 
-    // As far as it can be told beforehand; the default number is only as many as there is room for.
+    // Checked as far as possible in advance.  The default number is only as many as there is room
+    // for.
     size_t room = SIZE_MAX / 2 / out->stride;
     out->most = opts->max_stacks;
     if (out->most == 0)
@@ -91,7 +92,7 @@ lay_out_pool(const acre_stack_pool_opts *opts, layout *out)
     return out->most > 0 && out->most <= room && out->most <= MOST ? ACRE_OK : ACRE_BAD_SIZE;
 }
 
-// Where the marks are, and what stays.
+// Sets where the marks are, and how much of a stack is kept.
 static void
 set_marks(acre_stack_pool *pool, size_t keep)
 {
@@ -106,7 +107,7 @@ set_marks(acre_stack_pool *pool, size_t keep)
         pool->kept = pool->mark;  // the top page
     int locked = (pool->flags & ACRE_STACK_LOCKED) != 0;
     pool->returns_deep = pool->kept > pool->guard && !locked &&
-                         !STACKS_ARE_WATCHED();  // whose stacks must not be looked at
+                         !STACKS_ARE_WATCHED();  // Valgrind forbids reading the marks
 
     size_t lowest = pool->returns_deep ? pool->kept : pool->mark;
     if (locked || lowest_top - pool->guard < STACK_AT_ONCE)
@@ -118,7 +119,8 @@ set_marks(acre_stack_pool *pool, size_t keep)
 
 // ---- records ------------------------------------------------------------------------------------
 
-// Of a record that was just taken.  Once: threads that used the pool before may be looking.
+// Gives a newly taken record its token.  Set only once: threads that used the pool before may be
+// reading it.
 static acre_status
 provide_token(acre_stack_pool *pool, uint32_t index)
 {
@@ -136,7 +138,8 @@ provide_token(acre_stack_pool *pool, uint32_t index)
     return ACRE_OK;
 }
 
-// Tables for so many slots; those that the record has serve when they are not far too large.
+// Reserves tables for `slots` slots.  Keeps the record's own tables unless they are too small or
+// far too large.
 static acre_status
 reserve_tables(acre_stack_pool *pool, size_t slots)
 {
@@ -151,8 +154,8 @@ reserve_tables(acre_stack_pool *pool, size_t slots)
     return status;
 }
 
-// The lowest record whose tables serve, so that threads' magazines do not get into one another's
-// way.
+// Takes the lowest record whose tables fit: with low indexes, pools seldom share a place for
+// magazines.
 static acre_status
 take_pool(size_t slots, acre_stack_pool **out)
 {
@@ -174,7 +177,7 @@ take_pool(size_t slots, acre_stack_pool **out)
     }
 }
 
-// The slots in [first, end) are cold, at generation 0.
+// Makes the slots in [first, end) cold, at generation 0.
 static void
 forget_states(acre_stack_pool *pool, size_t first, size_t end)
 {
@@ -183,7 +186,7 @@ forget_states(acre_stack_pool *pool, size_t first, size_t end)
         atomic_store_explicit(&states[i], 0, memory_order_relaxed);
 }
 
-// All of them, and the memory is returned.
+// Makes all slots cold, and returns the tables' memory.
 static void
 clear_tables(acre_stack_pool *pool, size_t slots)
 {
@@ -200,7 +203,8 @@ clear_tables(acre_stack_pool *pool, size_t slots)
 
 // ---- create -------------------------------------------------------------------------------------
 
-// 0 = there is none, or it cannot be told: no file may be opened, or the system shows none.
+// Returns 0 when there is no limit or it cannot be read: no file may be opened, or the system shows
+// none.
 static uint64_t
 read_area_limit(void)
 {
@@ -306,14 +310,14 @@ acre_stack_pool_destroy(acre_stack_pool *pool)
         acre_pool_unlock(pool);
         return ACRE_BUSY;
     }
-    // No magazine is valid from here on, so that a thread that ends does not come near.
+    // Invalidates all magazines, so that an ending thread does not touch the pool.
     atomic_store_explicit(pool->token, 0, memory_order_relaxed);
     acre_pool_unlock(pool);
 
     size_t slots = pool->slots;
     status = unmap_regions(pool);
     if (status != ACRE_OK) {
-        // Of all that is left of it it is a pool still.
+        // What remains is still a pool.
         acre_status locked = acre_pool_lock(pool);
         if (locked != ACRE_OK)
             return locked;

@@ -1,9 +1,9 @@
-// Memory of deep stacks returned: what lies below the kept bytes goes, by one call for many stacks.
+// Returns the memory of deep stacks: what lies below the kept bytes, with one call for many stacks.
 #include "stack/pool.h"
 
 #include "mmap/port/memory.h"
 
-// Frames leave behind what AddressSanitizer forbids to touch.
+// Frames leave bytes behind that AddressSanitizer forbids touching.
 #if defined(__GNUC__)
 #define UNSANITIZED __attribute__((no_sanitize_address))
 #else
@@ -20,8 +20,6 @@ acre_pool_clear_marks(const acre_stack_pool *pool, char *start, size_t first)
     }
 }
 
-// One stack: all but the highest `keep` bytes goes, and where stacks grow, what has to be
-// accessible comes anew.
 acre_status
 acre_pool_shrink(const acre_stack_pool *pool, const region *r, char *start, size_t keep)
 {
@@ -41,8 +39,8 @@ acre_pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count)
     enum { BATCH = 64 };
     for (size_t i = 0; i < count; i += POOL_MEASURE)
         acre_pool_note_depth(pool, ids[i]);
-    // A call that fails has not returned some memory: the marks stay, and the next time tries
-    // again.
+    // When a call fails, some memory was not returned: its marks stay, so the next attempt includes
+    // it.
     for (size_t i = 0; !acre_port_discards_at_once() && i < count; i++) {
         const region *r = region_of(pool, ids[i]);
         char *start = slot_start(pool, r, slot_of(ids[i]));

@@ -1,13 +1,15 @@
-// Cold slots made ready: memory, guards, locks; and regions to have them in.
+// Makes cold slots ready (memory, guards, locks), and adds regions for more slots.
 //
-// 1. Guards are markers, put on many slots by one call whose count is believed, not its success.  A
-//    slot is ready when its guard was counted; others stay cold, whatever their memory is like.
-//    Where there is not the memory for all of them, half as many are tried, down to one.
-// 2. Where there are no markers, memory is committed above the guard only: what stays reserved is
-//    the guard.  That costs two areas a stack.  Such stacks may use half of the areas that
-//    everything else leaves: a program without areas cannot even allocate.  Where the system does
-//    not tell how many there are, or not now (that takes files), its own limit is the only one.
-// 3. Where the system commits strictly, a slot is accounted for from here on, and no sooner.
+// 1. Guards are markers, placed on many slots with one call.  What counts is the number of guards
+//    that the call reports, not whether it succeeded: a slot is ready once its guard is counted;
+//    others stay cold, whatever the state of their memory.  When there is too little memory for all
+//    of them, half as many are tried, down to one.
+// 2. Where there are no markers, only the memory above the guard is committed, and what stays
+//    reserved is the guard.  That costs two areas per stack.  Such stacks may use half of the areas
+//    that everything else leaves: a program without areas cannot even allocate.  Where the number
+//    of areas cannot be read, or not now (reading opens files), only the system's own limit
+//    applies.
+// 3. Under strict commit accounting, a slot is accounted for from this point on, not before.
 #include "stack/pool.h"
 #include "stack/room.h"
 
@@ -18,8 +20,8 @@
 
 // ---- areas --------------------------------------------------------------------------------------
 
-// Slots of this process that are guarded by protection, and how many may be before areas are
-// counted again.
+// The number of this process's slots that are guarded by protection, and how many there may be
+// before areas are counted again.
 static _Atomic size_t page_guards;
 static _Atomic size_t page_guards_allowed;
 
@@ -31,7 +33,7 @@ allow_more(const acre_stack_pool *pool, size_t used)
     uint64_t areas;
     uint64_t allowed = (uint64_t)used + COUNT_EVERY;
     if (acre_port_area_count(&areas) == ACRE_OK) {
-        // Half of what there would be without these guards.
+        // Half of the areas that would be left without these guards.
         uint64_t left = pool->area_limit > areas ? pool->area_limit - areas : 0;
         uint64_t most = (left + 2 * (uint64_t)used) / 4;
         allowed = most < allowed ? most : allowed;
@@ -39,7 +41,7 @@ allow_more(const acre_stack_pool *pool, size_t used)
     atomic_store_explicit(&page_guards_allowed, (size_t)allowed, memory_order_relaxed);
 }
 
-// How many of `count` slots may be guarded by protection; they are counted as guarded.
+// Grants up to `count` slots a guard by protection, and counts them as guarded.
 static acre_status
 take_areas(const acre_stack_pool *pool, size_t count, size_t *granted)
 {
@@ -71,19 +73,21 @@ acre_pool_guards_removed(const acre_stack_pool *pool, size_t count)
 
 // ---- memory and guards --------------------------------------------------------------------------
 
-// `bytes` from `offset` on in each of `count` neighbours, the lowest of which is `slot`'s.
+// Lists the range of `bytes` at `offset` in each of `count` neighbours, the lowest of which starts
+// at `lowest`.
 static void
 list_ranges(const acre_stack_pool *pool, char *lowest, size_t count, size_t offset, size_t bytes,
             acre_range *out)
 {
     for (size_t i = 0; i < count; i++) {
-        // In the order in which slots are numbered.
+        // In the order of slot numbers.
         out[i].base = lowest + (count - 1 - i) * pool->stride + offset;
         out[i].length = bytes;
     }
 }
 
-// Of a program that locks its memory (mlockall): markers come before the lock.
+// Guards a slot in a program that locks its memory (mlockall): the marker must be placed before the
+// lock.
 static acre_status
 guard_locked(acre_mmap *map, const acre_range *guard, size_t stride)
 {
@@ -93,13 +97,12 @@ guard_locked(acre_mmap *map, const acre_range *guard, size_t stride)
     size_t done;
     status = acre_port_guard_many(guard, 1, &done);
     if (status == -EINVAL)
-        return status;  // so it was not for a lock
+        return status;  // so the lock was not the cause
     acre_status locked = acre_port_lock_on_fault(map, guard->base, stride);
     return status != ACRE_OK ? status : locked;
 }
 
-// Those of the neighbours that are locked are guarded one by one: a lock on all of them would also
-// lock the others.
+// Locked neighbours are guarded one by one: a lock on the whole run would also lock the others.
 static acre_status
 guard_slots(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_t count,
             size_t *guarded)
@@ -120,7 +123,8 @@ guard_slots(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_t co
     return ACRE_OK;
 }
 
-// Whether fault or call brings them, locked pages stay; the guard in their midst has none.
+// Locked pages stay resident, whether a fault or a call brought them in; the guard among them has
+// no pages.
 static acre_status
 lock_slot(const acre_stack_pool *pool, acre_mmap *map, char *start)
 {
@@ -155,8 +159,8 @@ lock_slots(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_t cou
     return ACRE_OK;
 }
 
-// As many of the first neighbours as the system grants at once, half as many each time it refuses:
-// *count.
+// Commits as many of the first neighbours as the system grants at once, halving *count after each
+// refusal.
 static acre_status
 commit_slots(const acre_stack_pool *pool, acre_mmap *map, char *end, size_t *count)
 {
@@ -165,14 +169,14 @@ commit_slots(const acre_stack_pool *pool, acre_mmap *map, char *end, size_t *cou
         acre_status status = acre_port_commit(map, end - length, length, ACRE_READ_WRITE);
         if (status == ACRE_OK)
             return ACRE_OK;
-        // What became accessible would be taken for accounted.
+        // Otherwise pages that became accessible would later be taken for accounted ones.
         (void)acre_port_decommit(map, end - length, length);
         if (status != -ENOMEM || *count == 1)
             return status;
     }
 }
 
-// Neighbours, of which the first has the highest address.
+// Makes neighbouring slots ready; the first has the highest address.
 static acre_status
 make_with_markers(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_t count,
                   size_t *done)
@@ -212,7 +216,7 @@ make_with_pages(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_
     return status;
 }
 
-// How many of the first slots are neighbours, one below the other.
+// How many of the first slots are neighbours, each below the one before.
 static size_t
 run_length(const uint32_t *ids, size_t count)
 {
@@ -230,7 +234,7 @@ make_slots(const acre_stack_pool *pool, const uint32_t *ids, size_t count, size_
         size_t length = run_length(ids + *done, count - *done);
         const region *r = region_of(pool, ids[*done]);
         char *lowest = slot_start(pool, r, slot_of(ids[*done + length - 1]));
-        // Others use the handle meanwhile, for other slots.
+        // A copy: other threads use the handle at the same time, for other slots.
         acre_mmap map;
         shared_map_load(&r->map, &map);
         size_t made = 0;
@@ -248,7 +252,7 @@ make_slots(const acre_stack_pool *pool, const uint32_t *ids, size_t count, size_
 
 // ---- lists --------------------------------------------------------------------------------------
 
-// Some cold slots, which are the caller's then.  Under the lock.
+// Hands cold slots to the caller.  Under the lock.
 static size_t
 claim_cold(acre_stack_pool *pool, uint32_t *ids, size_t wanted)
 {
@@ -264,11 +268,11 @@ claim_cold(acre_stack_pool *pool, uint32_t *ids, size_t wanted)
     return count;
 }
 
-// What claim_cold gave, of which the first `done` are ready.  Under the lock.
+// Returns slots from claim_cold, of which the first `done` are ready.  Under the lock.
 static void
 return_claimed(acre_stack_pool *pool, const uint32_t *ids, size_t count, size_t done)
 {
-    // The last one is found first.
+    // The list is last in, first out.
     for (size_t i = count; i-- > done;)
         pool->ids[pool->slots - ++pool->cold_count] = ids[i];
     for (size_t i = done; i-- > 0;) {
@@ -291,7 +295,7 @@ next_region(const acre_stack_pool *pool)
     return slots < POOL_REGION_SLOTS ? slots : POOL_REGION_SLOTS;
 }
 
-// Room for the states and numbers of so many slots.
+// Commits room for the states and numbers of `slots` slots.
 static acre_status
 commit_tables(acre_stack_pool *pool, size_t slots)
 {
@@ -301,7 +305,7 @@ commit_tables(acre_stack_pool *pool, size_t slots)
     return status == ACRE_OK ? acre_mmap_commit(&pool->tables, pool->table_size, length) : status;
 }
 
-// Without the lock, by the one who set pool->growing.
+// Called without the lock, by the thread that set pool->growing.
 static acre_status
 make_region(acre_stack_pool *pool, size_t before, size_t slots, region **out)
 {
@@ -313,7 +317,7 @@ make_region(acre_stack_pool *pool, size_t before, size_t slots, region **out)
 static void
 add_region(acre_stack_pool *pool, region *r)
 {
-    // Cold ones are at the end.
+    // Cold slots are at the end.
     for (size_t i = pool->cold_count; i-- > 0;)
         pool->ids[pool->slots - pool->cold_count + r->slots + i] =
             pool->ids[pool->slots - pool->cold_count + i];
@@ -322,7 +326,7 @@ add_region(acre_stack_pool *pool, region *r)
     pool->slots += r->slots;
 }
 
-// With the lock, which it gives up.
+// Called with the lock, which it releases.
 static acre_status
 add_slots(acre_stack_pool *pool)
 {
@@ -377,7 +381,7 @@ acre_pool_make(acre_stack_pool *pool, size_t enough)
                 return status;
             continue;
         }
-        // What others hold for a moment may be what is wanted.
+        // Slots that other threads hold for a moment may become available.
         int wait = pool->growing || pool->pending > 0;
         acre_pool_unlock(pool);
         if (!wait)

@@ -1,7 +1,7 @@
-// Regions of pools, and which of their stacks an address lies in.
+// Regions of pools, and lookup of their stacks by address or handle.
 //
-// Regions are few, since they double: whoever asks looks at each of all pools, by loads alone.  A
-// region's record stays when the region goes, and serves the next.
+// Regions are few, since they double, so a lookup checks every region of every pool, with loads
+// alone.  A region's record stays when the region is destroyed, and is reused for a later one.
 #include "stack/lasting.h"
 #include "stack/pool.h"
 
@@ -29,8 +29,8 @@ load_field(const _Atomic uintptr_t *field)
 
 // ---- regions ------------------------------------------------------------------------------------
 
-// Where a region of so many bytes would make one area with the pool's others; NULL when that cannot
-// be told.
+// Returns the address at which a region of `size` bytes would form one area with the pool's others;
+// NULL when unknown.
 static void *
 find_neighbour(const acre_stack_pool *pool, size_t size)
 {
@@ -43,7 +43,7 @@ find_neighbour(const acre_stack_pool *pool, size_t size)
             lowest = start;
     }
     if (lowest == 0) {
-        // Not a hole between other maps, where none of the next would fit.
+        // Avoid a hole between other maps, where no later region would fit.
         size_t all = pool->max_stacks < PLENTY / pool->stride ? pool->max_stacks * pool->stride
                                                               : (size_t)PLENTY;
         acre_mmap map;
@@ -51,7 +51,7 @@ find_neighbour(const acre_stack_pool *pool, size_t size)
             return NULL;
         lowest = (uintptr_t)map.base + map.size;
         if (acre_mmap_unmap(&map) != ACRE_OK)
-            return NULL;  // cut out of a larger area at the limit of areas: it is empty at least
+            return NULL;  // at the area limit it cannot be cut out: it stays, empty
     }
     return lowest > size ? (void *)(lowest - size) : NULL;
 }
@@ -96,7 +96,7 @@ acre_region_create(acre_stack_pool *pool, size_t slots, region **out)
 {
     acre_mmap map;
     acre_status status;
-    // Fewer where addresses are short.
+    // Try fewer slots where addresses are scarce.
     while ((status = reserve_region(pool, slots, &map)) == -ENOMEM && slots > 1)
         slots /= 2;
     if (status != ACRE_OK)
@@ -139,8 +139,8 @@ acre_region_create(acre_stack_pool *pool, size_t slots, region **out)
 acre_status
 acre_region_destroy(region *r)
 {
-    // Before the addresses are free for others: whoever asks about them then must not hear of these
-    // stacks.
+    // Before the addresses become free for others: a lookup of them must not return these stacks
+    // then.
     atomic_fetch_add_explicit(&r->use, 1, memory_order_acq_rel);
     acre_mmap map;
     shared_map_load(&r->map, &map);
@@ -156,7 +156,7 @@ acre_region_destroy(region *r)
 
 // ---- what is asked of records -------------------------------------------------------------------
 
-// What a region's record says, of one use of it.
+// A copy of a region's record, from one use of it.
 typedef struct region_view {
     uintptr_t start, end;  // addresses
     uintptr_t stride, guard, top, header;
@@ -170,7 +170,7 @@ is_use(const region *r, uint32_t use)
     return atomic_load_explicit(&r->use, memory_order_relaxed) == use;
 }
 
-// 0 when it is no region of this process, or went meanwhile.
+// Returns 0 when this process has no such region, or the region was destroyed meanwhile.
 static inline int
 read_region(const region *r, uint32_t use, region_view *out)
 {
@@ -183,13 +183,13 @@ read_region(const region *r, uint32_t use, region_view *out)
     out->header = load_field(&r->header);
     out->states = (const _Atomic uint32_t *)load_field(&r->states);
     uint32_t process = atomic_load_explicit(&r->process, memory_order_acquire);
-    // They belong together, so that there are such slots and such states.
+    // Unchanged, so all fields are of one use, and these slots and states exist.
     return is_use(r, use) && (process == 0 || acre_process_is(process));
 }
 
 // ---- addresses ----------------------------------------------------------------------------------
 
-// 0 when `address` is not in the region, or the region went meanwhile.
+// Returns 0 when `address` is not in the region, or the region was destroyed meanwhile.
 static int
 find_in_region(const region *r, uintptr_t address, acre_stack_info *out)
 {
@@ -236,7 +236,7 @@ acre_pool_find(uintptr_t address, acre_stack_info *out)
 
 // ---- handles ------------------------------------------------------------------------------------
 
-// Of a region that was the handle's when its use was `use`.
+// Reads the handle's stack from a region that matched the handle when its use was `use`.
 static acre_status
 get_in_region(const region *r, uint32_t use, const acre_stack *stack, stack_place *out)
 {
@@ -265,7 +265,7 @@ get_in_region(const region *r, uint32_t use, const acre_stack *stack, stack_plac
 acre_status
 acre_region_get(const acre_stack *stack, stack_place *out)
 {
-    // A use of a pool's record has a number of its own, and its regions have one each there.
+    // Each use of a pool's record has a number of its own, and each of its regions an index.
     uint32_t index = (uint32_t)stack->private_[0] >> POOL_SLOT_BITS;
     uint32_t count = lasting_count(&records);
     for (uint32_t i = 0; i < count; i++) {

@@ -1,8 +1,9 @@
 // A pool's lock, and its lists in the child of a fork.
 //
-// The lock's word is the number of the process that holds it, so that a lock held by a thread which
-// a fork left behind is seen for what it is and taken over.  Whatever that thread was changing is
-// made anew from the slots' states: a state is changed by one store, and everything else follows.
+// The lock word is the number of the process that holds it.  A child of a fork thus recognises a
+// lock that was held by a thread it does not have, and takes it over.  Whatever that thread was
+// changing is rebuilt from the slots' states: a state changes with one store, and everything else
+// follows from the states.
 #include "mmap/process.h"
 #include "stack/pool.h"
 
@@ -89,7 +90,7 @@ acre_pool_rebuild(acre_stack_pool *pool)
     pool->pending = 0;
     pool->ready = 0;
     pool->room = pool->shared_by_threads;
-    // One may have been added, but not counted.
+    // A region may have been added, but not counted.
     while (pool->region_count < POOL_REGIONS && region_at(pool, pool->region_count) != NULL)
         pool->region_count++;
     for (uint32_t i = 0; i < pool->region_count; i++) {

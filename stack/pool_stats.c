@@ -27,7 +27,7 @@ acre_region_count_ready(const region *r, int out)
 
 // ---- areas --------------------------------------------------------------------------------------
 
-// Whether an area that begins below a region is counted with another of the pool's.
+// Whether an area that begins below a region is already counted for another of the pool's regions.
 static int
 begins_in_another(const acre_stack_pool *pool, uint32_t count, const region *r, uintptr_t start)
 {
@@ -76,14 +76,14 @@ count_areas(const acre_stack_pool *pool, uint32_t count, size_t *areas)
 
 // ---- depths -------------------------------------------------------------------------------------
 
-// All of a locked stack is present, whatever was used of it.
+// All of a locked stack is present, however little was used.
 static int
 depths_are_told(const acre_stack_pool *pool)
 {
     return (pool->flags & ACRE_STACK_LOCKED) == 0;
 }
 
-// A region's deepest stack, when it is deeper than *deepest.
+// Raises *deepest to the depth of the region's deepest stack.
 static acre_status
 find_deepest(const acre_stack_pool *pool, const region *r, size_t *deepest)
 {
@@ -123,7 +123,7 @@ acre_pool_note_depth(acre_stack_pool *pool, uint32_t id)
     const void *lowest;
     if (acre_port_lowest_touched(start + pool->guard, pool->stride - pool->guard, &lowest) !=
         ACRE_OK)
-        return;  // not told: then acre_stack_pool_suggest says so
+        return;  // unknown; acre_stack_pool_suggest then returns the error
     if ((const char *)lowest >= limit)
         return;
     size_t depth = (size_t)(limit - (const char *)lowest);

@@ -1,15 +1,15 @@
-// Taking and giving.
+// Take and give.
 //
-// The fast path: a thread's own word leads to its magazine; to take is to count down and to store
-// an odd generation, to give one compare-and-swap, a look at the line that tells of a second page,
-// and to count up.
+// The fast path: a thread's own word leads to its magazine.  To take, count down and store an odd
+// generation.  To give, do one compare-and-swap, read the line that shows whether a second page was
+// used, and count up.
 #include "mmap/process.h"
 #include "stack/pool.h"
 #include "stack/room.h"
 
 #include "mmap/port/thread.h"
 
-// Frames leave behind what AddressSanitizer forbids to read.
+// Frames leave bytes behind that AddressSanitizer forbids reading.
 #if defined(__GNUC__)
 #define UNSANITIZED __attribute__((no_sanitize_address))
 #define PREFETCH(address) __builtin_prefetch(address)
@@ -35,7 +35,7 @@ own_magazine(const acre_stack_pool *pool)
 
 // ---- take ---------------------------------------------------------------------------------------
 
-// The slot is the caller's: ready, of even generation, in no list.
+// The caller owns the slot: ready, of even generation, in no list.
 static inline void
 hand_out(const acre_stack_pool *pool, const pool_slot *slot, acre_stack *out)
 {
@@ -62,13 +62,14 @@ read_slot(const acre_stack_pool *pool, uint32_t id, pool_slot *out)
     out->generation = atomic_load_explicit(out->state, memory_order_relaxed);
 }
 
-// A free slot out of the pool's lists, and half a magazine of others.  Under the lock.
+// Takes a free slot from the pool's lists, and moves others into the magazine, up to half of it.
+// Under the lock.
 static int
 pop_slot(acre_stack_pool *pool, pool_thread *thread, uint32_t *id)
 {
     magazine *m = acre_pool_attach(pool, thread);
     if (pool->free_count == 0) {
-        // As good as any other: it is about to be used again.
+        // A deep slot is as good as any other: it is about to be used again.
         if (pool->deep_count == 0)
             return 0;
         *id = pool->deep[--pool->deep_count];
@@ -133,9 +134,9 @@ is_written(const char *line)
 }
 _Static_assert(POOL_LINE == 8 * sizeof(uint64_t), "all of a line");
 
-// Of a stack that needed a second page: whether it went deeper than what is kept of it.  The lowest
-// line of each page tells whether the next was needed; that of a page that was not is left alone,
-// since a look at it would make the page present.
+// Returns whether a stack that needed a second page went deeper than its kept bytes.  The lowest
+// line of each page shows whether the next page was needed.  The line of a page that was not needed
+// is not read, since reading it would make the page present.
 static ACRE_COLD int
 was_deep(const acre_stack_pool *pool, char *start)
 {
@@ -148,7 +149,7 @@ was_deep(const acre_stack_pool *pool, char *start)
     return 0;
 }
 
-// The memory of all in the list of deep ones, if it is full.
+// Returns the memory of all slots in the list of deep ones, if the list is full.
 static ACRE_COLD acre_status
 return_deep(acre_stack_pool *pool)
 {
@@ -178,11 +179,11 @@ return_deep(acre_stack_pool *pool)
     return ACRE_OK;
 }
 
-// Into the list of deep ones; who fills it returns the memory of all.
+// Adds the slot to the list of deep ones; the thread that fills the list returns the memory of all.
 static ACRE_COLD acre_status
 give_deep(acre_stack_pool *pool, magazine *m, uint32_t id)
 {
-    // Out of the magazine only when there is room for the rest.
+    // Remove it from the magazine only once there is stack room for the rest.
     if (m != NULL) {
         room_touch_for_lists();
         m->count--;
@@ -190,8 +191,8 @@ give_deep(acre_stack_pool *pool, magazine *m, uint32_t id)
     acre_status status = acre_pool_lock(pool);
     if (status != ACRE_OK)
         return status;
-    // Who filled the list may not be done yet: what is one too many keeps its memory until it is
-    // given again.
+    // The thread that filled the list may not have emptied it yet: a slot that does not fit keeps
+    // its memory until it is given again.
     if (pool->deep_count < POOL_DEEP)
         pool->deep[pool->deep_count++] = id;
     else
@@ -212,7 +213,8 @@ give_shared(acre_stack_pool *pool, uint32_t id)
     return ACRE_OK;
 }
 
-// Who makes the state even has given the stack; to `m`, which has room, or NULL.
+// The thread that makes the state even has given the stack, to `m` (which has room) or, if NULL, to
+// the pool's lists.
 static inline acre_status
 give_to(acre_stack_pool *pool, magazine *m, const acre_stack *stack, _Atomic uint32_t *state,
         char *start)
@@ -240,7 +242,7 @@ give_slowly(acre_stack_pool *pool, const acre_stack *stack, _Atomic uint32_t *st
         return status;
     magazine *m = acre_pool_attach(pool, thread);
     if (m != NULL && m->count == m->capacity) {
-        // Those that were given last are the warmest.
+        // Keep the newest: their memory is the warmest.
         uint32_t count = m->capacity - m->capacity / 2;
         for (uint32_t i = 0; i < count; i++)
             pool->ids[pool->free_count++] = m->slots[i].number;
@@ -268,7 +270,7 @@ acre_stack_pool_give(acre_stack_pool *pool, const acre_stack *stack)
     if (stack->generation % 2 == 0)
         return ACRE_STALE;
 
-    // It comes while the exchange is under way.
+    // The line arrives while the exchange is under way.
     PREFETCH(start + pool->mark);
     magazine *m = own_magazine(pool);
     if (m == NULL || m->count == m->capacity)

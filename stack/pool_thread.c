@@ -1,15 +1,16 @@
 // A thread's magazines.
 //
-// 1. A thread has one magazine for each pool, at a place that the pool's index chooses; while that
-//    is another living pool's, it has none and goes to the pool's lists each time.
-// 2. A magazine is its thread's alone.  It is valid while its token is the pool's: a pool that was
-//    destroyed, or made anew in its record, has another, and so has the pool in a fork's child,
-//    where the slots of all magazines go back to the lists.
-// 3. A thread that ends gives back what its magazines hold.  What runs on it after that has no
-//    magazine.  Where a thread's end is not told, no thread has one.
-// 4. Slots in magazines may keep others from finding any, so each is granted room out of
-//    max_stacks / 16, and small pools have none.
-// 5. The blocks that threads keep are recycled; those of threads that a fork left behind are not.
+// 1. A thread has one magazine for each pool, in a place that the pool's index determines.  While
+//    another living pool occupies that place, the thread has no magazine and uses the pool's lists
+//    each time.
+// 2. A magazine belongs to its thread alone.  It is valid while its token equals the pool's.  A
+//    pool that was destroyed, or created anew in the same record, has another token.  So has the
+//    pool in the child of a fork, where the slots of all magazines return to the lists.
+// 3. A thread that ends returns what its magazines hold; code that runs on the thread after that
+//    has no magazine.  Where thread exit is not reported, no thread has one.
+// 4. Slots in one thread's magazine are unavailable to others.  So magazines are granted their room
+//    out of max_stacks / 16, and small pools have none.
+// 5. The threads' blocks are recycled, except those of threads that a fork left behind.
 #include "mmap/process.h"
 #include "stack/lasting.h"
 #include "stack/pool.h"
@@ -24,7 +25,7 @@ static const lasting_table threads = {
     &thread_count, chunks, CHUNKS, CHUNK_SHIFT, sizeof(pool_thread), offsetof(pool_thread, taken)};
 static _Atomic uint32_t ends_are_told;
 
-// Of threads that have ended.
+// Stands for every thread that has ended.
 static pool_thread ended;
 
 static int
@@ -38,7 +39,7 @@ is_valid(const magazine *m)
 static void
 return_magazine(magazine *m)
 {
-    // In a child that does not have the pool nothing is to be given back.
+    // A child that does not have the pool has nothing to give back.
     if (!is_valid(m) || acre_pool_lock(m->pool) != ACRE_OK)
         return;
     if (is_valid(m)) {
@@ -99,7 +100,7 @@ acre_pool_attach(acre_stack_pool *pool, pool_thread *thread)
     if (is_valid(m))
         return m->pool == pool ? m : NULL;
 
-    // A few threads must not have all the room.
+    // A few threads must not get all the room.
     size_t wanted = pool->shared_by_threads / 16;
     wanted = wanted < POOL_MAGAZINE ? wanted : POOL_MAGAZINE;
     if (wanted > pool->room)

@@ -1,9 +1,9 @@
-// Memory of free stacks returned, when it is asked for.
+// Returns the memory of free stacks on request.
 //
 // Trimming takes free slots out of the lists and marks them, then looks for runs of marked
-// neighbours.  A run that holds whole page tables is reserved anew, which returns these, too, and
-// is cold then.  Of shorter ones the bytes go, and they stay ready; what is locked cannot go like
-// that, so runs of any length are reserved anew there.
+// neighbours.  A run that spans whole page tables is reserved anew, which returns these, too; its
+// slots are then cold.  Slots of shorter runs have their bytes discarded and stay ready.  Locked
+// memory cannot be discarded, so there a run of any length is reserved anew.
 #include "stack/pool.h"
 #include "stack/room.h"
 
@@ -28,8 +28,8 @@ mark_slot(const acre_stack_pool *pool, uint32_t id)
     atomic_store_explicit(place, (state & ~SLOT_READY) | SLOT_TRIMMED, memory_order_relaxed);
 }
 
-// Marks all free slots but `keep`, those that were given last; they are the caller's.  Under the
-// lock.
+// Marks all free slots but the `keep` that were given last; the marked ones belong to the caller.
+// Under the lock.
 static size_t
 mark_free_slots(acre_stack_pool *pool, size_t keep)
 {
@@ -50,12 +50,12 @@ mark_free_slots(acre_stack_pool *pool, size_t keep)
     return count;
 }
 
-// Slots [first, first + count) of a region to the lists: cold, or ready again.  Under the lock.
+// Returns slots [first, first + count) of a region to the lists, cold or ready.  Under the lock.
 static void
 unmark_run(acre_stack_pool *pool, uint32_t index, uint32_t first, uint32_t count, int ready)
 {
     const region *r = region_at(pool, index);
-    // The lowest number is found first.
+    // The lists are last in, first out: the lowest number is taken first.
     for (uint32_t slot = first + count; slot-- > first;) {
         _Atomic uint32_t *place = slot_state(r, slot);
         uint32_t state = atomic_load_explicit(place, memory_order_relaxed);
@@ -86,7 +86,8 @@ discard_run(const acre_stack_pool *pool, const region *r, uint32_t first, uint32
     return ACRE_OK;
 }
 
-// The memory of a run of marked slots.  Without the lock; *cold tells what they are then.
+// Returns the memory of a run of marked slots, and sets *cold if the slots are then cold.  Without
+// the lock.
 static acre_status
 return_run(acre_stack_pool *pool, uint32_t index, uint32_t first, uint32_t count, int *cold)
 {
@@ -96,7 +97,8 @@ return_run(acre_stack_pool *pool, uint32_t index, uint32_t first, uint32_t count
             acre_pool_note_depth(pool, slot_number(index, slot));
     }
 
-    // A table of pages fills a page, with a pointer for each; twice as much holds a whole one.
+    // A page table fills one page, with a pointer for each page it maps.  Twice the length it
+    // covers contains a whole one.
     size_t page = acre_page_size();
     size_t table = page * (page / sizeof(uint64_t));
     size_t length = count * pool->stride;
@@ -118,7 +120,7 @@ return_region(acre_stack_pool *pool, uint32_t index, size_t *left)
 {
     const region *r = region_at(pool, index);
     acre_status result = ACRE_OK;
-    // By nobody else's doing are slots marked, so the frontier need not be looked at.
+    // Only this thread marks slots, so the frontier need not be checked.
     for (uint32_t slot = 0; r != NULL && *left > 0 && slot < r->slots; slot++) {
         uint32_t first = slot;
         while (slot < r->slots && is_trimmed(r, slot))
@@ -138,7 +140,7 @@ return_region(acre_stack_pool *pool, uint32_t index, size_t *left)
     return result;
 }
 
-// As soon as nobody else trims.
+// Begins as soon as no other thread trims.
 static acre_status
 begin_trim(acre_stack_pool *pool, size_t keep, size_t *count, uint32_t *regions)
 {
