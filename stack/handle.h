@@ -5,8 +5,8 @@
 #include "acre/stack.h"
 #include "stack/place.h"
 
-/// Looks at the handle's own record, never at what happens to lie at its address: the record's
-/// generation, process and base must be those that the handle stands for.  Loads only.
+/// Finds the place of a handle's stack.  Reads the handle's own record, never what happens to lie
+/// at its address: the record's generation, process and base must match the handle.  Loads only.
 ///
 /// @return ACRE_OK; ACRE_STALE when the stack was destroyed or given back; ACRE_NOT_OURS for what
 ///         is no stack, and in a child that does not have it

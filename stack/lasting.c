@@ -59,7 +59,8 @@ acre_lasting_add(const lasting_table *table, uint32_t *index)
         uint32_t chunk = next >> table->shift;
         if (chunk >= table->chunk_count)
             return ACRE_FULL;
-        // Before it is counted: whoever knows the count reads every record below it.
+        // The chunk must exist before the record is counted: whoever reads the count may read every
+        // record below it.
         acre_status status =
             acre_lasting_provide(&table->chunks[chunk], table->record_size << table->shift);
         if (status != ACRE_OK)
@@ -101,7 +102,7 @@ acre_lasting_take(const lasting_table *table, uint32_t first, uint32_t *index)
         acre_status status = acre_lasting_add(table, &added);
         if (status != ACRE_OK)
             return status;
-        // It may be taken already by somebody who saw it counted.
+        // Another thread that saw it counted may have taken it already.
     } while (!try_record(table, added));
     *index = added;
     return ACRE_OK;

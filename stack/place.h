@@ -1,7 +1,7 @@
-// stack/place.h - where one stack lies, single or a pool's, and the sizes that both have in common.
+// stack/place.h - where one stack lies, single or a pool's, and the sizes common to both.
 //
 //   start   base                limit    content   end
-//   | guard | usable, grows down | header | nobody's |
+//   | guard | usable, grows down | header | unused |
 #ifndef ACRE_STACK_PLACE_H_
 #define ACRE_STACK_PLACE_H_
 
@@ -19,8 +19,8 @@ enum {
     STACK_KNOWN_FLAGS = ACRE_STACK_NO_DUMP | ACRE_STACK_LOCKED | ACRE_STACK_DONT_FORK,
     STACK_ALIGNMENT = 64,       // of the usable bytes' end, and of a header and its size
     STACK_AT_ONCE = 16 * 1024,  // accessible without growth, where stacks grow
-// What a function with a large frame is sure to touch on its way down, and more
-// (-fstack-clash-protection); on Windows also room for who handles an overflow.
+// At least the step in which a function with a large frame touches the stack on its way down
+// (-fstack-clash-protection); on Windows also room for an overflow handler.
 #if defined(__aarch64__) || defined(_WIN32)
     STACK_DEFAULT_GUARD = 64 * 1024
 #else
@@ -28,7 +28,7 @@ enum {
 #endif
 };
 
-// `unit` is a power of two.  0 when the result is too large.
+// `unit` is a power of two.  Returns 0 when the result is too large.
 static inline int
 stack_round_up(size_t value, size_t unit, size_t *out)
 {
@@ -38,7 +38,7 @@ stack_round_up(size_t value, size_t unit, size_t *out)
     return 1;
 }
 
-// 0 when the sum is too large.
+// Returns 0 when the sum is too large.
 static inline int
 stack_add(size_t a, size_t b, size_t *out)
 {
@@ -46,9 +46,9 @@ stack_add(size_t a, size_t b, size_t *out)
     return *out >= a;
 }
 
-/// All that is known of a stack's memory; base and end are multiples of the page size.
+/// Where a stack's memory lies; base and end are multiples of the page size.
 typedef struct stack_place {
-    acre_mmap map;  // a copy of the one that it lies in
+    acre_mmap map;  // a copy of the map that contains the stack
     char *start;    // of the guard, [start, base)
     char *base;
     char *limit;    // of the usable bytes, [base, limit)
@@ -57,7 +57,8 @@ typedef struct stack_place {
     int locked;
 } stack_place;
 
-/// Where stacks grow: the top `bytes` of the usable ones and the header accessible to all.
+/// Where stacks grow: makes the top `bytes` of the usable bytes and the header accessible to any
+/// code, not only to the stack's own growth.
 static inline acre_status
 stack_open(stack_place *place, size_t bytes)
 {
@@ -70,8 +71,8 @@ stack_open(stack_place *place, size_t bytes)
                                   first < length ? first : length);
 }
 
-/// A map that anybody may read while its owner changes it: whoever loads it then finds that the
-/// generation of what it is a part of has moved on.
+/// A map that any thread may read while its owner changes it: a reader that loaded it during a
+/// change then finds that the generation of the enclosing record has changed.
 typedef struct shared_map {
     _Atomic uintptr_t words[sizeof(acre_mmap) / sizeof(uintptr_t)];
 } shared_map;

@@ -1,21 +1,22 @@
-// Which single stack an address lies in: a radix table of pages over records.
+// Which single stack an address lies in: a radix table from pages to records.
 //
-// 1. A record says all about one stack.  Its generation is odd while the stack lives.  Who makes it
-//    even owns the record until it is odd again, so a stack is removed once.
-// 2. The table's entry for a page is the index of a record, no more than a hint: the record's own
-//    bounds decide.  Only acre_stack_find looks there: a handle names its record itself, since
+// 1. A record describes one stack completely.  Its generation is odd while the stack lives.  The
+//    thread that makes it even owns the record until it is odd again, so a stack is removed only
+//    once.
+// 2. The table's entry for a page is the index of a record, but only a hint: the record's own
+//    bounds decide.  Only acre_stack_find uses the table.  A handle names its record itself, since
 //    another stack may lie at its address (in a child that did not get the handle's).  So an entry
-//    is written when a stack is added and never cleared; one that is out of date leads to a record
-//    that is free, or lies elsewhere.
+//    is written when a stack is added and never cleared; an outdated one leads to a record that is
+//    free, or lies elsewhere.
 // 3. A reader loads the entry, the generation, the fields, and the generation again.  Fields are
-//    stored with release and loaded with acquire, so whoever saw a field of the next stack also
-//    sees that the generation moved on.  No reader repeats anything: when the generation moved, the
-//    stack that was asked about is gone.
+//    stored with release order and loaded with acquire order, so a reader that saw a field of the
+//    next stack also sees a new generation.  Readers never retry: when the generation has changed,
+//    the stack in question is gone.
 // 4. Tables and records are mapped when first needed, published by one compare-and-swap (the loser
-//    unmaps its own), and stay for the life of the process: a signal handler may be reading them.
-// 5. Free records form a stack of indices.  Its head carries a tag that grows with every change,
-//    against the head that came back while somebody slept.
-// 6. No lock anywhere, so none can be held by a thread that a fork leaves behind.
+//    unmaps its own), and kept for the life of the process: a signal handler may be reading them.
+// 5. Free records form a stack of indices.  Its head carries a tag that increases with every
+//    change, so that a head that was removed and came back meanwhile (ABA) is noticed.
+// 6. There is no lock, so a fork cannot leave one held.
 #include "stack/registry.h"
 
 #include <stdatomic.h>
@@ -26,7 +27,7 @@
 #include "mmap/process.h"
 #include "stack/lasting.h"
 
-// The first private word of a handle: the index of its record, and this.
+// A handle's first private word is the index of its record, with this bit set if it is locked.
 static const uintptr_t IS_LOCKED = (uintptr_t)1 << 31;
 
 enum {
@@ -34,7 +35,7 @@ enum {
     LEAF_ENTRIES = 1 << LEAF_SHIFT,
     CHUNK_SHIFT = 12,
     CHUNKS = 1 << 12,
-    // Where the system does not tell.
+    // Where the system does not report it.
     COMMON_ADDRESS_BITS = sizeof(void *) == 8 ? 48 : 32
 };
 
@@ -46,13 +47,13 @@ typedef struct record {
     _Atomic uintptr_t header;
     _Atomic uintptr_t tag;
     _Atomic uint32_t guard_kind;
-    _Atomic uint32_t process;  // the only one that has the stack; 0 = children have it, too
+    _Atomic uint32_t process;  // the only process that has the stack; 0 = children, too
     _Atomic uint32_t generation;
     _Atomic uint32_t next_free;  // an index
     shared_map map;
 } record;
 
-// find touches one cache line.
+// A lookup by address touches one cache line.
 _Static_assert(sizeof(void *) != 8 || offsetof(record, map) == 64, "a record fills two lines");
 _Static_assert(sizeof(void *) != 8 || sizeof(record) == 128, "a record fills two lines");
 
@@ -68,7 +69,7 @@ typedef struct top {
 
 static _Atomic(void *) table;  // a top
 static _Atomic(void *) chunks[CHUNKS];
-// Record 0 is nobody's.  Who has one is told by its generation.
+// Record 0 is never used.  The generation shows whether a record is in use.
 static _Atomic uint32_t record_count = 1;
 static const lasting_table records = {&record_count, chunks,         CHUNKS,
                                       CHUNK_SHIFT,   sizeof(record), 0};
@@ -107,7 +108,7 @@ provide_table(void)
     return acre_lasting_publish(&table, &map);
 }
 
-// Leaves for every page of [start, end), so that set_entries cannot fail.
+// Maps leaves for every page of [start, end), so that set_entries cannot fail.
 static acre_status
 provide_leaves(uintptr_t start, uintptr_t end)
 {
@@ -138,7 +139,7 @@ set_entries(uintptr_t start, uintptr_t end, uint32_t index)
     }
 }
 
-// The index of a record; 0 when no stack ever lay there.
+// Returns the index of a record; 0 when no stack ever lay there.
 static uint32_t
 entry_at(uintptr_t address)
 {
@@ -166,7 +167,8 @@ pop_free(uint32_t *index)
 {
     uint64_t head = atomic_load_explicit(&free_records, memory_order_acquire);
     while ((uint32_t)head != 0) {
-        // The record may be taken meanwhile, and then has no successor to speak of: the tag tells.
+        // Another thread may take the record meanwhile, and then `next` is meaningless: the tag
+        // shows that.
         uint64_t next =
             atomic_load_explicit(&record_at((uint32_t)head)->next_free, memory_order_relaxed);
         uint64_t tag = (head >> 32) + 1;
@@ -191,7 +193,7 @@ push_free(uint32_t index)
                                                     memory_order_acq_rel, memory_order_relaxed));
 }
 
-// A record of even generation that is the caller's.
+// Takes a record, of even generation, for the caller.
 static acre_status
 take_record(uint32_t *index)
 {
@@ -241,7 +243,7 @@ acre_registry_add(const acre_mmap *map, const acre_stack_info *stack, int locked
     return ACRE_OK;
 }
 
-// The record that a handle names, whatever it holds by now; NULL when there is none.
+// Returns the record that a handle names, whatever it holds by now; NULL when there is none.
 static record *
 record_of(const acre_stack *stack)
 {
@@ -272,7 +274,7 @@ acre_registry_get(const acre_stack *stack, stack_place *out)
     out->content = (char *)end;
     out->end = (char *)end;
     out->locked = (stack->private_[0] & IS_LOCKED) != 0;
-    // Only now is it known that they belong together.
+    // Only an unchanged generation proves that the fields belong together.
     if (atomic_load_explicit(&r->generation, memory_order_relaxed) != stack->generation)
         return ACRE_STALE;
     return base == (uintptr_t)stack->base && (process == 0 || acre_process_is(process))
@@ -288,8 +290,8 @@ acre_registry_remove(const acre_stack *stack)
     if (status != ACRE_OK)
         return status;
 
-    // Before the addresses are free for others: whoever asks about them then must not hear of this
-    // stack.
+    // Before the addresses become free for others: a lookup of them must not return this stack
+    // then.
     record *r = record_of(stack);
     uint32_t live = stack->generation;
     if (!atomic_compare_exchange_strong_explicit(&r->generation, &live, live + 1,

@@ -1,9 +1,9 @@
-// stack/room.h - room on the running stack, found before anything is held.
+// stack/room.h - makes sure of room on the running stack before anything is held.
 //
-// A call may run on a stack that is nearly used up, and whoever hears of the overflow may leave it
-// by a jump.  What the call held would be held for ever then: a lock, slots that are in no list.
-// So the stack is touched as deep as the call is going to need it, and the fault comes before
-// anything is held.
+// A call may run on a nearly exhausted stack, and the overflow handler may leave it with longjmp.
+// Whatever the call held would then be held for ever: a lock, or slots that are in no list.  So the
+// call first touches the stack as deep as it will need it, and any fault comes before anything is
+// held.
 #ifndef ACRE_STACK_ROOM_H_
 #define ACRE_STACK_ROOM_H_
 
@@ -18,7 +18,7 @@
 #endif
 #endif
 
-// AddressSanitizer would have the room elsewhere.
+// AddressSanitizer would place the room elsewhere.
 #if defined(__GNUC__)
 #define ROOM_FUNCTION __attribute__((noinline, no_sanitize_address, unused)) static void
 #else
@@ -30,13 +30,13 @@ enum {
     ROOM_FOR_LISTS = 8 * 1024,
     ROOM_FOR_CALLS = 48 * 1024,
 #else
-    ROOM_FOR_LISTS = 1024,      // bytes, more than is needed under a pool's lock
-    ROOM_FOR_CALLS = 8 * 1024,  // and for system calls
+    ROOM_FOR_LISTS = 1024,      // bytes, more than any code under a pool's lock needs
+    ROOM_FOR_CALLS = 8 * 1024,  // the same for system calls
 #endif
     ROOM_STEP = 1024
 };
 
-// Downwards in small steps, so that no guard is passed over.
+// Both touch downwards in small steps, so that no guard is skipped.
 
 ROOM_FUNCTION
 room_touch_for_lists(void)

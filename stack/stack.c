@@ -39,7 +39,7 @@ lay_out_stack(size_t size, const acre_stack_opts *opts, layout *out)
         !stack_round_up(sum, page, &out->total))
         return ACRE_BAD_SIZE;
 
-    // Stacks lie side by side: at an even number of pages their tops would share a part of the
+    // Stacks lie side by side: with an even number of pages, their tops would share a part of the
     // TLB's sets.
     if (out->total / page % 2 == 0 && !stack_add(out->total, page, &out->total))
         return ACRE_BAD_SIZE;
@@ -55,7 +55,7 @@ check_stack_options(const acre_stack_opts *opts)
     return wrong == 0 ? ACRE_OK : ACRE_BAD_OPTION;
 }
 
-// `status`, the reason to give `map` up; or why it could not be given back.
+// Unmaps `map` after a failure.  Returns `status`, the reason, or why unmapping failed.
 static acre_status
 unmap_after(acre_status status, acre_mmap *map)
 {
@@ -63,7 +63,7 @@ unmap_after(acre_status status, acre_mmap *map)
     return undone == ACRE_OK ? status : undone;
 }
 
-// Where stacks grow: what is accessible at once, and the header.
+// Where stacks grow: makes the first bytes and the header accessible.
 static acre_status
 open_top(acre_mmap *map, const layout *plan, uint32_t flags)
 {
@@ -96,8 +96,8 @@ map_stack(const layout *plan, uint32_t flags, acre_mmap *out)
     status = acre_mmap_guard(&map, 0, plan->guard);
     if (status == ACRE_OK && acre_port_stacks_grow())
         status = open_top(&map, plan, flags);
-    // Locked pages take no markers, and a guard has no pages to lock: so only now, and only what
-    // lies above it.
+    // Locked pages accept no markers, and a guard has no pages to lock: so lock last, and only what
+    // lies above the guard.
     if (status == ACRE_OK && flags & ACRE_STACK_LOCKED)
         status = acre_mmap_lock(&map, plan->guard, plan->total - plan->guard);
     if (status != ACRE_OK)
@@ -166,7 +166,7 @@ acre_stack_commit(const acre_stack *stack, size_t bytes)
 }
 
 static acre_stack_bounds
-for_program(const port_bounds *bounds)
+bounds_for_program(const port_bounds *bounds)
 {
     return (acre_stack_bounds){
         .top = bounds->top,
@@ -178,7 +178,7 @@ for_program(const port_bounds *bounds)
 }
 
 static port_bounds
-for_system(const acre_stack_bounds *bounds)
+bounds_for_system(const acre_stack_bounds *bounds)
 {
     return (port_bounds){
         .top = bounds->top,
@@ -198,17 +198,17 @@ acre_stack_bounds_of(const acre_stack *stack, acre_stack_bounds *out)
     if (status == ACRE_OK)
         status = acre_port_stack_bounds(place.start, place.base, place.limit, &bounds);
     if (status == ACRE_OK)
-        *out = for_program(&bounds);
+        *out = bounds_for_program(&bounds);
     return status;
 }
 
 void
 acre_stack_bounds_exchange(const acre_stack_bounds *to, acre_stack_bounds *from)
 {
-    port_bounds next = for_system(to);
+    port_bounds next = bounds_for_system(to);
     port_bounds before;
     if (acre_port_stack_exchange(&next, &before))
-        *from = for_program(&before);
+        *from = bounds_for_program(&before);
 }
 
 acre_status
@@ -218,7 +218,7 @@ acre_stack_used(const acre_stack *stack, size_t *bytes)
     acre_status status = acre_handle_get(stack, &place);
     if (status != ACRE_OK)
         return status;
-    // All of it is present, whatever was touched.
+    // All of it is present, however little was touched.
     if (place.locked)
         return -ENOTSUP;
 

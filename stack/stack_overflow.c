@@ -1,18 +1,19 @@
-// What happens when a stack runs over.
+// What happens when a stack overflows.
 //
-// 1. The port calls report_fault for every fault of the process, on the signal stack of its
-//    thread.  The address alone decides whether it lies in a guard: markers and protected pages
-//    raise different codes, and on some systems different signals.  Of a signal's frame that could
-//    not be written there is no address: it was an overflow when the frame would have reached below
-//    the base of the stack that it was for.
-// 2. A thread's signal stack is a guarded stack like any other, with a record in its header.  The
-//    thread's word points to that record, or is odd when the thread has a signal stack of somebody
-//    else's: twice the number of entries, and one.
-// 3. Installing is one step of `state`, and nobody waits for it.  Call and context are read by
-//    handlers at any time, so they are stored before and never cleared; a number that moves on
-//    tells a handler that it read parts of two.
-// 4. While it is changed `state` says by which process.  In the child of a fork that is another,
-//    whose thread is not there: the next call undoes what it may have done, and takes over.
+// 1. The port calls report_fault for every fault of the process, on the signal stack of its thread.
+//    The address alone decides whether it lies in a guard: markers and protected pages raise
+//    different codes, and on some systems different signals.  When a signal's frame could not be
+//    written, the system gives no address: it was an overflow if the frame would have reached below
+//    the base of the stack it was for.
+// 2. A thread's signal stack is an ordinary guarded stack, with a record in its header.  The
+//    thread's word points to that record.  If the thread's signal stack is not acre's, the word is
+//    odd: twice the number of entries, plus one.
+// 3. Installing is one step of `state`, and no thread waits for it.  Handlers may read call and
+//    context at any time, so both are stored before the step and never cleared; a changed version
+//    number tells a handler that it read parts of two installations.
+// 4. While `state` is CHANGING it also holds the number of the process that changes it.  The child
+//    of a fork has another number and does not have that thread: its next call undoes what the
+//    thread may have done, and takes over.
 #include "acre/stack_overflow.h"
 
 #include <stdatomic.h>
@@ -23,13 +24,13 @@
 
 enum { IDLE, CHANGING, INSTALLED, STATE_BITS = 2 };
 
-static _Atomic uint64_t state;    // above STATE_BITS the process that is changing it
-static _Atomic uint32_t version;  // odd while call and context are written
+static _Atomic uint64_t state;    // above STATE_BITS: the process that is changing it
+static _Atomic uint32_t version;  // odd while call and context are being written
 static _Atomic(acre_stack_overflow_fn) reported;
 static _Atomic(void *) reported_context;
 
-// The highest byte that kept the kernel from writing a frame from `lowest` to the stack pointer, if
-// that was a guard.
+// The kernel could not write a frame from `lowest` to the stack pointer: returns the highest byte
+// that stopped it, if a guard did.
 static const void *
 blocked_at(const char *lowest, const char *stack_pointer)
 {
@@ -62,7 +63,7 @@ install_handler(acre_stack_overflow_fn call, void *context)
     acre_status status = acre_stack_overflow_thread_enter();
     if (status != ACRE_OK)
         return status;
-    // It is odd already where a fork cut this short.
+    // It is already odd if a fork interrupted an install.
     if (atomic_fetch_or_explicit(&version, 1, memory_order_acq_rel) % 2 != 0)
         atomic_fetch_add_explicit(&version, 2, memory_order_acq_rel);
     atomic_store_explicit(&reported, call, memory_order_release);
@@ -81,7 +82,7 @@ was_left_behind(uint64_t seen)
     return seen % (1 << STATE_BITS) == CHANGING && !acre_process_is((uint32_t)(seen >> STATE_BITS));
 }
 
-// The state is CHANGING and the caller's, if it was `from`, or a fork left it behind: *left.
+// Makes the state CHANGING for the caller, if it was `from` or a fork left it behind (*left).
 static acre_status
 begin_change(uint64_t from, int *left)
 {
@@ -110,7 +111,7 @@ acre_stack_overflow_install(acre_stack_overflow_fn call, void *context)
     acre_status status = begin_change(IDLE, &left);
     if (status != ACRE_OK)
         return status;
-    // Refused when there was nothing to undo.
+    // This fails when there was nothing to undo.
     if (left)
         (void)acre_port_fault_remove();
     status = install_handler(call, context);
@@ -151,12 +152,12 @@ word_of_thread(void)
 }
 
 static acre_status
-set_word(uintptr_t word)
+set_word_of_thread(uintptr_t word)
 {
     return acre_port_thread_set(PORT_THREAD_OVERFLOW, (void *)word);
 }
 
-// A stack for a thread that has none, entered once.
+// Makes a signal stack for a thread that has none, with one entry.
 static acre_status
 make_signal_stack(void)
 {
@@ -168,19 +169,19 @@ make_signal_stack(void)
     signal_stack *own = stack.header;
     own->stack = stack;
     own->entries = 1;
-    status = set_word((uintptr_t)own);
+    status = set_word_of_thread((uintptr_t)own);
     if (status == ACRE_OK)
         status = acre_port_signal_stack_set(stack.base, stack.size);
     if (status == ACRE_OK)
         return ACRE_OK;
 
-    acre_status undone = set_word(0);
+    acre_status undone = set_word_of_thread(0);
     if (undone == ACRE_OK)
         undone = acre_stack_destroy(&stack);
     return undone == ACRE_OK ? status : undone;
 }
 
-// From here on the thread has no signal stack, if it still has this one.
+// Takes the signal stack away from the thread, if it still has this one.
 static acre_status
 detach_signal_stack(const acre_stack *stack)
 {
@@ -195,7 +196,7 @@ detach_signal_stack(const acre_stack *stack)
 static acre_status
 drop_signal_stack(const signal_stack *own)
 {
-    // It lies in what is destroyed.
+    // The record lies in the stack that is destroyed.
     acre_stack stack = own->stack;
     acre_status status = detach_signal_stack(&stack);
     if (status != ACRE_OK)
@@ -208,11 +209,11 @@ drop_signal_stack(const signal_stack *own)
     return undone == ACRE_OK ? status : undone;
 }
 
-// A thread that ends without having left.
+// Runs for a thread that ends without having left.
 static void *
 leave_at_end(void *word)
 {
-    // What cannot be unmapped stays mapped: there is nobody to tell.
+    // What cannot be unmapped stays mapped: the error has no one to go to.
     acre_status status = (uintptr_t)word % 2 != 0 ? ACRE_OK : drop_signal_stack(word);
     (void)status;
     return NULL;
@@ -223,7 +224,7 @@ acre_stack_overflow_thread_enter(void)
 {
     uintptr_t word = word_of_thread();
     if (word % 2 != 0)
-        return set_word(word + ANOTHER_ENTRY);
+        return set_word_of_thread(word + ANOTHER_ENTRY);
     if (word != 0) {
         ((signal_stack *)word)->entries++;
         return ACRE_OK;
@@ -236,7 +237,7 @@ acre_stack_overflow_thread_enter(void)
         status = acre_port_signal_stack_get(&base, &size);
     if (status != ACRE_OK)
         return status;
-    return size != 0 ? set_word(FIRST_ENTRY) : make_signal_stack();
+    return size != 0 ? set_word_of_thread(FIRST_ENTRY) : make_signal_stack();
 }
 
 acre_status
@@ -246,12 +247,12 @@ acre_stack_overflow_thread_leave(void)
     if (word == 0)
         return ACRE_BAD_STATE;
     if (word % 2 != 0)
-        return set_word(word == FIRST_ENTRY ? 0 : word - ANOTHER_ENTRY);
+        return set_word_of_thread(word == FIRST_ENTRY ? 0 : word - ANOTHER_ENTRY);
     signal_stack *own = (signal_stack *)word;
     if (own->entries > 1) {
         own->entries--;
         return ACRE_OK;
     }
     acre_status status = drop_signal_stack(own);
-    return status == ACRE_OK ? set_word(0) : status;
+    return status == ACRE_OK ? set_word_of_thread(0) : status;
 }

@@ -1,4 +1,4 @@
-// Stacks asleep: live bytes in the caller's buffer, pages returned, guards left in place.
+// Stacks asleep: live bytes saved in the caller's buffer, pages returned, guards left in place.
 #include "acre/stack_sleep.h"
 
 #include <string.h>
@@ -7,16 +7,16 @@
 #include "stack/handle.h"
 #include "stack/place.h"
 
-// Frames lie between bytes that AddressSanitizer forbids to touch.  It keeps its account of them
-// elsewhere, and that stays as it is while the stack sleeps.
+// Between frames lie bytes that AddressSanitizer forbids touching.  Its record of them lies
+// elsewhere and stays unchanged while the stack sleeps.
 #if defined(__GNUC__)
 #define UNSANITIZED __attribute__((no_sanitize_address))
 #else
 #define UNSANITIZED
 #endif
 
-// By words that are volatile: else the compiler would call memcpy, which is checked.  The stack's
-// side is aligned, and `length` a number of words.
+// Copies volatile words: otherwise the compiler would call memcpy, which is checked.  The stack's
+// side is aligned, and `length` is a whole number of words.
 
 UNSANITIZED static void
 copy_out(char *buffer, const char *from, size_t length)
@@ -72,7 +72,7 @@ acre_stack_sleep_size(const acre_stack *stack, const void *stack_pointer, size_t
 
 _Static_assert(sizeof(acre_stack_sleeper) == 5 * sizeof(void *), "programs rely on it");
 
-// Copies the bytes, and tells which pages may go.
+// Copies the live bytes, and sets which pages may be returned.
 static acre_status
 copy_sleeper(acre_stack_sleeper *sleeper, acre_range *pages)
 {
@@ -151,8 +151,8 @@ acre_stack_sleep(const acre_stack *stack, const void *stack_pointer, void *buffe
     return status;
 }
 
-// Where stacks grow: accessible as far as `length` bytes from the top of the content, and what is
-// so at first.
+// Where stacks grow: makes the top `length` bytes of the content accessible, and at least what a
+// new stack has.
 static acre_status
 open_again(stack_place *place, size_t length)
 {

@@ -1,9 +1,9 @@
 // acre/stack_pcl.h - coroutines of PCL (Portable Coroutine Library, Debian: libpcl1-dev) on acre's
 // stacks.
 //
-// PCL is the one that fits: co_create takes a stack, and nothing else of the program is changed.
-// GNU Pth can be given one, too (PTH_ATTR_STACK_ADDR), but brings a scheduler that a whole process
-// has to live in, and was last released in 2006.
+// PCL fits best: co_create accepts a stack, and the rest of the program stays as it is.  GNU Pth
+// also accepts one (PTH_ATTR_STACK_ADDR), but imposes a scheduler on the whole process, and was
+// last released in 2006.
 #ifndef ACRE_STACK_PCL_H_
 #define ACRE_STACK_PCL_H_
 
@@ -14,12 +14,12 @@
 
 ACRE_EXTERN_C_BEGIN
 
-/// A coroutine on the stack, a single one or a pool's; NULL when PCL refuses, or counts no stack of
-/// this size (INT_MAX).
+/// Creates a coroutine on the stack, a single one or a pool's; returns NULL when PCL refuses, or
+/// when the size exceeds what PCL can express (INT_MAX).
 ///
-/// PCL keeps its own record at the lowest bytes, so that each coroutine makes two pages resident:
-/// those of the record and of the top.  After co_delete, or when `body` has returned and co_call is
-/// back, the stack is the caller's again.
+/// PCL keeps its own record in the stack's lowest bytes, so each coroutine makes two pages
+/// resident: the record's and the top one.  After co_delete, or when `body` has returned and
+/// co_call is back, the stack belongs to the caller again.
 static inline coroutine_t
 acre_stack_to_pcl(const acre_stack *stack, void (*body)(void *), void *data)
 {

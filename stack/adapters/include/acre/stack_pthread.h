@@ -1,6 +1,6 @@
 // acre/stack_pthread.h - POSIX threads on acre's stacks.
 //
-// Needs no feature macro: works with -std=c11, after any other header.
+// Needs no feature macro: works with -std=c11, and after any other header.
 //
 //     pthread_attr_t attributes;
 //     pthread_attr_init(&attributes);
@@ -16,17 +16,17 @@
 
 ACRE_EXTERN_C_BEGIN
 
-// glibc declares it only for programs that asked for POSIX of 2001 before the first header.
+// glibc declares this only for programs that requested POSIX 2001 before the first header.
 #if defined(__GLIBC__) && !defined(__USE_XOPEN2K)
 extern int pthread_attr_setstack(pthread_attr_t *attributes, void *base, size_t size);
 #endif
 
-/// The next thread that is made with `attributes` runs on the stack, a single one or a pool's, and
-/// only that one: set another before the next.
+/// Makes the next thread created with `attributes` run on the stack, a single one or a pool's.  Use
+/// a stack for one thread only: set another before creating the next.
 ///
-/// The stack is given back or destroyed after the thread was joined: a detached one may run on it
-/// for a moment longer than anybody can tell.  The system's own guard (pthread_attr_setguardsize)
-/// plays no part, acre's does.
+/// Give back or destroy the stack only after joining the thread: a detached thread may run on it
+/// for a moment longer than any caller can know.  The system's own guard
+/// (pthread_attr_setguardsize) has no effect; acre's guard protects the stack.
 ///
 /// @return ACRE_OK; -EINVAL: too small for a thread (PTHREAD_STACK_MIN)
 static inline acre_status

@@ -14,8 +14,8 @@
 
 ACRE_EXTERN_C_BEGIN
 
-/// What makecontext wants to know of a stack, a single one or a pool's.  It must outlive the
-/// context's last use.
+/// Fills in what makecontext needs to know about a stack, a single one or a pool's.  The stack must
+/// outlive the context's last use.
 static inline void
 acre_stack_to_ucontext(const acre_stack *stack, ucontext_t *context)
 {
