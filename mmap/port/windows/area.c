@@ -1,6 +1,6 @@
 // Windows: areas by VirtualQueryEx, of this process and others.
 //
-// An area is what Windows calls a region.  Paths are told as the kernel names them
+// An area is what Windows calls a region.  Paths are reported as the kernel names them
 // (\Device\HarddiskVolume1\...), in UTF-8.
 #include "mmap/port/system.h"
 
@@ -24,7 +24,7 @@ _Static_assert(sizeof(struct port_view) <= PORT_VIEW_SIZE, "area.c provides so m
 static uint32_t
 access_of(DWORD protection)
 {
-    // A page that raises an exception when it is first touched is not accessible yet.
+    // A guard page raises an exception on first touch, so it is not accessible yet.
     if (protection & PAGE_GUARD)
         return ACRE_NONE;
     switch (protection & 0xff) {
@@ -53,7 +53,7 @@ is_shared(const MEMORY_BASIC_INFORMATION *info)
 }
 
 static void
-describe(const MEMORY_BASIC_INFORMATION *info, int has_file, acre_area *out)
+describe_area(const MEMORY_BASIC_INFORMATION *info, int has_file, acre_area *out)
 {
     acre_area area = {
         .start = (uintptr_t)info->BaseAddress,
@@ -65,13 +65,13 @@ describe(const MEMORY_BASIC_INFORMATION *info, int has_file, acre_area *out)
     area.flags = (info->State == MEM_RESERVE ? ACRE_AREA_RESERVED : 0) |
                  (is_shared(info) ? ACRE_AREA_SHARED : 0) | (has_file ? ACRE_AREA_FILE : 0);
     if (has_file)
-        area.file_offset = area.start - area.allocation_base;  // where the view begins is not told
+        area.file_offset = area.start - area.allocation_base;  // the view's offset is not reported
     *out = area;
 }
 
-// 1, 0 beyond the last address, or a failure.
+// Returns 1, 0 beyond the last address, or a failure.
 static acre_status
-query(HANDLE process, uintptr_t address, MEMORY_BASIC_INFORMATION *info)
+query_region(HANDLE process, uintptr_t address, MEMORY_BASIC_INFORMATION *info)
 {
     DWORD saved = GetLastError();
     size_t got = VirtualQueryEx(process, (void *)address, info, sizeof *info);
@@ -81,7 +81,7 @@ query(HANDLE process, uintptr_t address, MEMORY_BASIC_INFORMATION *info)
     return status == -EINVAL ? 0 : status;
 }
 
-// Units that the path of the file behind an area takes; 0 when there is none.
+// Returns the length, in UTF-16 units, of the path of the area's file; 0 when there is none.
 static DWORD
 file_name(HANDLE process, const MEMORY_BASIC_INFORMATION *info, WCHAR *wide, DWORD capacity)
 {
@@ -102,19 +102,19 @@ acre_port_area_at(uintptr_t address, acre_area *out)
 {
     MEMORY_BASIC_INFORMATION info;
     HANDLE self = GetCurrentProcess();
-    acre_status status = query(self, address, &info);
+    acre_status status = query_region(self, address, &info);
     if (status != 1)
         return status == 0 ? ACRE_NOT_MAPPED : status;
     if (info.State == MEM_FREE)
         return ACRE_NOT_MAPPED;
     WCHAR wide[512];
-    describe(&info, file_name(self, &info, wide, 512) != 0, out);
+    describe_area(&info, file_name(self, &info, wide, 512) != 0, out);
     return ACRE_OK;
 }
 
 // ---- views --------------------------------------------------------------------------------------
 
-// Whether addresses of that process may be larger than this program's pointers.
+// Whether addresses of that process may exceed this program's pointers.
 static int
 is_wider(HANDLE process)
 {
@@ -154,7 +154,7 @@ acre_port_view_close(const uintptr_t handle[2])
         sys_close((HANDLE)handle[0]);
 }
 
-// What a process that has ended answers differs.
+// The failures reported for an ended process vary.
 static acre_status
 check_alive(const port_view *view, acre_status status)
 {
@@ -170,7 +170,7 @@ static void
 describe_with_path(port_view *view, const MEMORY_BASIC_INFORMATION *info, acre_area *out)
 {
     DWORD count = file_name(view->process, info, view->wide, LONGEST_PATH);
-    describe(info, count != 0, out);
+    describe_area(info, count != 0, out);
     if (count == 0 || count == LONGEST_PATH)
         return;
     DWORD saved = GetLastError();
@@ -188,11 +188,11 @@ acre_port_view_next(port_view *view, acre_area *out)
 {
     MEMORY_BASIC_INFORMATION info;
     do {
-        acre_status status = query(view->process, view->position, &info);
+        acre_status status = query_region(view->process, view->position, &info);
         if (status != 1)
             return check_alive(view, status);
         uintptr_t end = (uintptr_t)info.BaseAddress + info.RegionSize;
-        // The last region may end with the addresses.
+        // The last region may end where the addresses end.
         view->position = end > view->position ? end : UINTPTR_MAX;
     } while (info.State == MEM_FREE);
     describe_with_path(view, &info, out);
@@ -210,7 +210,7 @@ acre_status
 acre_port_view_query(port_view *view, uintptr_t address, acre_area *out)
 {
     MEMORY_BASIC_INFORMATION info;
-    acre_status status = query(view->process, address, &info);
+    acre_status status = query_region(view->process, address, &info);
     if (status != 1 || info.State == MEM_FREE)
         return check_alive(view, status < 0 ? status : ACRE_NOT_MAPPED);
     describe_with_path(view, &info, out);
@@ -223,7 +223,7 @@ acre_port_area_count(uint64_t *out)
     MEMORY_BASIC_INFORMATION info;
     uint64_t count = 0;
     acre_status status;
-    for (uintptr_t at = 0; (status = query(GetCurrentProcess(), at, &info)) == 1;) {
+    for (uintptr_t at = 0; (status = query_region(GetCurrentProcess(), at, &info)) == 1;) {
         count += info.State != MEM_FREE;
         uintptr_t end = (uintptr_t)info.BaseAddress + info.RegionSize;
         if (end <= at)

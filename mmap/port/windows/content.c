@@ -1,10 +1,11 @@
 // Windows: what pages hold and where they are: guards, discarding, locks, advice, residency.
 //
-// 1. Private memory is emptied by decommitting it and committing it again: nothing else promises
-//    zeros.  In between it is not accounted, and another may be faster.
-// 2. Pages of shared memory cannot be taken out of their object: they are written with zeros.
-// 3. A view that copies goes back to its first contents as a whole, by mapping it again in its
-//    placeholder; a part of it, or without placeholders, by copying them back.
+// 1. Private memory is emptied by decommitting and recommitting it: nothing else guarantees zeros.
+//    In between it is not accounted, and another commit may take it.
+// 2. Pages of shared memory cannot be removed from their object, so they are overwritten with
+//    zeros.
+// 3. A copying view gets its first contents back as a whole, by being mapped again in its
+//    placeholder.  For a part of it, or without placeholders, they are copied back.
 // 4. A guard is decommitted memory, or an inaccessible part of a view.
 #include "mmap/port/system.h"
 
@@ -17,7 +18,7 @@
 
 // ---- discarding ---------------------------------------------------------------------------------
 
-// By the map's flags, or by acre_mmap_lock, in part.
+// Whether pages are locked: by the map's flags, or by acre_mmap_lock, which may have locked a part.
 static int
 is_locked(const acre_mmap *map, const windows_region *region)
 {
@@ -37,7 +38,7 @@ is_locked(const acre_mmap *map, const windows_region *region)
 }
 
 static acre_status
-refresh(const windows_region *region, int locked)
+refresh_pages(const windows_region *region, int locked)
 {
     void *fresh;
     acre_status status = sys_free(region->start, region->length, MEM_DECOMMIT);
@@ -49,7 +50,7 @@ refresh(const windows_region *region, int locked)
 }
 
 static acre_status
-reset(const windows_region *region)
+reset_pages(const windows_region *region)
 {
     void *same;
     return sys_alloc(region->start, region->length, MEM_RESET, PAGE_NOACCESS, &same);
@@ -66,25 +67,25 @@ discard_memory(const acre_mmap *map, void *start, size_t length, int lazily)
             return -ENOMEM;
         if (region.state == MEM_RESERVE)
             continue;
-        // Large pages are there as a whole or not at all.
+        // Large pages are resident as a whole or not at all.
         if (map->flags & ACRE_MAP_HUGE && region.protection != PAGE_READWRITE)
             return -ENOTSUP;
         if (map->flags & ACRE_MAP_HUGE) {
             memset(region.start, 0, region.length);
             continue;
         }
-        // Locked and inaccessible pages are not taken away later.
+        // The system does not take locked or inaccessible pages away later.
         int locked = is_locked(map, &region);
-        if (lazily && !locked && reset(&region) == ACRE_OK)
+        if (lazily && !locked && reset_pages(&region) == ACRE_OK)
             continue;
-        acre_status status = refresh(&region, locked);
+        acre_status status = refresh_pages(&region, locked);
         if (status != ACRE_OK)
             return status;
     }
     return ACRE_OK;
 }
 
-// Written with zeros, the memory need not be kept by the system.
+// After the zeros are written, the system need not keep the memory.
 static acre_status
 clear_shared(void *start, size_t length)
 {
@@ -101,7 +102,7 @@ clear_shared(void *start, size_t length)
         if (status != ACRE_OK)
             return -EACCES;
         memset(region.start, 0, region.length);
-        (void)reset(&region);
+        (void)reset_pages(&region);
         if (opened)
             status = sys_protect(region.start, region.length, region.protection);
         if (status != ACRE_OK)
@@ -110,7 +111,7 @@ clear_shared(void *start, size_t length)
     return ACRE_OK;
 }
 
-// First contents, page by page where they differ.
+// Restores first contents, page by page where they differ.
 static acre_status
 copy_back(const windows_region *region, const char *first)
 {
@@ -135,7 +136,7 @@ restore_by_copying(const acre_mmap *map, void *start, size_t length)
     windows_region region;
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
-    // A granule at a time, so that little more than is wanted is looked at.
+    // One granule at a time, to map little more than is needed.
     acre_status status = ACRE_OK;
     while (status == ACRE_OK && at < end) {
         uintptr_t stop = at + (WINDOWS_GRANULE - (size_t)(offset - from));
@@ -145,7 +146,7 @@ restore_by_copying(const acre_mmap *map, void *start, size_t length)
         DWORD saved = GetLastError();
         void *view =
             MapViewOfFile(record->section, FILE_MAP_READ, (DWORD)(from >> 32), (DWORD)from, viewed);
-        // The last view ends with the file, which need not be with a page.
+        // The last view ends where the file ends, which need not be at a page's end.
         if (view == NULL)
             view =
                 MapViewOfFile(record->section, FILE_MAP_READ, (DWORD)(from >> 32), (DWORD)from, 0);
@@ -216,7 +217,7 @@ acre_port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
         return -ENOTSUP;
     if (windows_is_committable(map))
         return acre_windows_retire(start, length);
-    // A shared file keeps its contents, everything else returns to the first ones.
+    // A shared file keeps its contents; everything else returns to its first contents.
     int shared_file = (map->flags & ACRE_IS_FILE) != 0 && !windows_copies(map);
     acre_status status =
         shared_file ? ACRE_OK : acre_port_discard(map, start, length, ACRE_DISCARD_NOW);
@@ -226,7 +227,7 @@ acre_port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
 acre_status
 acre_port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
 {
-    // Where all has the map's access, the guard was lifted by giving it that.
+    // If the whole range has the map's access, setting that access removed the guard.
     if (!set_access)
         return ACRE_OK;
     acre_status status = acre_port_protect(map, start, length, map->access);
@@ -237,11 +238,11 @@ acre_port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
 
 // ---- locks --------------------------------------------------------------------------------------
 
-// A process may lock about as much as its least working set.
+// A process may lock about as much as its minimum working set.
 static acre_status
 raise_quota(size_t more)
 {
-    // One call at a time raises: the sizes are read and written back.
+    // Only one call at a time may raise the sizes: they are read, then written back.
     static SRWLOCK raising = SRWLOCK_INIT;
     HANDLE self = GetCurrentProcess();
     SIZE_T least;
@@ -286,7 +287,7 @@ unlock_run(char *start, size_t length)
     SetLastError(saved);
     if (error != ERROR_NOT_LOCKED)
         return acre_windows_error(error);
-    // One that is not locked keeps the others from being unlocked.
+    // One page that is not locked prevents the others from being unlocked.
     if (length == WINDOWS_PAGE)
         return ACRE_OK;
     acre_status status = ACRE_OK;
@@ -339,7 +340,7 @@ acre_port_unlock(acre_mmap *map, void *start, size_t length)
 // ---- presence, files ----------------------------------------------------------------------------
 
 static acre_status
-prefetch(void *start, size_t length)
+prefetch_pages(void *start, size_t length)
 {
     typedef struct entry {
         void *address;
@@ -365,14 +366,15 @@ acre_windows_populate(void *start, size_t length, int writes)
         if (region.state != MEM_COMMIT || region.protection & unreadable)
             return -ENOMEM;
     }
-    (void)prefetch(start, length);  // as a hint: so that files are read in few pieces
+    (void)prefetch_pages(start, length);  // a hint, so that files are read in few pieces
     at = (uintptr_t)start;
     while (acre_windows_next_region(&at, end, &region)) {
         int written = writes && region.protection & (PAGE_READWRITE | PAGE_EXECUTE_READWRITE);
         for (char *page = region.start; page < region.start + region.length; page += WINDOWS_PAGE) {
             DWORD saved = GetLastError();
             char byte;
-            // The system reads a file's page, which may fail where a load would raise an exception.
+            // The system call reads a file's page and returns a failure where a load would raise an
+            // exception.
             if (written)
                 (void)InterlockedOr((volatile LONG *)(void *)page, 0);
             else if (!ReadProcessMemory(GetCurrentProcess(), page, &byte, 1, NULL)) {
@@ -389,11 +391,11 @@ acre_port_populate(acre_mmap *map, void *start, size_t length)
 {
     int copies = (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) != 0;
     acre_status status = acre_windows_populate(start, length, !copies);
-    // Beyond the end of a file nothing is mapped.
+    // Nothing is mapped beyond the end of a file.
     return status == -ENOMEM && map->flags & ACRE_IS_FILE ? -EFAULT : status;
 }
 
-// NTFS refuses that now and then, for no reason that the caller has.
+// NTFS refuses a flush now and then, through no fault of the caller.
 static acre_status
 flush_view(const windows_region *region)
 {
@@ -408,7 +410,7 @@ flush_view(const windows_region *region)
             break;
     }
     acre_status status = status_of(flushed, saved);
-    SetLastError(saved);  // also after a failure that was tried again
+    SetLastError(saved);  // also when a retry succeeded after a failure
     return status;
 }
 
@@ -429,12 +431,12 @@ acre_port_flush(acre_mmap *map, void *start, size_t length, uint32_t how)
     }
     if (how != ACRE_FLUSH_WAIT)
         return ACRE_OK;
-    // What an adopted view is of, nobody told.
+    // The file of an adopted view is unknown.
     if (record == NULL)
         return -ENOTSUP;
     acre_status status =
         record->file != NULL ? status_of(FlushFileBuffers(record->file), saved) : ACRE_OK;
-    // By a handle for reading nothing was changed.
+    // Nothing was changed through a read-only handle.
     return status == -EACCES ? ACRE_OK : status;
 }
 
@@ -454,7 +456,7 @@ acre_windows_exclude(void *start, size_t length, int excluded)
     DWORD saved = GetLastError();
     HRESULT result = excluded ? leave_out(start, (DWORD)length) : take_in(start);
     SetLastError(saved);
-    // What was not left out is in.
+    // A range that was not excluded is included.
     return SUCCEEDED(result) || !excluded ? ACRE_OK : -ENOMEM;
 }
 
@@ -469,7 +471,7 @@ acre_windows_exclude_again(void *start, size_t length, size_t next)
     return status;
 }
 
-// The list of what is left out knows no parts.
+// The list of excluded ranges has only whole ranges, no parts.
 static acre_status
 exclude_whole(const acre_mmap *map, void *start, size_t length, int excluded)
 {
@@ -485,15 +487,15 @@ acre_port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
 {
     switch (advice) {
     case ACRE_ADVISE_WILL_NEED:
-        return prefetch(start, length);
+        return prefetch_pages(start, length);
     case ACRE_ADVISE_NO_DUMP:
         return exclude_whole(map, start, length, 1);
     case ACRE_ADVISE_DUMP:
-        // Where nothing can be left out, all is in.
+        // Where nothing can be excluded, everything is included.
         return acre_port_can(ACRE_CAN_EXCLUDE_FROM_DUMPS) ? exclude_whole(map, start, length, 0)
                                                           : ACRE_OK;
-    case ACRE_ADVISE_NO_HUGE:  // there are none but those asked for
-    case ACRE_ADVISE_NORMAL:   // nothing else can be had
+    case ACRE_ADVISE_NO_HUGE:  // only explicit ones exist
+    case ACRE_ADVISE_NORMAL:   // there is nothing else
     case ACRE_ADVISE_DONT_FORK:
     case ACRE_ADVISE_DO_FORK:
     case ACRE_ADVISE_WIPE_ON_FORK:
@@ -512,7 +514,7 @@ typedef struct found {
 } found;
 
 static acre_status
-scan(const void *start, size_t length, int first_only, found *result)
+scan_pages(const void *start, size_t length, int first_only, found *result)
 {
     PSAPI_WORKING_SET_EX_INFORMATION pages[128];
     uintptr_t at = (uintptr_t)start;
@@ -548,7 +550,7 @@ acre_status
 acre_port_resident(const void *start, size_t length, size_t *bytes)
 {
     found result;
-    acre_status status = scan(start, length, 0, &result);
+    acre_status status = scan_pages(start, length, 0, &result);
     if (status == ACRE_OK)
         *bytes = result.bytes;
     return status;
@@ -558,7 +560,7 @@ acre_status
 acre_port_lowest_touched(const void *start, size_t length, const void **lowest)
 {
     found result;
-    acre_status status = scan(start, length, 1, &result);
+    acre_status status = scan_pages(start, length, 1, &result);
     if (status == ACRE_OK)
         *lowest = (const void *)result.lowest;
     return status;

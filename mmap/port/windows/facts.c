@@ -1,6 +1,7 @@
 // Windows: page sizes, capabilities, limits, files, processes.
 //
-// What came after Windows 7 is looked for by name, and then tried: wine exports calls that refuse.
+// Calls newer than Windows 7 are looked up by name, and then tried: wine exports calls that always
+// fail.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_WINDOWS
@@ -78,7 +79,7 @@ acre_port_page_sizes(size_t *sizes, size_t capacity)
 // ---- capabilities -------------------------------------------------------------------------------
 
 static int
-of_status(acre_status status)
+probe_result(acre_status status)
 {
     return status == ACRE_OK ? 1 : status == -ENOMEM ? -1 : 0;
 }
@@ -97,14 +98,14 @@ probe_lock(void)
     acre_status status =
         sys_alloc(NULL, WINDOWS_PAGE, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE, &page);
     if (status != ACRE_OK)
-        return of_status(status);
+        return probe_result(status);
     DWORD saved = GetLastError();
     int locked = VirtualLock(page, WINDOWS_PAGE) || GetLastError() == ERROR_WORKING_SET_QUOTA;
     SetLastError(saved);
     return sys_free(page, 0, MEM_RELEASE) == ACRE_OK ? locked : -1;
 }
 
-// A placeholder that is cut, filled, and made one again in part.
+// Cuts a placeholder, fills it, and makes a part of it a placeholder again.
 static int
 probe_replace(void)
 {
@@ -141,7 +142,7 @@ probe_jit(void)
     void *page;
     acre_status status =
         sys_alloc(NULL, WINDOWS_PAGE, MEM_RESERVE | MEM_COMMIT, PAGE_EXECUTE_READWRITE, &page);
-    return status == ACRE_OK ? of_status(sys_free(page, 0, MEM_RELEASE)) : of_status(status);
+    return status == ACRE_OK ? probe_result(sys_free(page, 0, MEM_RELEASE)) : probe_result(status);
 }
 
 static int
@@ -152,8 +153,8 @@ probe_twin(void)
     acre_status status = acre_windows_section(WINDOWS_PAGE, &section, &protection);
     if (status == ACRE_OK)
         sys_close(section);
-    // Where no code may be made (acre_windows_most) the section is none.
-    return status == ACRE_OK ? protection == PAGE_EXECUTE_READWRITE : of_status(status);
+    // Where no code may be made (acre_windows_most), the section is not executable.
+    return status == ACRE_OK ? protection == PAGE_EXECUTE_READWRITE : probe_result(status);
 }
 
 static int
@@ -165,12 +166,12 @@ probe_huge_pages(void)
 static int
 probe_count_resident(void)
 {
-    // A page that was just written is present, one that never was is not.
+    // A page just written is present, one never touched is not.
     void *pages;
     acre_status status =
         sys_alloc(NULL, 2 * WINDOWS_PAGE, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE, &pages);
     if (status != ACRE_OK)
-        return of_status(status);
+        return probe_result(status);
     *(volatile char *)pages = 1;
     size_t present = 0;
     status = acre_port_resident(pages, 2 * WINDOWS_PAGE, &present);
@@ -189,7 +190,7 @@ highest_node(void)
     return highest;
 }
 
-// Whether a page that prefers this node lies on it; as a probe answers.
+// Whether a page that prefers this node lies on it; returns a probe's result.
 static int
 probe_node(DWORD node)
 {
@@ -197,7 +198,7 @@ probe_node(DWORD node)
     acre_status status = sys_alloc_on_node(NULL, WINDOWS_PAGE, MEM_RESERVE | MEM_COMMIT,
                                            PAGE_READWRITE, node + 1, &page);
     if (status != ACRE_OK)
-        return of_status(status);
+        return probe_result(status);
     *(volatile char *)page = 1;
     PSAPI_WORKING_SET_EX_INFORMATION info = {.VirtualAddress = page};
     DWORD saved = GetLastError();
@@ -207,7 +208,7 @@ probe_node(DWORD node)
     return sys_free(page, 0, MEM_RELEASE) == ACRE_OK ? there : -1;
 }
 
-// Some nodes have no memory, or none left: where there are several, two tell enough.
+// Some nodes have no memory, or none left: where there are several, two that work are proof enough.
 static int
 probe_nodes(void)
 {
@@ -230,7 +231,7 @@ acre_windows_node_plus_one(uint32_t wanted)
     return there && acre_port_can(ACRE_CAN_PLACE_ON_NODES) ? wanted : 0;
 }
 
-// One for each; none is missing.
+// One probe for each capability; none is missing.
 const probe acre_probes[ACRE_CAPABILITY_COUNT] = {
     [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_exclude_from_dumps,
     [ACRE_CAN_LOCK] = probe_lock,
@@ -254,7 +255,7 @@ const probe acre_probes[ACRE_CAPABILITY_COUNT] = {
 
 // ---- limits -------------------------------------------------------------------------------------
 
-// Of the job that this process is in.
+// The memory limit of this process's job.
 static uint64_t
 memory_limit(void)
 {
@@ -306,7 +307,7 @@ acre_port_system_read(acre_system *out)
 static acre_status
 open_wide(const WCHAR *path, int writable, acre_file *file, uint64_t *size)
 {
-    // To execute where that may be, so that a map can be made executable.
+    // Ask for execute access where permitted, so that a map can be made executable.
     DWORD access = GENERIC_READ | (writable ? GENERIC_WRITE : 0);
     DWORD shared = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
     DWORD flags = FILE_ATTRIBUTE_NORMAL | FILE_FLAG_BACKUP_SEMANTICS;  // folders, too
@@ -334,7 +335,7 @@ open_wide(const WCHAR *path, int writable, acre_file *file, uint64_t *size)
 acre_status
 acre_port_file_open(const char *path, int writable, acre_file *file, uint64_t *size)
 {
-    // The longest path that Windows takes is too much for a small stack.
+    // The longest path that Windows accepts is too large for a small stack.
     enum { LONGEST = 32768 };
     void *wide;
     acre_status status =
@@ -370,7 +371,7 @@ void
 acre_port_icache_flush(void *start, size_t length)
 {
     DWORD saved = GetLastError();
-    (void)FlushInstructionCache(GetCurrentProcess(), start, length);  // of one's own it works
+    (void)FlushInstructionCache(GetCurrentProcess(), start, length);  // own process: cannot fail
     SetLastError(saved);
 }
 

@@ -1,4 +1,4 @@
-// Windows: choosing addresses, and holding them by placeholders where there are any.
+// Windows: chooses addresses, and holds them with placeholders where these exist.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_WINDOWS
@@ -7,7 +7,7 @@
 
 typedef void *(WINAPI *virtual_alloc_2)(HANDLE, void *, SIZE_T, ULONG, ULONG, void *, ULONG);
 
-// MEM_EXTENDED_PARAMETER of newer headers.
+// MEM_EXTENDED_PARAMETER in newer headers.
 typedef struct extended_parameter {
     _Alignas(8) uint64_t type;
     union {
@@ -37,7 +37,7 @@ acre_windows_alloc_2(void *address, size_t size, DWORD type, DWORD protection,
     return ACRE_OK;
 }
 
-// Addresses, by a placeholder where there are any.
+// Holds addresses, with a placeholder where these exist.
 static acre_status
 hold_at(void *address, size_t size, void **base)
 {
@@ -47,7 +47,7 @@ hold_at(void *address, size_t size, void **base)
             ? acre_windows_alloc_2(address, size, MEM_RESERVE | WINDOWS_RESERVE_PLACEHOLDER,
                                    PAGE_NOACCESS, 0, base)
             : sys_alloc(address, size, MEM_RESERVE, PAGE_READWRITE, base);
-    // What is no size to Windows is one to us.
+    // Windows calls too large a size invalid; to acre it is one that does not fit.
     return status == -EINVAL && address == NULL ? -ENOMEM : status;
 }
 
@@ -73,9 +73,10 @@ distance(uintptr_t a, uintptr_t b)
     return a > b ? a - b : b - a;
 }
 
-// The place in the hole [start, end) that is nearest to the center.
+// Notes the place in the hole [start, end) that is nearest to the center, if it is better than the
+// best so far.
 static void
-consider(wanted *room, uintptr_t start, uintptr_t end)
+consider_hole(wanted *room, uintptr_t start, uintptr_t end)
 {
     uintptr_t mask = ~(uintptr_t)(room->alignment - 1);
     start = start < room->low ? room->low : start;
@@ -104,14 +105,15 @@ hold_near(size_t size, size_t alignment, uintptr_t center, size_t reach, void **
     room.low = room.low > lowest ? room.low : lowest;
     room.high = reach < highest && center <= highest - reach ? center + reach : highest;
 
-    // Another thread may be faster; then the room is looked for again.
+    // Another thread may take the room first; then search again.
     for (int i = 0; i < WINDOWS_TRIES; i++) {
         windows_region region;
         uintptr_t at = room.low;
         room.best = 0;
         while (acre_windows_next_region(&at, room.high, &region)) {
             if (region.state == MEM_FREE)
-                consider(&room, (uintptr_t)region.start, (uintptr_t)region.start + region.length);
+                consider_hole(&room, (uintptr_t)region.start,
+                              (uintptr_t)region.start + region.length);
         }
         if (room.best == 0)
             return -ENOMEM;
@@ -136,7 +138,7 @@ hold_aligned(size_t size, size_t alignment, void **base)
             return status;
         uintptr_t first = ((uintptr_t)range + alignment - 1) & ~(uintptr_t)(alignment - 1);
         status = hold_fixed((void *)first, size, base);
-        // Beyond what the system gives at all it is told as an argument.
+        // Windows reports an address beyond those it allocates as an invalid argument.
         if (status != -EEXIST)
             return status == -EINVAL ? -ENOMEM : status;
     }

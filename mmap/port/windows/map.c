@@ -1,11 +1,12 @@
 // Windows: mapping, committing, protecting, resizing.
 //
-// 1. A reservation is MEM_RESERVE: addresses only.  Commit is MEM_COMMIT, which accounts and keeps
-//    what is there, but leaves the access of committed pages to VirtualProtect.
-// 2. No call reaches across two allocations (which replacing and growing put side by side) or over
-//    pages of another state.  So each is tried on the whole range, and only where that is refused
-//    goes region by region.
-// 3. There is no fork: what is demanded of the child of one holds.
+// 1. A reservation is MEM_RESERVE: addresses only.  A commit is MEM_COMMIT: it accounts for the
+//    memory and keeps existing contents, but does not change the access of pages that are already
+//    committed; VirtualProtect does that.
+// 2. No call may cross two allocations (replacing and growing put them side by side) or pages of
+//    another state.  So each change is tried on the whole range first, and region by region only if
+//    that is refused.
+// 3. There is no fork, so demands on a fork's child always hold.
 // 4. Memory is always accounted when it is committed: NO_RESERVE is not granted.
 #include "mmap/port/system.h"
 
@@ -16,7 +17,7 @@
 
 #include <string.h>
 
-// What this system cannot grant, and nobody relies on.
+// Wishes that this system cannot grant, and that no caller relies on.
 enum {
     REFUSED_WISHES = ACRE_MAP_NO_RESERVE | ACRE_MAP_HUGE_TRANSPARENT | ACRE_MAP_DROPPABLE,
     PLACEMENT = ACRE_MAP_FIXED | ACRE_MAP_REPLACE
@@ -93,7 +94,7 @@ acre_windows_error(DWORD error)
 DWORD
 acre_windows_protection(uint32_t access, int copies)
 {
-    // By the bits of an access; write comes with read.
+    // Indexed by access bits; write implies read.
     static const DWORD plain[8] = {
         PAGE_NOACCESS, PAGE_READONLY,     PAGE_READWRITE,         PAGE_READWRITE,
         PAGE_EXECUTE,  PAGE_EXECUTE_READ, PAGE_EXECUTE_READWRITE, PAGE_EXECUTE_READWRITE,
@@ -122,11 +123,12 @@ acre_windows_most(DWORD protection)
 }
 
 static acre_status
-commit(void *start, size_t length, DWORD protection)
+commit_reserved(void *start, size_t length, DWORD protection)
 {
     void *committed;
     acre_status status = sys_alloc(start, length, MEM_COMMIT, protection, &committed);
-    // Only code is a matter of policy; wine calls memory so that the machine has not.
+    // Only executable memory is subject to policy; wine reports this error when the machine is out
+    // of memory.
     return status == -EACCES && protection < PAGE_EXECUTE ? -ENOMEM : status;
 }
 
@@ -151,14 +153,14 @@ acre_windows_commit(void *start, size_t length, DWORD protection)
     uintptr_t end = at + length;
     // The common case: one reserved region.
     if (acre_windows_next_region(&at, end, &region) && at == end && region.state == MEM_RESERVE)
-        return commit(start, length, protection);
+        return commit_reserved(start, length, protection);
 
     int reserved = is_reserved(start, length);
     at = (uintptr_t)start;
     while (acre_windows_next_region(&at, end, &region)) {
         acre_status status = -ENOMEM;
         if (region.state == MEM_RESERVE)
-            status = commit(region.start, region.length, protection);
+            status = commit_reserved(region.start, region.length, protection);
         else if (region.state == MEM_COMMIT)
             status = region.protection == protection
                          ? ACRE_OK
@@ -180,7 +182,7 @@ acre_windows_hide(void *start, size_t length)
     uintptr_t end = at + length;
     while (acre_windows_next_region(&at, end, &region)) {
         acre_status status = ACRE_OK;
-        // Behind the view of a file the rest of its granule is free, and nobody's.
+        // After a file's view, the rest of its granule is free and belongs to no one.
         if (region.state == MEM_COMMIT && region.protection != PAGE_NOACCESS)
             status = sys_protect(region.start, region.length, PAGE_NOACCESS);
         if (status != ACRE_OK)
@@ -189,7 +191,7 @@ acre_windows_hide(void *start, size_t length)
     return ACRE_OK;
 }
 
-// Of views, which cannot be committed: beyond the end of a file there is nothing to protect.
+// Protects views, which cannot be committed: beyond the end of a file there is nothing to protect.
 static acre_status
 protect_views(const acre_mmap *map, void *start, size_t length, DWORD protection)
 {
@@ -201,11 +203,11 @@ protect_views(const acre_mmap *map, void *start, size_t length, DWORD protection
         acre_status status = lost ? -ENOMEM : ACRE_OK;
         if (region.state == MEM_COMMIT)
             status = sys_protect(region.start, region.length, protection);
-        // Pages that became inaccessible were unlocked by that.
+        // Making pages inaccessible unlocked them.
         if (status == ACRE_OK && map->flags & ACRE_MAP_LOCKED &&
             region.protection == PAGE_NOACCESS && protection != PAGE_NOACCESS)
             status = acre_windows_lock(region.start, region.length);
-        // More than the object was opened for.
+        // The access exceeds what the object was opened for.
         if (status == -EINVAL || status == -EIO)
             status = -EACCES;
         if (status != ACRE_OK)
@@ -214,9 +216,9 @@ protect_views(const acre_mmap *map, void *start, size_t length, DWORD protection
     return ACRE_OK;
 }
 
-// A refused change of a range that was of one access is undone.
+// Undoes a refused change of a range that had one access.
 static acre_status
-undo(const acre_mmap *map, void *start, size_t length, int reserved, acre_status status)
+undo_change(const acre_mmap *map, void *start, size_t length, int reserved, acre_status status)
 {
     if (reserved)
         (void)acre_windows_retire(start, length);
@@ -237,7 +239,7 @@ acre_port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
                              ? acre_windows_hide(start, length)
                              : protect_views(map, start, length,
                                              acre_windows_protection(access, windows_copies(map)));
-    return status == ACRE_OK ? status : undo(map, start, length, 0, status);
+    return status == ACRE_OK ? status : undo_change(map, start, length, 0, status);
 }
 
 acre_status
@@ -250,7 +252,7 @@ acre_port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
     if (status == ACRE_OK && map->flags & ACRE_MAP_LOCKED)
         status = acre_windows_lock(start, length);
     if (status != ACRE_OK)
-        return undo(map, start, length, reserved, status);
+        return undo_change(map, start, length, reserved, status);
     if (map->flags & ACRE_MAP_POPULATE)
         (void)acre_windows_populate(start, length, (access & ACRE_WRITE) != 0);
     return ACRE_OK;
@@ -271,7 +273,7 @@ acre_windows_accept(const port_request *request)
         return -ENOTSUP;
     if (request->flags & ACRE_MAP_NO_DUMP && !acre_port_can(ACRE_CAN_EXCLUDE_FROM_DUMPS))
         return -ENOTSUP;
-    // Large pages are taken and given back as a whole, and are memory of their own.
+    // Large pages are allocated and released as a whole, and are private memory.
     uint32_t others = ACRE_MAP_SHARED | ACRE_IS_FILE | ACRE_IS_RESERVATION | ACRE_MAP_REPLACE;
     return request->flags & ACRE_MAP_HUGE && request->flags & others ? -ENOTSUP : ACRE_OK;
 }
@@ -297,7 +299,7 @@ acre_windows_finish(const port_request *request, acre_mmap *out)
     return ACRE_OK;
 }
 
-// The right to large pages, which an account has to be given, and a program to ask for.
+// Enables the privilege for large pages, which an account must have and a program must enable.
 static acre_status
 ask_for_large_pages(void)
 {
@@ -330,7 +332,7 @@ ask_for_large_pages(void)
 static acre_status
 map_large_pages(const port_request *request, acre_mmap *out)
 {
-    // They lie at their multiples by themselves, and nowhere else.
+    // The system aligns them to their size, and offers no other choice.
     if (request->alignment > request->page_size || request->reach != 0)
         return -ENOTSUP;
     acre_status status = ask_for_large_pages();
@@ -399,7 +401,7 @@ acre_port_map(const port_request *request, acre_mmap *out)
 // ---- resizing -----------------------------------------------------------------------------------
 
 static acre_status
-shrink(acre_mmap *map, size_t size)
+shrink_map(acre_mmap *map, size_t size)
 {
     acre_mmap rest = *map;
     rest.base = (char *)map->base + size;
@@ -410,9 +412,10 @@ shrink(acre_mmap *map, size_t size)
     return status;
 }
 
-// Addresses behind the map: those of its record that no other part has, and what is free behind.
+// Gets addresses after the map: those of its record that no other part has, and free ones after
+// these.
 static acre_status
-extend(windows_record *record, const acre_mmap *map, size_t size)
+extend_record(windows_record *record, const acre_mmap *map, size_t size)
 {
     uintptr_t start = atomic_load_explicit(&record->start, memory_order_relaxed);
     size_t held = atomic_load_explicit(&record->size, memory_order_relaxed);
@@ -449,7 +452,7 @@ grow_in_place(acre_mmap *map, size_t size)
     windows_record *record = windows_record_of(map);
     if (record == NULL)
         return -ENOTSUP;
-    acre_status status = extend(record, map, size);
+    acre_status status = extend_record(record, map, size);
     if (status != ACRE_OK)
         return status;
     char *end = (char *)map->base + map->size;
@@ -527,7 +530,7 @@ acre_status
 acre_port_resize(acre_mmap *map, size_t size, uint32_t how)
 {
     if (size < map->size)
-        return map->flags & ACRE_MAP_HUGE ? -ENOTSUP : shrink(map, size);
+        return map->flags & ACRE_MAP_HUGE ? -ENOTSUP : shrink_map(map, size);
     if (map->flags & (ACRE_MAP_HUGE | ACRE_IS_FILE))
         return -ENOTSUP;
     acre_status status = grow_in_place(map, size);
@@ -546,7 +549,7 @@ acre_port_seal(acre_mmap *map)
 acre_status
 acre_port_continues(acre_mmap *map, const acre_mmap *next)
 {
-    // Parts of one map, in whatever order they were cut.
+    // They must be parts of one map, no matter in which order they were cut.
     int same = map->backing == next->backing &&
                (map->backing != 0 || (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0) &&
                next->offset - map->offset == map->size;

@@ -1,11 +1,11 @@
 // Windows: maps of sections: shared memory, files, rings, twins, images.
 //
-// 1. A section permits what it was made with, and a view what it was mapped with.  So both are made
-//    with all that the file's handle permits, and the access that was asked for is set afterwards:
-//    it can be raised later.
-// 2. A view ends with its section, and a section of a file with the file.  What a map reaches
-//    beyond is reserved memory, which faults as the file's pages would.
-// 3. The section is kept with the map: what a copied page held first is read through it.
+// 1. A section permits the access it was created with, and a view what it was mapped with.  So both
+//    are created with all that the file's handle permits, and the requested access is set
+//    afterwards: it can then be raised later.
+// 2. A view ends with its section, and a file's section ends with the file.  The part of a map
+//    beyond that is reserved memory, which faults as the file's pages would.
+// 3. The section is kept with the map: the first contents of a copied page are read through it.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_WINDOWS
@@ -22,7 +22,7 @@ make_section(HANDLE file, DWORD protection, uint64_t size, HANDLE *out)
         CreateFileMappingW(file, NULL, protection, (DWORD)(size >> 32), (DWORD)size, NULL);
     if (made == NULL)
         return status_of(0, saved);
-    SetLastError(saved);  // that it is new
+    SetLastError(saved);  // success sets it, too
     *out = made;
     return ACRE_OK;
 }
@@ -34,12 +34,12 @@ acre_windows_section(uint64_t size, HANDLE *out, DWORD *protection)
     acre_status status = make_section(INVALID_HANDLE_VALUE, *protection, size, out);
     if (status != -EACCES)
         return status;
-    // Where a policy forbids that.
+    // A policy forbids executable sections.
     *protection = PAGE_READWRITE;
     return make_section(INVALID_HANDLE_VALUE, *protection, size, out);
 }
 
-// The most that the handle permits, from most to least.
+// Creates a section with the most access that the handle permits, trying from most to least.
 static acre_status
 section_of_file(HANDLE file, int copies, HANDLE *out, DWORD *protection)
 {
@@ -57,7 +57,7 @@ section_of_file(HANDLE file, int copies, HANDLE *out, DWORD *protection)
 }
 
 static int
-permits(DWORD protection, uint32_t access)
+permits_access(DWORD protection, uint32_t access)
 {
     int exec = protection >= PAGE_EXECUTE;
     int write = (protection & (PAGE_READWRITE | PAGE_WRITECOPY | PAGE_EXECUTE_READWRITE |
@@ -66,7 +66,7 @@ permits(DWORD protection, uint32_t access)
 }
 
 static acre_status
-duplicate(HANDLE handle, HANDLE *out)
+duplicate_handle(HANDLE handle, HANDLE *out)
 {
     DWORD saved = GetLastError();
     HANDLE self = GetCurrentProcess();
@@ -76,7 +76,7 @@ duplicate(HANDLE handle, HANDLE *out)
 
 // ---- views --------------------------------------------------------------------------------------
 
-// `pieces` all permit the same.
+// All `pieces` permit the same access.
 static acre_status
 map_pieces(const port_request *request, windows_piece *pieces, size_t count, HANDLE file,
            acre_mmap *out)
@@ -94,7 +94,7 @@ map_pieces(const port_request *request, windows_piece *pieces, size_t count, HAN
     return status;
 }
 
-// What can be mapped, and its size.
+// Checks that the file can be mapped, and reads its size.
 static acre_status
 look_at_file(HANDLE file, uint64_t *size)
 {
@@ -116,7 +116,7 @@ look_at_file(HANDLE file, uint64_t *size)
     return status;
 }
 
-// `copying`: by views that can be made writable page by page, if it is private.
+// `copying`: a private file gets views that can be made writable page by page.
 static acre_status
 map_file(const port_request *request, int copying, acre_mmap *out)
 {
@@ -136,7 +136,7 @@ map_file(const port_request *request, int copying, acre_mmap *out)
         view->size = (view->bytes + WINDOWS_PAGE - 1) & ~(size_t)(WINDOWS_PAGE - 1);
         view->offset = request->offset;
         status = section_of_file(file, copies, &view->section, &view->protection);
-        if (status == ACRE_OK && !permits(view->protection, request->access)) {
+        if (status == ACRE_OK && !permits_access(view->protection, request->access)) {
             sys_close(view->section);
             status = -EACCES;
         }
@@ -151,7 +151,7 @@ map_file(const port_request *request, int copying, acre_mmap *out)
 
     HANDLE kept = NULL;
     if (!copies && viewed != 0)
-        status = duplicate(file, &kept);
+        status = duplicate_handle(file, &kept);
     if (status != ACRE_OK) {
         sys_close(pieces[0].section);
         return status;
@@ -175,7 +175,7 @@ map_clone(const port_request *request, acre_mmap *out)
         .bytes = request->size,
         .protection = acre_windows_most(PAGE_EXECUTE_WRITECOPY),
     };
-    acre_status status = duplicate((HANDLE)request->file, &view.section);
+    acre_status status = duplicate_handle((HANDLE)request->file, &view.section);
     return status == ACRE_OK ? map_pieces(request, &view, 1, NULL, out) : status;
 }
 
@@ -187,7 +187,7 @@ acre_windows_map_object(const port_request *request, acre_mmap *out)
     if ((request->flags & ACRE_IS_FILE) == 0)
         return map_shared(request, out);
     acre_status status = map_file(request, 1, out);
-    // A view that copies is accounted as a whole until its access is set.
+    // A copying view is accounted as a whole until its access is set.
     return status == -ENOMEM && windows_copies(out) && (request->access & ACRE_WRITE) == 0
                ? map_file(request, 0, out)
                : status;
@@ -228,7 +228,7 @@ map_twin(const port_request *request, const windows_piece *piece, uint32_t acces
 {
     port_request half = *request;
     half.access = access;
-    // The place is that of the executable one.
+    // The requested place is for the executable half.
     if (access & ACRE_WRITE) {
         half.flags &= ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE);
         half.address = NULL;
@@ -236,7 +236,7 @@ map_twin(const port_request *request, const windows_piece *piece, uint32_t acces
         half.reach = 0;
     }
     windows_piece view = *piece;
-    acre_status status = duplicate(piece->section, &view.section);
+    acre_status status = duplicate_handle(piece->section, &view.section);
     if (status != ACRE_OK)
         return status;
     acre_mmap map = *out;
@@ -259,8 +259,8 @@ acre_port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
     status = acre_windows_section(request->size, &view.section, &view.protection);
     if (status != ACRE_OK)
         return status;
-    status = permits(view.protection, ACRE_EXEC) ? ACRE_OK : -EACCES;
-    // The executable one first: the other must not lie in the place that is asked for.
+    status = permits_access(view.protection, ACRE_EXEC) ? ACRE_OK : -EACCES;
+    // Map the executable half first: the other must not take the requested place.
     if (status == ACRE_OK)
         status = map_twin(request, &view, ACRE_READ_EXEC, exec);
     if (status == ACRE_OK) {
@@ -274,8 +274,8 @@ acre_port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
 
 // ---- images -------------------------------------------------------------------------------------
 
-// The image is a section; what is handed on may read it only, so that once `fill` is unmapped
-// nobody can write it.
+// The image is a section.  The returned handle may only read it, so once `fill` is unmapped, no one
+// can write it.
 acre_status
 acre_port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
 {

@@ -1,13 +1,13 @@
-// Windows: where maps lie, what they are built of, and how their addresses come back.
+// Windows: where maps lie, how they are built, and how their addresses are released.
 //
-// 1. With placeholders (Windows 10) addresses are held from the moment that they are chosen, cut
-//    where the pieces of a map meet, and each part is replaced by its piece: nobody gets in
-//    between.
-// 2. Without them a free place is looked for, given back, and the pieces are mapped to it one by
-//    one; where another thread was faster all is undone and tried again, a bounded number of times.
-// 3. What was made of a placeholder can become one again, also a part of it.  So any range inside a
-//    map of acre's can be replaced; anything else cannot.
-// 4. Records are never given back, so that looking for one of them (REPLACE does) needs no lock.
+// 1. With placeholders (Windows 10), addresses are held from the moment they are chosen.  The
+//    placeholder is cut where the pieces of a map meet, and each part is replaced by its piece, so
+//    no other thread can get in between.
+// 2. Without them, a free place is found and released, and the pieces are mapped there one by one.
+//    If another thread was faster, all is undone and tried again, a bounded number of times.
+// 3. Anything made from a placeholder, or a part of it, can become a placeholder again.  So any
+//    range inside one of acre's maps can be replaced; no other range can.
+// 4. Records are never freed, so searching them (for REPLACE) needs no lock.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_WINDOWS
@@ -28,8 +28,8 @@ unmap_view(void *base, DWORD flags)
     return call == NULL ? -ENOTSUP : status_of(call(GetCurrentProcess(), base, flags), saved);
 }
 
-// Reserved memory in free addresses.  The protection is said anew by each commit; but wine gives
-// that of the reservation, wherever it is made, to the pages that it commits where stacks grow.
+// Reserves memory at free addresses.  Each commit sets the protection anew.  But where stacks grow,
+// wine gives the pages that it commits the protection of the reservation.
 static acre_status
 reserve_memory(void *base, size_t size, uint32_t node_plus_one)
 {
@@ -37,7 +37,7 @@ reserve_memory(void *base, size_t size, uint32_t node_plus_one)
     return sys_alloc_on_node(base, size, MEM_RESERVE, PAGE_READWRITE, node_plus_one, &reserved);
 }
 
-// The same in place of a placeholder.
+// Does the same in place of a placeholder.
 static acre_status
 fill_with_memory(void *base, size_t size, uint32_t node_plus_one)
 {
@@ -50,7 +50,7 @@ fill_with_memory(void *base, size_t size, uint32_t node_plus_one)
 
 enum { RECORDS = WINDOWS_GRANULE / sizeof(windows_record) };
 
-// The first of each is not used as a record.
+// The first record of each chunk is not used as one.
 typedef union chunk {
     struct {
         SLIST_ENTRY unused;
@@ -98,7 +98,7 @@ acre_windows_record_drop(windows_record *record)
     InterlockedPushEntrySList(&free_records, &record->entry);
 }
 
-// The smallest range of acre's that holds all of [start, start + size).
+// Finds acre's smallest range that contains all of [start, start + size).
 static windows_record *
 find_record(uintptr_t start, size_t size)
 {
@@ -133,7 +133,7 @@ acre_windows_next_region(uintptr_t *at, uintptr_t end, windows_region *out)
     SetLastError(saved);
     out->start = (char *)*at;
     if (got == 0) {
-        // Addresses that no program gets.
+        // Addresses that no program can use.
         out->length = end - *at;
         out->allocation = NULL;
         out->state = MEM_FREE;
@@ -162,7 +162,7 @@ acre_windows_is_free(uintptr_t start, size_t size)
     return 1;
 }
 
-// The part of [*at, end) that is of one allocation; *at moves behind it.
+// Returns the first allocation in [*at, end), cut to that range, and moves *at to its end.
 static int
 next_allocation(uintptr_t *at, uintptr_t end, windows_region *out)
 {
@@ -183,14 +183,14 @@ next_allocation(uintptr_t *at, uintptr_t end, windows_region *out)
 static acre_status
 retire_view(const windows_region *part)
 {
-    // Whole views of placeholders; the rest is told by a refusal.
+    // This works for whole views of placeholders; the system refuses it for any other view.
     if (part->start == part->allocation &&
         unmap_view(part->start, WINDOWS_PRESERVE_PLACEHOLDER) == ACRE_OK)
         return fill_with_memory(part->start, part->length, 0);
     return sys_protect(part->start, part->length, PAGE_NOACCESS);
 }
 
-// Whether the allocation goes on behind the part.
+// Whether the allocation continues after the part.
 static int
 goes_on(const windows_region *part)
 {
@@ -228,9 +228,10 @@ acre_windows_retire(void *start, size_t length)
     return ACRE_OK;
 }
 
-// The addresses of a range, too; of adopted memory that is a part of something those stay.
+// Releases a range with its addresses; if it is a part of a larger adopted allocation, its
+// addresses stay.
 static acre_status
-release(uintptr_t start, size_t size)
+release_range(uintptr_t start, size_t size)
 {
     acre_status status = ACRE_OK;
     windows_region part;
@@ -256,10 +257,10 @@ acre_port_unmap(acre_mmap *map)
 {
     windows_record *record = windows_record_of(map);
     if (record == NULL)
-        return release((uintptr_t)map->base, map->size);
+        return release_range((uintptr_t)map->base, map->size);
 
-    // First out of use, then counted: when the count reaches zero nobody is still at work here.
-    // Large pages go with the last of them.
+    // Take the range out of use before counting: when the count reaches zero, no thread is still
+    // working on it.  Large pages are released with the last part.
     if (atomic_load_explicit(&record->live, memory_order_acquire) != map->size) {
         acre_status status = map->flags & ACRE_MAP_HUGE ? acre_windows_hide(map->base, map->size)
                                                         : acre_windows_retire(map->base, map->size);
@@ -272,10 +273,10 @@ acre_port_unmap(acre_mmap *map)
         uintptr_t start = atomic_load_explicit(&record->start, memory_order_relaxed);
         gone = atomic_load_explicit(&record->size, memory_order_relaxed);
         windows_record *parent = record->parent;
-        // Before somebody else can have the addresses.
+        // Before anyone else can get the addresses.
         (void)acre_windows_exclude((void *)start, gone, 0);
         acre_status status =
-            parent != NULL ? acre_windows_retire((void *)start, gone) : release(start, gone);
+            parent != NULL ? acre_windows_retire((void *)start, gone) : release_range(start, gone);
         if (status != ACRE_OK) {
             atomic_fetch_add_explicit(&record->live, map->size, memory_order_relaxed);
             if (map->flags & ACRE_MAP_NO_DUMP)
@@ -306,12 +307,12 @@ view_access(DWORD protection)
     }
 }
 
-// In place of a placeholder of its size, or in free addresses.
+// Makes a piece in place of a placeholder of its size, or at free addresses.
 static acre_status
 make_piece(const windows_piece *piece, char *base, int placeholder)
 {
     if (piece->section == NULL) {
-        // Behind a view nobody gets the rest of its granule.
+        // After a view, the rest of its granule cannot be used by anyone.
         size_t rest = (size_t) - (intptr_t)base & (WINDOWS_GRANULE - 1);
         if (!placeholder && rest >= piece->size)
             return ACRE_OK;
@@ -331,7 +332,8 @@ make_piece(const windows_piece *piece, char *base, int placeholder)
     return status_of(view != NULL, saved);
 }
 
-// In the placeholder [base, base + size).  On failure what was made is still there.
+// Makes the pieces in the placeholder [base, base + size).  On failure, the pieces already made
+// remain.
 static acre_status
 make_pieces(const windows_piece *pieces, size_t count, char *base, size_t size)
 {
@@ -349,9 +351,9 @@ make_pieces(const windows_piece *pieces, size_t count, char *base, size_t size)
     return ACRE_OK;
 }
 
-// A range inside a map of acre's becomes one placeholder.
+// Turns a range inside one of acre's maps into one placeholder.
 static acre_status
-vacate(uintptr_t start, size_t size)
+vacate_range(uintptr_t start, size_t size)
 {
     windows_region part;
     uintptr_t at = start;
@@ -370,7 +372,7 @@ vacate(uintptr_t start, size_t size)
                      : ACRE_OK;
 }
 
-// After a REPLACE that failed: nothing but placeholders is without an owner.
+// Makes the range reserved memory again after a failed REPLACE: only placeholders lack an owner.
 static void
 restore_reserved(uintptr_t start, size_t size)
 {
@@ -387,7 +389,7 @@ static acre_status
 build_in_place(const port_request *request, const windows_piece *pieces, size_t count, size_t size,
                windows_record *parent)
 {
-    acre_status status = vacate((uintptr_t)request->address, size);
+    acre_status status = vacate_range((uintptr_t)request->address, size);
     if (status == ACRE_OK)
         status = make_pieces(pieces, count, request->address, size);
     if (status != ACRE_OK) {
@@ -407,11 +409,11 @@ build_held(const port_request *request, const windows_piece *pieces, size_t coun
         return status;
     status = make_pieces(pieces, count, *base, size);
     if (status != ACRE_OK)
-        (void)release((uintptr_t)*base, size);
+        (void)release_range((uintptr_t)*base, size);
     return status;
 }
 
-// Without placeholders.
+// Builds without placeholders.
 static acre_status
 build_by_trying(const port_request *request, const windows_piece *pieces, size_t count, size_t size,
                 void **base)
@@ -434,8 +436,8 @@ build_by_trying(const port_request *request, const windows_piece *pieces, size_t
         if (status == ACRE_OK)
             return ACRE_OK;
         if (at != *base)
-            (void)release((uintptr_t)*base, (size_t)(at - (char *)*base));
-        // Refused for another reason than that somebody took the place.
+            (void)release_range((uintptr_t)*base, (size_t)(at - (char *)*base));
+        // The place is still free, so it was refused for another reason.
         if (acre_windows_is_free((uintptr_t)*base, size))
             return status;
     }
@@ -443,8 +445,8 @@ build_by_trying(const port_request *request, const windows_piece *pieces, size_t
 }
 
 static acre_status
-build(const port_request *request, windows_piece *pieces, size_t count, windows_record **parent,
-      size_t *size, void **base)
+build_at_place(const port_request *request, windows_piece *pieces, size_t count,
+               windows_record **parent, size_t *size, void **base)
 {
     *size = 0;
     for (size_t i = 0; i < count; i++)
@@ -458,7 +460,7 @@ build(const port_request *request, windows_piece *pieces, size_t count, windows_
                    ? build_in_place(request, pieces, count, *size, *parent)
                    : -ENOTSUP;
     }
-    // Nobody gets the rest of a granule: it is room to grow.
+    // The rest of a granule cannot be used by anyone else: it is room to grow.
     windows_piece *last = &pieces[count - 1];
     size_t rest = (size_t) - (intptr_t)*size & (WINDOWS_GRANULE - 1);
     if (last->section == NULL) {
@@ -479,7 +481,7 @@ acre_windows_build(const port_request *request, windows_piece *pieces, size_t co
     size_t size = 0;
     acre_status status = acre_windows_record_take(&record);
     if (status == ACRE_OK) {
-        status = build(request, pieces, count, &parent, &size, &base);
+        status = build_at_place(request, pieces, count, &parent, &size, &base);
         if (status != ACRE_OK)
             acre_windows_record_drop(record);
     }

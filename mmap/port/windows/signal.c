@@ -1,11 +1,11 @@
 // Windows: faults.
 //
-// 1. A vectored handler is called before any handler of a frame, on the stack that faulted; what it
-//    leaves alone goes on to the others as if it were not there.
-// 2. That an overflow leaves room to call it is the matter of that stack's bounds
-//    (GuaranteedStackBytes): threads have no signal stack, and need none.
-// 3. The system may see an overflow some pages before the guard begins, or tell no address: then
-//    the guard's lowest byte stands for it.
+// 1. A vectored handler is called before any frame's handler, on the stack that faulted.  What it
+//    declines goes on to the others as if it were not there.
+// 2. An overflow leaves room to call it because of that stack's bounds (GuaranteedStackBytes):
+//    threads have no signal stack, and need none.
+// 3. The system may notice an overflow some pages before the guard begins, or report no address:
+//    then the guard's lowest byte is reported instead.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_WINDOWS
@@ -28,7 +28,7 @@ stack_pointer_of(const CONTEXT *context)
 }
 
 static LONG CALLBACK
-take(EXCEPTION_POINTERS *raised)
+take_exception(EXCEPTION_POINTERS *raised)
 {
     const EXCEPTION_RECORD *record = raised->ExceptionRecord;
     const void *address = NULL;
@@ -40,7 +40,7 @@ take(EXCEPTION_POINTERS *raised)
         break;
     case EXCEPTION_ACCESS_VIOLATION:
     case EXCEPTION_IN_PAGE_ERROR:
-    case EXCEPTION_GUARD_PAGE:  // of a stack that another thread grew into its guard
+    case EXCEPTION_GUARD_PAGE:  // another thread has grown that stack into its guard
         break;
     default:
         return EXCEPTION_CONTINUE_SEARCH;
@@ -58,7 +58,7 @@ acre_port_fault_install(port_fault_fn look)
 {
     atomic_store_explicit(&looks, look, memory_order_release);
     DWORD saved = GetLastError();
-    void *added = AddVectoredExceptionHandler(1, take);
+    void *added = AddVectoredExceptionHandler(1, take_exception);
     SetLastError(saved);
     if (added == NULL)
         return -ENOMEM;
@@ -69,8 +69,8 @@ acre_port_fault_install(port_fault_fn look)
 acre_status
 acre_port_fault_remove(void)
 {
-    // One that somebody else put before it stays where it is.  Ours stays listed when it was left
-    // by a jump, with nobody to call.
+    // A handler that someone else installed before it stays in place.  Ours stays listed if a jump
+    // left it, but has nothing to call.
     atomic_store_explicit(&looks, NULL, memory_order_release);
     DWORD saved = GetLastError();
     (void)RemoveVectoredExceptionHandler(atomic_exchange(&handler, NULL));

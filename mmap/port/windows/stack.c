@@ -1,16 +1,17 @@
-// Windows: stacks, which grow.
+// Windows: growing stacks.
 //
 // 1. A stack is reserved memory, committed from its top down to one page with PAGE_GUARD.  When the
-//    thread that runs on it touches that page, the system gives it the page, moves StackLimit in
-//    the thread information block, and makes a guard of the page below.  Which stack a thread runs
-//    on it knows from the block alone; any other touch is an exception.
-// 2. Near DeallocationStack it does not go on, but commits GuaranteedStackBytes and raises
-//    EXCEPTION_STACK_OVERFLOW; the page at DeallocationStack is never committed.  That part lies
-//    in acre's guard, so that all usable bytes are.  Versions differ by some pages in where
-//    they stop: SLACK.
-// 3. StackLimit is the truth: the compiler's probes touch pages below it only, and exceptions are
-//    not handled in frames below it.
-// 4. wine makes pages accessible as they were reserved to be: with PAGE_READWRITE.
+//    thread that runs on the stack touches that page, the system commits it, moves StackLimit in
+//    the thread information block, and makes the page below the new guard.  The system knows which
+//    stack a thread runs on from that block alone; any other touch of a guard page raises an
+//    exception.
+// 2. Near DeallocationStack the system stops doing so, commits GuaranteedStackBytes and raises
+//    EXCEPTION_STACK_OVERFLOW; it never commits the page at DeallocationStack.  That part lies in
+//    acre's guard, so all usable bytes can be used.  Versions differ by a few pages in where they
+//    stop: SLACK.
+// 3. StackLimit must be correct: the compiler's probes touch only pages below it, and exceptions
+//    are not handled in frames below it.
+// 4. wine gives committed pages the protection of their reservation: PAGE_READWRITE.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_WINDOWS
@@ -20,7 +21,7 @@
 
 enum { SLACK = 4 * WINDOWS_PAGE };
 
-// Of the thread information block, behind what headers tell of it.
+// Fields of the thread information block that the headers do not declare.
 #if defined(_WIN64)
 enum { DEALLOCATION_STACK = 0x1478, GUARANTEED_STACK_BYTES = 0x1748 };
 #else
@@ -33,7 +34,7 @@ acre_port_stacks_grow(void)
     return 1;
 }
 
-// What an overflow had committed in the guard below `start`.
+// Takes back what an overflow committed in the guard below `start`.
 static acre_status
 mend_guard(char *start)
 {
@@ -49,7 +50,8 @@ mend_guard(char *start)
     return lowest < start ? acre_windows_retire(lowest, (size_t)(start - lowest)) : ACRE_OK;
 }
 
-// After an overflow all of a stack is committed, and nothing stops the next one.
+// After an overflow, all of a stack is committed and has no guard page: restores one, or the next
+// overflow would not stop.
 static acre_status
 grow_again(char *base)
 {
@@ -63,7 +65,8 @@ grow_again(char *base)
                              : status;
 }
 
-// Below the highest `kept` bytes nothing is committed but the page that starts the growth.
+// Leaves nothing committed below the highest `kept` bytes, except the guard page that starts the
+// growth.
 static acre_status
 grow_below(char *start, size_t length, size_t kept)
 {
@@ -81,7 +84,7 @@ acre_status
 acre_port_commit_stack(acre_mmap *map, void *start, size_t length, size_t first)
 {
     acre_status status = ACRE_OK;
-    acre_mmap any_state = *map;  // a part may be committed, which the owner's handle does not say
+    acre_mmap any_state = *map;  // a part may be committed without the owner's handle saying so
     note_change(&any_state, map->size);
     if (first != 0)
         status =
@@ -96,7 +99,7 @@ acre_port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
     return grow_below(start, length, keep);
 }
 
-// Of the block, what tells of the stack behind what its header names.
+// The block's fields about the stack that the headers do not declare.
 static void **
 deallocation_stack(void)
 {
@@ -128,8 +131,8 @@ acre_port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
     *out = (port_bounds){.top = top, .limit = top};
     out->lowest = (char *)base - reserve;
     out->guaranteed = reserve > SLACK ? reserve - SLACK : 0;
-    // The end of the list; of 64 bits only wine up to 8 keeps one, and takes those on another stack
-    // for inner ones.
+    // The end of the list.  On 64 bits, only wine up to 8 keeps a list, and takes handlers on
+    // another stack for inner ones.
     out->handlers = ((NT_TIB *)NtCurrentTeb())->ExceptionList != NULL ? (void *)-1 : NULL;
     acre_status status = grow_again(base);
     if (status != ACRE_OK)
@@ -151,8 +154,8 @@ acre_port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
 int
 acre_port_stack_exchange(const port_bounds *to, port_bounds *from)
 {
-    // What is called until the thread runs there must not let the old stack grow: it would be no
-    // stack to the system.
+    // Calls made before the thread runs on the new stack must not let the old stack grow: the
+    // system would not recognise it as a stack.
     volatile char room[2048];
     room[0] = 0;
     (void)room[0];

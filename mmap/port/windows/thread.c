@@ -1,11 +1,11 @@
-// Windows: words of threads, and what is called when a thread ends.
+// Windows: per-thread words, and the calls when a thread ends.
 //
-// 1. A word is a TLS slot's.  A thread's end is told by the callback of an FLS slot, which holds a
-//    mark in each thread that has a word.  The word itself does not lie there: that slot is emptied
-//    at the end, and whatever of the thread runs later would find it without a word.
-// 2. A mark belongs to a fiber: of a thread that runs fibers the word ends with the fiber that set
-//    it last.  It is then as if the thread had ended, which is right for whoever goes on.
-// 3. When a process ends, callbacks are called, too; but threads that held locks are gone by then.
+// 1. A word lies in a TLS slot.  The callback of an FLS slot reports a thread's end; that slot
+//    holds a mark in each thread that has a word.  The word itself is not kept there, because the
+//    system empties the slot at the end, and code that runs later on the thread would find no word.
+// 2. A mark belongs to a fiber: in a thread that runs fibers, the word ends with the fiber that set
+//    it last.  It is then as if the thread had ended, which is right for whatever runs on.
+// 3. Callbacks are also called when a process ends; but by then threads that held locks are gone.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_WINDOWS
@@ -14,7 +14,7 @@
 
 typedef struct word_slots {
     _Atomic uintptr_t
-        both;  // 0 = none yet; else the TLS slot's number, and above it the FLS slot's
+        both;  // 0 = none yet; else the TLS slot's number, with the FLS slot's above it
     _Atomic(port_thread_end) end;
 } word_slots;
 
@@ -41,7 +41,7 @@ end_word(port_thread_word which)
     void *word = TlsGetValue(slot);
     if (word != NULL && !process_ends()) {
         port_thread_end end = atomic_load_explicit(&slots[which].end, memory_order_acquire);
-        (void)TlsSetValue(slot, end(word));  // there is room for it
+        (void)TlsSetValue(slot, end(word));  // cannot fail: the slot has room
     }
     SetLastError(saved);
 }
@@ -117,7 +117,7 @@ acre_port_thread_get(port_thread_word which)
 void
 acre_port_yield(void)
 {
-    (void)SwitchToThread();  // 0: no other waits
+    (void)SwitchToThread();  // 0: no other thread waits
 }
 
 #endif  // ACRE_ON_WINDOWS

@@ -1,9 +1,10 @@
-// mmap/port/windows/windows.h - system calls as the Windows port makes them: failures by value,
-// last error kept; and the records that parts of one map share.
+// mmap/port/windows/windows.h - system calls as the Windows port makes them: failures are returned
+// as statuses, and the last error is preserved; and the records that parts of one map share.
 #ifndef ACRE_MMAP_PORT_WINDOWS_WINDOWS_H_
 #define ACRE_MMAP_PORT_WINDOWS_WINDOWS_H_
 
-// Before the first system header: what Windows 7 has is linked, what came later is looked for.
+// Must precede the first system header: calls of Windows 7 are linked, newer ones are looked up at
+// run time.
 #ifndef _WIN32_WINNT
 #define _WIN32_WINNT 0x0601
 #endif
@@ -15,7 +16,8 @@
 #endif
 #define PSAPI_VERSION 2  // kernel32's own exports
 
-// In the symbol table these carry the library's prefix, as the port's functions do.
+// Functions of this header carry the library's prefix in the symbol table, like the port's
+// functions.
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -28,7 +30,7 @@
 #include "mmap/port/probe.h"
 #include "mmap/port/thread.h"
 
-// Newer than the headers that acre is built with may be.
+// These may be newer than the headers that acre is built with.
 enum {
     WINDOWS_COALESCE_PLACEHOLDERS = 0x1,
     WINDOWS_PRESERVE_PLACEHOLDER = 0x2,
@@ -40,10 +42,10 @@ enum { WINDOWS_PAGE = 4096, WINDOWS_GRANULE = 64 * 1024 };
 
 // ---- statuses -----------------------------------------------------------------------------------
 
-// What a last error means.
+// The status for a last error.
 acre_status acre_windows_error(DWORD error);
 
-// `worked` is what a call answered, `saved` the last error from before it.
+// `worked` is the result of a call, `saved` the last error from before it.
 static inline acre_status
 status_of(int worked, DWORD saved)
 {
@@ -52,19 +54,19 @@ status_of(int worked, DWORD saved)
     DWORD error = GetLastError();
     SetLastError(saved);
     acre_status status = acre_windows_error(error);
-    return status < 0 ? status : -EIO;  // never the latter: so that compilers see a failure, too
+    return status < 0 ? status : -EIO;  // -EIO never happens: it shows compilers that this fails
 }
 
 static inline void
 sys_close(HANDLE handle)
 {
-    // Of what acre opened; there is nothing that it could be told.
+    // Closes what acre opened; the caller could do nothing about a failure.
     DWORD saved = GetLastError();
     (void)CloseHandle(handle);
     SetLastError(saved);
 }
 
-// `node_plus_one`: where the pages are to lie, also those that are committed later; 0 = wherever.
+// `node_plus_one`: the node for the pages, including those committed later; 0 = any.
 static inline acre_status
 sys_alloc_on_node(void *address, size_t size, DWORD type, DWORD protection, uint32_t node_plus_one,
                   void **base)
@@ -115,12 +117,12 @@ enum {
 
 typedef void(WINAPI *windows_function)(void);
 
-// NULL where the system has none.
+// Returns NULL where the system lacks the call.
 windows_function acre_windows_newer(int which);
 
 // ---- regions ------------------------------------------------------------------------------------
 
-// Pages of one allocation, state and protection.
+// Pages of one allocation with the same state and protection.
 typedef struct windows_region {
     char *start;
     size_t length;
@@ -130,25 +132,26 @@ typedef struct windows_region {
     DWORD type;        // MEM_PRIVATE, MEM_MAPPED, MEM_IMAGE
 } windows_region;
 
-// The part of [*at, end) that is one region; *at moves behind it.  0 at the end.
+// Returns the first region in [*at, end), cut to that range, and moves *at to its end.  Returns 0
+// at the end.
 int acre_windows_next_region(uintptr_t *at, uintptr_t end, windows_region *out);
 
 int acre_windows_is_free(uintptr_t start, size_t size);
 
 // ---- records ------------------------------------------------------------------------------------
 
-// What parts of one map have in common.  acre_mmap.backing of each points to it.
+// What the parts of one map share.  acre_mmap.backing of each points to it.
 //
-// Windows gives addresses back by whole allocations, and splitting must not ask it anything: so a
-// record counts the bytes of its range that some handle still has, and whoever takes the last of
-// them gives back the range.
+// Windows releases addresses only by whole allocations, and a split must make no system call.  So a
+// record counts the bytes of its range that handles still have, and whoever unmaps the last of them
+// releases the range.
 typedef struct windows_record {
-    _Alignas(16) SLIST_ENTRY entry;  // while it is nobody's
-    _Atomic uintptr_t start;         // 0 = nobody's
-    _Atomic size_t size;             // of whole granules
-    _Atomic size_t live;             // bytes that handles have
-    struct windows_record *parent;   // whose addresses these are, after REPLACE
-    HANDLE section;                  // of the views, to read first contents from; or NULL
+    _Alignas(16) SLIST_ENTRY entry;  // while the record is free
+    _Atomic uintptr_t start;         // 0 = free
+    _Atomic size_t size;             // whole granules
+    _Atomic size_t live;             // bytes that handles still have
+    struct windows_record *parent;   // the owner of these addresses, after REPLACE
+    HANDLE section;                  // the views' section, holds the first contents; or NULL
     HANDLE file;                     // to flush; or NULL
 } windows_record;
 
@@ -159,45 +162,45 @@ windows_record_of(const acre_mmap *map)
 }
 
 acre_status acre_windows_record_take(windows_record **out);
-// Closes what it holds.
+// Closes the record's handles and frees the record.
 void acre_windows_record_drop(windows_record *record);
 
 // ---- building -----------------------------------------------------------------------------------
 
-// A part of a map to be: a view of a section, or with section NULL reserved memory.
+// A part of a map to build: a view of a section, or reserved memory if `section` is NULL.
 typedef struct windows_piece {
     HANDLE section;
     uint64_t offset;
-    size_t size;       // bytes of addresses, whole pages; of all but the last piece whole granules
-                       // where there are no placeholders
-    size_t bytes;      // of a view: what of it the section has; reaches into its last page
+    size_t size;       // bytes of addresses, whole pages; without placeholders, all pieces but
+                       // the last are whole granules
+    size_t bytes;      // of a view: the bytes that the section has; ends in the last page
     DWORD protection;  // of a view: the most that it will ever need
-    uint32_t node_plus_one;  // of memory
+    uint32_t node_plus_one;  // for reserved memory
 } windows_piece;
 
-enum { WINDOWS_TRIES = 64 };  // where another thread may be faster
+enum { WINDOWS_TRIES = 64 };  // where another thread may get there first
 
-// VirtualAlloc2; -ENOTSUP where there is none.
+// Calls VirtualAlloc2; -ENOTSUP where there is none.
 acre_status acre_windows_alloc_2(void *address, size_t size, DWORD type, DWORD protection,
                                  uint32_t node_plus_one, void **base);
-// A free place of `size` bytes as the request wants it: a placeholder where there are any, else
-// free again.
+// Finds a free place of `size` bytes that meets the request, and holds it with a placeholder or,
+// without placeholders, with a plain reservation.
 acre_status acre_windows_hold(const port_request *request, size_t size, void **base);
 
-// Makes the pieces, one behind the other, at the place that the request wants, and the record of
-// them all, which takes over `section` and `file` (also on failure).
+// Builds the pieces, one after the other, at the requested place, and the record for all of them.
+// The record takes over `section` and `file`; on failure both are closed.
 acre_status acre_windows_build(const port_request *request, windows_piece *pieces, size_t count,
                                HANDLE section, HANDLE file, acre_mmap *out);
 
-// Takes a range out of use: private memory is reserved again, a view of a placeholder goes, any
-// other becomes inaccessible.
+// Takes a range out of use: private memory becomes reserved again, a view of a placeholder is
+// unmapped, any other view becomes inaccessible.
 acre_status acre_windows_retire(void *start, size_t length);
 
-// First contents in all of a clone's view, by mapping it again; -ENOTSUP where that cannot be done,
-// and nothing happened.
+// Restores the first contents of a clone's whole view by mapping it again; -ENOTSUP where that is
+// impossible, and nothing was changed.
 acre_status acre_windows_remap(const acre_mmap *map, void *start, size_t length);
 
-// acre_mmap.private_[1]: the node's number + 1, and whether it was locked by acre_mmap_lock.
+// acre_mmap.private_[1]: the node's number + 1, and whether acre_mmap_lock locked it.
 enum { WINDOWS_NODE = 0xffff, WINDOWS_WAS_LOCKED = 0x10000 };
 
 static inline uint32_t
@@ -208,14 +211,14 @@ windows_node_of(const acre_mmap *map)
 
 // ---- access -------------------------------------------------------------------------------------
 
-// PAGE_*; `copies`: of a view whose written pages are its own.
+// Returns PAGE_*.  `copies`: for a view that gets its own copy of each written page.
 DWORD acre_windows_protection(uint32_t access, int copies);
 
-// The same, or without execution where this process may not make code: not even a view of that
-// protection is to be had there.
+// The same protection, or without execution where this process may not make code: there it cannot
+// even get a view of that protection.
 DWORD acre_windows_most(DWORD protection);
 
-// The same of such a view, whose written pages Windows tells of as of private memory.
+// The same protection as a copying view; Windows reports its written pages like private memory.
 DWORD acre_windows_as_copying(DWORD protection);
 
 // Views of files and images are copied page by page as they are written.
@@ -226,7 +229,7 @@ windows_copies(const acre_mmap *map)
            (map->flags & (ACRE_IS_FILE | ACRE_MAP_SHARED)) == ACRE_IS_FILE;
 }
 
-// Memory of an object that has no file: all who map it see it change.
+// Memory of an object without a file: all who map it see changes.
 static inline int
 windows_is_shared_memory(const acre_mmap *map)
 {
@@ -242,42 +245,45 @@ windows_is_committable(const acre_mmap *map)
     return (map->flags & others) == 0 && (map->flags & ACRE_MAP_HUGE) == 0;
 }
 
-// Commits what is not, and gives all of it this access.
+// Commits what is not committed, and sets this access on all of it.
 acre_status acre_windows_commit(void *start, size_t length, DWORD protection);
-// Every committed page inaccessible; contents stay.
+// Makes every committed page inaccessible; contents stay.
 acre_status acre_windows_hide(void *start, size_t length);
 
 acre_status acre_windows_lock(void *start, size_t length);
 acre_status acre_windows_unlock(void *start, size_t length);
-// Every page present; -ENOMEM where some are not accessible.  `writes`: nobody else's contents.
+// Makes every page present; -ENOMEM where some are not accessible.  `writes`: may write to pages
+// (with the same value), because no one else's contents are at stake.
 acre_status acre_windows_populate(void *start, size_t length, int writes);
-// Left out of dumps, or not any more.  The system keeps a list of starts, 512 at most.
+// Excludes a range from dumps, or includes it again.  The system keeps a list of starts, at most
+// 512.
 acre_status acre_windows_exclude(void *start, size_t length, int excluded);
-// What is left out from `start` on gets another length.
+// Changes the length of the excluded range that begins at `start`.
 acre_status acre_windows_exclude_again(void *start, size_t length, size_t next);
 
-// The node that is asked for if there is one of that number, else none.
+// Returns the requested node if there is one with that number, else none.
 uint32_t acre_windows_node_plus_one(uint32_t wanted);
 
-// Demands and wishes of a map that was just built; on failure it is unmapped again.
+// Applies the demands and wishes of a map that was just built; on failure the map is unmapped.
 acre_status acre_windows_finish(const port_request *request, acre_mmap *out);
 // Whether this system can meet the request's demands at all.
 acre_status acre_windows_accept(const port_request *request);
 
 // ---- stacks -------------------------------------------------------------------------------------
 
-// Bytes above an overflow that whoever handles it may use, under a guard of the default size.
+// Bytes above an overflow that its handler may use, with a guard of the default size.
 enum { WINDOWS_GUARANTEED = 48 * 1024 };
 
-// An address in the guard of the stack that this thread runs on and has overflowed; `address` when
-// it lies there.
+// Returns an address in the guard of the stack that this thread runs on and has overflowed:
+// `address` if it lies there.
 const void *acre_windows_overflow_at(const void *address);
 
 // ---- objects ------------------------------------------------------------------------------------
 
-// Memory of its own, of `size` bytes.  `*protection` is the most that its views may have.
+// Creates a section without a file, of `size` bytes.  `*protection` is the most that its views may
+// have.
 acre_status acre_windows_section(uint64_t size, HANDLE *out, DWORD *protection);
-// Shared memory, files, clones.
+// Maps shared memory, files, clones.
 acre_status acre_windows_map_object(const port_request *request, acre_mmap *out);
 
 #endif  // ACRE_MMAP_PORT_WINDOWS_WINDOWS_H_
