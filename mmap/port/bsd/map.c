@@ -1,13 +1,13 @@
 // macOS, iOS, FreeBSD: the port functions that are the same on these systems.
 //
-//   1. A reservation is inaccessible pages without memory; what it is made of, and how it gets its
-//      access, is each system's (acre_bsd_map, acre_bsd_give_access).
-//   2. Advice does not empty pages at once on any of these systems (MADV_FREE and MADV_DONTNEED
-//      leave old bytes readable), so decommit, guard and discard map the range anew.
-//   3. Mapping anew forgets what was done to pages since they were mapped.  Access is known, part
-//      by part.  Locks and fork behaviour are not: where a handle tells that there may be such,
-//      writable pages are cleared by hand instead, and then freed lazily.  That makes present all
-//      that it clears (FreeBSD), so parts that were never touched are left out.
+//   1. A reservation is inaccessible pages without memory.  Each system decides how it is made and
+//      how it gets access (acre_bsd_map, acre_bsd_give_access).
+//   2. On none of these systems does advice empty pages at once (MADV_FREE and MADV_DONTNEED leave
+//      old bytes readable), so decommit, guard and discard map the range anew.
+//   3. Mapping anew loses what was done to pages since they were mapped.  Access is known, part by
+//      part.  Locks and fork behaviour are not: if a handle says that pages may have such, writable
+//      pages are zeroed by hand instead, and then freed lazily.  That makes everything it zeroes
+//      present (FreeBSD), so parts that were never touched are skipped.
 //   4. Guards are pages without access.
 #include "mmap/port/system.h"
 
@@ -43,7 +43,7 @@ acre_bsd_explain_file(acre_status status, acre_file file)
 }
 
 static acre_status
-bring_in(const char *start, size_t length)
+touch_pages(const char *start, size_t length)
 {
     acre_status status = ACRE_OK;
     for (size_t done = 0; done < length && status == ACRE_OK; done += acre_port_page_size())
@@ -63,7 +63,7 @@ acre_bsd_prepare(const port_request *request, void *base, uint32_t *flags)
     if (*flags & ACRE_MAP_HUGE_TRANSPARENT && !acre_bsd_huge(request))
         *flags &= ~(uint32_t)ACRE_MAP_HUGE_TRANSPARENT;
     if (*flags & ACRE_MAP_POPULATE && (*flags & ACRE_IS_RESERVATION) == 0 &&
-        ((request->access & ACRE_READ) == 0 || bring_in(base, request->size) != ACRE_OK))
+        ((request->access & ACRE_READ) == 0 || touch_pages(base, request->size) != ACRE_OK))
         *flags &= ~(uint32_t)ACRE_MAP_POPULATE;
     return ACRE_OK;
 }
@@ -73,7 +73,7 @@ acre_port_map(const port_request *request, acre_mmap *out)
 {
     uint32_t flags =
         request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE | ACRE_MAP_DROPPABLE);
-    // Pages without access cannot be locked: those that can be committed are locked then.
+    // Inaccessible pages cannot be locked; those that can be committed are locked at the commit.
     int lockable = request->access != ACRE_NONE || posix_is_committable(flags);
     if (flags & acre_bsd_refused_flags || (flags & ACRE_MAP_LOCKED && !lockable))
         return -ENOTSUP;
@@ -115,7 +115,7 @@ acre_bsd_map_fresh(acre_mmap *map, void *start, size_t length, uint32_t access)
         request.flags |= access == ACRE_NONE ? ACRE_IS_RESERVATION : 0;
         return acre_bsd_map(&request, &base);
     }
-    // Of an adopted map nobody told of which file or image it shows what.
+    // For an adopted map, its file or image is unknown.
     if (map->flags & ACRE_IS_ADOPTED)
         return -ENOTSUP;
     if (map->flags & ACRE_IS_CLONE) {
@@ -167,15 +167,15 @@ acre_bsd_is_reserved(const void *start, size_t length)
            area.flags & ACRE_AREA_RESERVED)
         at = area.end;
     acre_bsd_walk_end(&walk);
-    // What was hidden by a protection has pages, which a reservation has not.
+    // Memory that was only made inaccessible has pages; a reservation has none.
     const void *lowest;
     return at >= end && acre_port_lowest_touched(start, length, &lowest) == ACRE_OK &&
            (uintptr_t)lowest == end;
 }
 
-// A refused change of a range that was of one access is undone.
+// Undoes a refused change of a range that had one access.
 static acre_status
-undo(acre_mmap *map, void *start, size_t length, int reserved, acre_status status)
+undo_change(acre_mmap *map, void *start, size_t length, int reserved, acre_status status)
 {
     if (reserved)
         (void)acre_port_decommit(map, start, length);
@@ -194,22 +194,22 @@ acre_port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
     if (status == ACRE_OK && map->flags & ACRE_MAP_LOCKED)
         status = acre_bsd_lock(start, length);
     if (status != ACRE_OK)
-        return undo(map, start, length, reserved, status);
+        return undo_change(map, start, length, reserved, status);
     if (map->flags & ACRE_MAP_POPULATE && access & ACRE_READ)
-        (void)bring_in(start, length);
+        (void)touch_pages(start, length);
     return ACRE_OK;
 }
 
 acre_status
 acre_port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
-    // What is committed by the way is committed in full.
+    // Where this commits pages, it commits them in full: locked and populated.
     if (access != ACRE_NONE && posix_is_committable(map->flags))
         return acre_port_commit(map, start, length, access);
     acre_status status = access != ACRE_NONE && posix_is_anonymous(map->flags)
                              ? acre_bsd_give_access(map, start, length, access)
                              : sys_mprotect(start, length, posix_protection(access));
-    return status == ACRE_OK ? status : undo(map, start, length, 0, status);
+    return status == ACRE_OK ? status : undo_change(map, start, length, 0, status);
 }
 
 // ---- contents -----------------------------------------------------------------------------------
@@ -223,14 +223,14 @@ acre_port_guard_many(const acre_range *ranges, size_t count, size_t *done)
     return -ENOTSUP;  // there are no markers
 }
 
-// Asks mincore for a range in blocks; a block's bytes are those of its pages.
+// Queries mincore for a range in blocks, with one byte for each page of the block.
 typedef struct pages {
     uintptr_t start, end;
     size_t count;
     unsigned char present[512];
 } pages;
 
-// The next block of [block->start, end): 1, 0 at the end, or a failure.
+// Reads the next block of [block->start, end): 1, 0 at the end, or a failure.
 static acre_status
 next_block(pages *block)
 {
@@ -241,7 +241,7 @@ next_block(pages *block)
     if (block->count > sizeof block->present)
         block->count = sizeof block->present;
     int saved = errno;
-    // The type of the last parameter differs in sign.
+    // The last parameter's type differs in sign between systems.
     acre_status status = status_of(
         mincore((void *)block->start, block->count * acre_port_page_size(), (void *)block->present),
         saved);
@@ -250,7 +250,7 @@ next_block(pages *block)
 
 enum { IN_CORE = 1 };
 
-// Pages that have contents, as far as the system tells.
+// Pages that have contents, as far as the system reports it.
 #ifdef MINCORE_PAGED_OUT
 enum { HAS_CONTENTS = IN_CORE | MINCORE_PAGED_OUT, TELLS_OF_SWAP = 1 };
 #else
@@ -274,7 +274,7 @@ acre_bsd_empty_in_place(void *start, size_t length)
     return status;
 }
 
-// Whether pages may have locks or a fork behaviour of their own.
+// Whether pages may have their own locks or fork behaviour.
 static int
 is_changed(const acre_mmap *map)
 {
@@ -291,7 +291,7 @@ map_part_anew(acre_mmap *map, void *start, size_t length, uint32_t access, int l
     return status == ACRE_OK && locked ? acre_bsd_lock(start, length) : status;
 }
 
-// What one area of a private map holds.
+// Empties one area of a private map.
 static acre_status
 empty_part(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
@@ -313,13 +313,13 @@ empty_shared_part(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
     if (access & ACRE_WRITE)
         return acre_bsd_empty_in_place(start, length);
-    // A guard was emptied when it was made.
+    // A guard was emptied when it was created.
     return access == ACRE_NONE && map->flags & ACRE_HAS_PAGE_GUARDS ? ACRE_OK : -EACCES;
 }
 
 typedef acre_status (*on_part)(acre_mmap *map, void *start, size_t length, uint32_t access);
 
-// Calls `act` for each stretch of the range that is of one access, and may have contents.
+// Calls `act` for each part of the range that has one access and may have contents.
 static acre_status
 for_each_part(acre_mmap *map, void *start, size_t length, on_part act)
 {
@@ -345,7 +345,7 @@ for_each_part(acre_mmap *map, void *start, size_t length, on_part act)
     return status;
 }
 
-// Whether every page has the map's own access, and nothing but what the map's flags tell.
+// Whether every page has the map's own access, and nothing that the map's flags do not say.
 static int
 is_untouched(const acre_mmap *map)
 {
@@ -353,12 +353,12 @@ is_untouched(const acre_mmap *map)
 }
 
 static acre_status
-empty(acre_mmap *map, void *start, size_t length)
+empty_range(acre_mmap *map, void *start, size_t length)
 {
     if (posix_is_shared_memory(map))
         return for_each_part(map, start, length, empty_shared_part);
     if (map->flags & ACRE_MAP_SHARED)
-        return ACRE_OK;  // a shared file keeps its bytes
+        return ACRE_OK;  // a shared file keeps its contents
     if (!is_untouched(map))
         return for_each_part(map, start, length, is_changed(map) ? empty_changed_part : empty_part);
     acre_status status = acre_bsd_map_fresh(map, start, length, map->access);
@@ -374,7 +374,7 @@ acre_port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
                  (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0;
     acre_status status = lazily ? acre_bsd_free_lazily(start, length) : -ENOTSUP;
     if (status == -ENOTSUP)
-        return empty(map, start, length);
+        return empty_range(map, start, length);
     map->private_[1] |= BSD_FREED;
     return status;
 }
@@ -382,7 +382,7 @@ acre_port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
 acre_status
 acre_port_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t *done)
 {
-    // Nothing is known of them.
+    // Nothing is known about these ranges.
     acre_mmap unknown = {
         .page_size = acre_port_page_size(),
         .private_ = {MIXED, BSD_CHANGED},
@@ -404,8 +404,8 @@ acre_port_discards_at_once(void)
     return 0;
 }
 
-// Mapping anew tells of the untouched pages that they are; clearing by hand would touch them where
-// the system does not tell (FreeBSD).
+// Pages mapped anew count as untouched.  Zeroing by hand would touch all of them where the system
+// does not report untouched ones (FreeBSD).
 acre_status
 acre_port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
 {
@@ -420,7 +420,7 @@ acre_port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
     int fresh = (map->flags & (ACRE_MAP_SHARED | ACRE_IS_RING | ACRE_IS_TWIN)) == 0 &&
                 (map->private_[1] & BSD_CHANGED) == 0;
     acre_status status =
-        fresh ? acre_bsd_map_fresh(map, start, length, ACRE_NONE) : empty(map, start, length);
+        fresh ? acre_bsd_map_fresh(map, start, length, ACRE_NONE) : empty_range(map, start, length);
     if (status == ACRE_OK)
         status = sys_mprotect(start, length, PROT_NONE);
     if (status == ACRE_OK)
@@ -431,7 +431,7 @@ acre_port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
 acre_status
 acre_port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
 {
-    // Always needed, since guards are pages without access.
+    // Always needed, since guards are inaccessible pages.
     (void)set_access;
     acre_status status = acre_port_protect(map, start, length, map->access);
     if (status != ACRE_OK)
@@ -443,7 +443,7 @@ acre_status
 acre_port_populate(acre_mmap *map, void *start, size_t length)
 {
     (void)map;
-    return bring_in(start, length);
+    return touch_pages(start, length);
 }
 
 // ---- locks, files, residency --------------------------------------------------------------------

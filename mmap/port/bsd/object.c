@@ -1,5 +1,5 @@
-// macOS, iOS, FreeBSD: rings and twins, which show one object of memory twice; what images and
-// their clones share; room near an address.
+// macOS, iOS, FreeBSD: rings and twins, which show one memory object twice; what images and their
+// clones share; finding room near an address.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_BSD
@@ -71,7 +71,7 @@ map_twin(const port_request *request, uintptr_t object, uint32_t access, acre_mm
     port_request half = *request;
     half.access = access;
     half.flags |= ACRE_IS_TWIN;
-    // The place is that of the executable one; the other lies wherever it is not in the way.
+    // The requested place is for the executable half; the other goes anywhere else.
     if (access & ACRE_WRITE) {
         half.flags &= ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE);
         half.address = NULL;
@@ -102,7 +102,7 @@ acre_port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
     acre_status status = acre_bsd_make_object(request->size, ACRE_READ_WRITE_EXEC, &object);
     if (status != ACRE_OK)
         return status;
-    // The executable one first: the other must not lie in the place that is asked for.
+    // Map the executable half first: the other must not take the requested place.
     status = map_twin(request, object, ACRE_READ_EXEC, exec);
     if (status == ACRE_OK) {
         status = map_twin(request, object, ACRE_READ_WRITE, write);
@@ -142,7 +142,7 @@ acre_bsd_image_release(bsd_image *image, size_t bytes, bsd_image *last)
         return 0;
     last->size = image->size;
     last->source = image->source;
-    (void)sys_munmap(image, acre_port_page_size());  // a whole area: nothing can refuse
+    (void)sys_munmap(image, acre_port_page_size());  // a whole area: cannot fail
     return 1;
 }
 
@@ -157,7 +157,7 @@ find_room(const port_request *request, uintptr_t *base)
     acre_status status = acre_bsd_walk_begin(&walk);
     if (status != ACRE_OK)
         return status;
-    // Above the last area lies what is not the program's.
+    // Addresses above the last area are not the program's.
     uintptr_t hole = room.low;
     acre_area area;
     while ((status = acre_bsd_walk_next(&walk, hole, &area)) == 1) {
@@ -177,7 +177,7 @@ find_room(const port_request *request, uintptr_t *base)
 acre_status
 acre_bsd_map_near(const port_request *request, void **base)
 {
-    // Another thread may be faster; then the room is looked for again.
+    // Another thread may take the room first; then search again.
     acre_status status;
     int tries = 16;
     do {

@@ -1,4 +1,4 @@
-// macOS, iOS, FreeBSD: growing, shrinking, moving, and what continues what.
+// macOS, iOS, FreeBSD: growing, shrinking, moving, and which maps continue others.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_BSD
@@ -6,7 +6,7 @@
 #include "mmap/port/bsd/bsd.h"
 
 static acre_status
-shrink(acre_mmap *map, size_t size)
+shrink_map(acre_mmap *map, size_t size)
 {
     acre_mmap rest = *map;
     rest.base = (char *)map->base + size;
@@ -17,7 +17,7 @@ shrink(acre_mmap *map, size_t size)
     return status;
 }
 
-// A map of the same kind, with the same demands.
+// Makes a map of the same kind, with the same demands.
 static acre_status
 map_another(const acre_mmap *map, void *address, size_t size, uint32_t placement, void **base)
 {
@@ -38,7 +38,7 @@ map_another(const acre_mmap *map, void *address, size_t size, uint32_t placement
 }
 
 static acre_status
-move(acre_mmap *map, size_t size)
+move_map(acre_mmap *map, size_t size)
 {
     void *base;
     acre_status status = map_another(map, NULL, size, 0, &base);
@@ -63,8 +63,8 @@ acre_status
 acre_port_resize(acre_mmap *map, size_t size, uint32_t how)
 {
     if (size < map->size)
-        return shrink(map, size);
-    // More of a file cannot be mapped without it.
+        return shrink_map(map, size);
+    // More of a file cannot be mapped without the file.
     if (map->flags & ACRE_IS_FILE)
         return -ENOTSUP;
     void *added;
@@ -74,12 +74,12 @@ acre_port_resize(acre_mmap *map, size_t size, uint32_t how)
         map->size = size;
     if (status == ACRE_OK || how != ACRE_RESIZE_MAY_MOVE)
         return status;
-    // Pages that differ from one another would be alike behind it.
+    // Pages that differ from one another would be alike after a move.
     uint32_t access;
     size_t areas;
     int alike = (map->private_[1] & BSD_CHANGED) == 0 && (map->flags & ACRE_HAS_PAGE_GUARDS) == 0 &&
                 posix_is_alike(map, &access, &areas);
-    return alike ? move(map, size) : ACRE_BAD_STATE;
+    return alike ? move_map(map, size) : ACRE_BAD_STATE;
 }
 
 acre_status
@@ -92,7 +92,7 @@ acre_port_seal(acre_mmap *map)
 static acre_status
 check_same_backing(const acre_mmap *map, const acre_mmap *next)
 {
-    // Of memory without a file the kernel tracks pages one by one.
+    // Without a file, the kernel tracks pages one by one.
     if ((map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0)
         return ACRE_OK;
     uint64_t end = map->offset + map->size;
@@ -108,8 +108,8 @@ check_same_backing(const acre_mmap *map, const acre_mmap *next)
         status = acre_port_area_at((uintptr_t)next->base, &second);
     if (status != ACRE_OK)
         return status;
-    // Of adopted maps nobody told the offsets; of others the handles know better than systems that
-    // tell them within the copies of changed pages.
+    // Offsets of adopted maps are unknown.  For other maps, the handles are right, while some
+    // systems report offsets within the copies of changed pages.
     uint64_t start = next->offset;
     if (map->flags & ACRE_IS_ADOPTED) {
         end = first.file_offset + ((uintptr_t)map->base + map->size - first.start);

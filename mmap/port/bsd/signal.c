@@ -1,4 +1,4 @@
-// macOS, iOS, FreeBSD: what a signal takes.
+// macOS, iOS, FreeBSD: what signals need.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_BSD
@@ -19,8 +19,8 @@ acre_posix_send_again(int signal, const siginfo_t *info)
     (void)raise(signal);
 }
 
-// These systems end a process on whose stack a signal's frame does not fit, with SIGILL, and call
-// nobody.
+// These systems end a process with SIGILL, without calling a handler, when a signal's frame does
+// not fit on the stack.
 size_t
 acre_posix_unwritten_frame(const siginfo_t *info, const void *context)
 {

@@ -1,9 +1,9 @@
-// macOS and iOS: what is mapped, by mach_vm_region_recurse.
+// macOS and iOS: reads what is mapped with mach_vm_region_recurse.
 //
 // One call finds the region of an address, or the next above it, in time that does not grow with
-// their number; submaps (what dyld shares among programs) are descended into.  Files are told by
-// another call, proc_pidinfo, on macOS only: it is no public function of iOS, where a file is known
-// by the number of its memory object instead, and has no path.
+// the number of regions; submaps (what dyld shares among programs) are descended into.  Another
+// call, proc_pidinfo, reports files, but only on macOS.  It is no public function of iOS; there a
+// file is known by the number of its memory object instead, and has no path.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_DARWIN
@@ -17,7 +17,7 @@
 #if TARGET_OS_OSX
 #include <sys/proc_info.h>
 
-// As libproc.h has it, which not every SDK does.
+// Declared as in libproc.h, which not every SDK has.
 int proc_pidinfo(int process, int flavor, uint64_t argument, void *buffer, int size);
 
 typedef struct proc_regionwithpathinfo file_info;
@@ -42,7 +42,7 @@ acre_darwin_region(mach_port_t task, uintptr_t address, darwin_region_info *out)
                                                       (vm_region_recurse_info_t)&info, &count);
         if (result == KERN_INVALID_ADDRESS)
             return 0;
-        // A task that has ended is told as an invalid one, or as an invalid argument.
+        // An ended task is reported as an invalid task or an invalid argument.
         if (result != KERN_SUCCESS)
             return result == KERN_INVALID_ARGUMENT ? -ESRCH : acre_darwin_status(result);
         if (info.is_submap)
@@ -62,7 +62,7 @@ access_of(vm_prot_t protection)
            (protection & VM_PROT_EXECUTE ? ACRE_EXEC : 0u);
 }
 
-// The names of what the system maps for every program.
+// Names for what the system maps in every program.
 static const char *
 name_of(unsigned tag)
 {
@@ -88,10 +88,10 @@ name_of(unsigned tag)
 }
 
 static void
-describe(const darwin_region_info *region, acre_area *out)
+describe_region(const darwin_region_info *region, acre_area *out)
 {
     const vm_region_submap_info_data_64_t *info = &region->info;
-    // What nobody shares yet, but a child would, is told by the inheritance only.
+    // If no one shares it yet but a child would, only the inheritance shows that.
     int shared = info->share_mode == SM_SHARED || info->share_mode == SM_TRUESHARED ||
                  info->share_mode == SM_SHARED_ALIASED || info->inheritance == VM_INHERIT_SHARE;
     *out = (acre_area){
@@ -115,14 +115,14 @@ describe(const darwin_region_info *region, acre_area *out)
 // ---- files --------------------------------------------------------------------------------------
 
 #if TARGET_OS_OSX
-// What file is behind the area, if any; `info` holds the path.
+// Finds the file behind the area, if any; `info` holds the path.
 static void
 find_file(acre_process process, const darwin_region_info *region, file_info *info, acre_area *out)
 {
     int saved = errno;
     int got = proc_pidinfo(process, PROC_PIDREGIONPATHINFO, region->start, info, sizeof *info);
     errno = saved;
-    // The call goes on to the next region where there is none.
+    // The call reports a later region if this one has no file.
     if (got < (int)sizeof *info || info->prp_prinfo.pri_address != region->start)
         return;
     const struct vinfo_stat *file = &info->prp_vip.vip_vi.vi_stat;
@@ -131,7 +131,7 @@ find_file(acre_process process, const darwin_region_info *region, file_info *inf
     out->flags &= ~(uint32_t)ACRE_AREA_RESERVED;
     out->flags |= ACRE_AREA_FILE | (file->vst_nlink == 0 ? ACRE_AREA_DELETED : 0);
     out->file_offset = region->info.offset;
-    out->device = (uint64_t)(dev_t)file->vst_dev;  // as stat tells it
+    out->device = (uint64_t)(dev_t)file->vst_dev;  // as stat reports it
     out->inode = file->vst_ino;
     out->name = NULL;
     info->prp_vip.vip_path[sizeof info->prp_vip.vip_path - 1] = 0;
@@ -149,7 +149,7 @@ find_file(acre_process process, const darwin_region_info *region, file_info *inf
 }
 #endif
 
-// The first thread's stack ends where the kernel says.
+// The kernel reports where the first thread's stack ends.
 static void
 find_stack(acre_area *area)
 {
@@ -167,7 +167,7 @@ static void
 describe_fully(acre_process process, const darwin_region_info *region, file_info *info,
                acre_area *out)
 {
-    describe(region, out);
+    describe_region(region, out);
     find_file(process, region, info, out);
     if (process == acre_port_process_id() && region->info.user_tag == VM_MEMORY_STACK)
         find_stack(out);
@@ -223,7 +223,7 @@ acre_port_area_count(uint64_t *out)
     return ACRE_OK;
 }
 
-// The lowest address that the system gives to anybody: what is below has no region.
+// The lowest address that a program can get: there are no regions below it.
 static uintptr_t
 lowest_address(void)
 {
@@ -250,7 +250,7 @@ acre_bsd_walk_next(bsd_walk *walk, uintptr_t address, acre_area *out)
     darwin_region_info region;
     acre_status status = acre_darwin_region(mach_task_self(), address, &region);
     if (status == 1)
-        describe(&region, out);
+        describe_region(&region, out);
     return status;
 }
 
@@ -266,7 +266,7 @@ struct port_view {
     mach_port_t task;
     acre_process process;
     uintptr_t position;
-    file_info next, queried;  // paths that were told
+    file_info next, queried;  // hold the reported paths
 };
 _Static_assert(sizeof(struct port_view) <= PORT_VIEW_SIZE, "two paths fit");
 
@@ -279,7 +279,7 @@ task_of(acre_process process, mach_port_t *task)
     errno = saved;
     if (!exists)
         return -ESRCH;
-    // Refused for whatever reason: the system's own programs, without the entitlement, not as root.
+    // Possible reasons: a system program, no entitlement, not root.
     return task_for_pid(mach_task_self(), process, task) == KERN_SUCCESS ? ACRE_OK : -EPERM;
 #else
     (void)process;
@@ -309,7 +309,7 @@ acre_port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
 void
 acre_port_view_close(const uintptr_t handle[2])
 {
-    // The child of a fork does not have its parent's ports: there the number may mean another.
+    // The child of a fork does not have its parent's ports: there the number may mean another port.
     if (handle[0] != 0 && handle[1] == (uintptr_t)acre_port_process_id())
         (void)mach_port_deallocate(mach_task_self(), (mach_port_name_t)handle[0]);
 }

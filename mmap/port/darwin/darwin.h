@@ -1,4 +1,4 @@
-// mmap/port/darwin/darwin.h - Mach calls as the port of macOS and iOS makes them.
+// mmap/port/darwin/darwin.h - Mach calls as the macOS and iOS port makes them.
 #ifndef ACRE_MMAP_PORT_DARWIN_DARWIN_H_
 #define ACRE_MMAP_PORT_DARWIN_DARWIN_H_
 
@@ -7,7 +7,7 @@
 
 #include "mmap/port/bsd/bsd.h"
 
-// iOS has these functions, but no header for them.
+// iOS has these functions, but no header that declares them.
 kern_return_t mach_vm_map(vm_map_t task, mach_vm_address_t *address, mach_vm_size_t size,
                           mach_vm_offset_t mask, int flags, mem_entry_name_port_t object,
                           memory_object_offset_t offset, boolean_t copy, vm_prot_t protection,
@@ -22,27 +22,28 @@ kern_return_t mach_vm_region_recurse(vm_map_t task, mach_vm_address_t *address,
 kern_return_t mach_vm_read_overwrite(vm_map_t task, mach_vm_address_t address, mach_vm_size_t size,
                                      mach_vm_address_t data, mach_vm_size_t *got);
 
-// What vmmap and the like show for acre's anonymous memory: the last of the tags that are the
-// program's own.
+// The tag that vmmap and similar tools show for acre's anonymous memory: the last of those for
+// applications.
 enum { DARWIN_TAG = 255 };
 #define DARWIN_TAG_FLAGS ((int)((unsigned)DARWIN_TAG << 24))
 
-// A region of some task's map.
+// A region of a task's map.
 typedef struct darwin_region_info {
     uintptr_t start, end;
     vm_region_submap_info_data_64_t info;
 } darwin_region_info;
 
-// The region that holds `address`, or the first above it: 1, 0 when there is none, or a failure.
+// Finds the region that contains `address`, or the first above it: 1, 0 when there is none, or a
+// failure.
 acre_status acre_darwin_region(mach_port_t task, uintptr_t address, darwin_region_info *out);
-// What a kernel's answer means.
+// The status for a kernel's result.
 acre_status acre_darwin_status(kern_return_t result);
-// Memory (object 0: of its own, else of a memory entry, from its beginning) at the place that is
-// asked for.
+// Maps memory at the requested place: private for object 0, else of a memory entry, from its
+// beginning.
 acre_status acre_darwin_map_memory(const port_request *request, mem_entry_name_port_t object,
                                    void **base);
 
-// What becomes of a map's pages in the child of a fork.
+// What happens to a map's pages in the child of a fork.
 static inline vm_inherit_t
 darwin_inheritance(uint32_t flags)
 {

@@ -29,7 +29,7 @@ probe_huge_pages(void)
     void *base;
     acre_status status = acre_darwin_map_memory(&request, MACH_PORT_NULL, &base);
     if (status == -ENOMEM)
-        return 1;  // and none is free
+        return 1;  // they exist, but none is free
     return status == ACRE_OK && sys_munmap(base, SUPERPAGE) == ACRE_OK;
 #else
     return 0;
@@ -104,7 +104,7 @@ probe_twin(void)
         return -1;
     if (status != ACRE_OK)
         return 0;
-    // What is written through the one is read through the other.
+    // A write through one must be visible through the other.
     *(volatile char *)write.base = 1;
     int same = *(volatile char *)exec.base == 1;
     acre_status first = sys_munmap(write.base, request.size);
@@ -112,7 +112,7 @@ probe_twin(void)
     return first == ACRE_OK && second == ACRE_OK ? same : -1;
 }
 
-// One for each; none is missing.
+// One probe for each capability; none is missing.
 const probe acre_probes[ACRE_CAPABILITY_COUNT] = {
     [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_never,
     [ACRE_CAN_LOCK] = probe_lock,
@@ -136,7 +136,7 @@ const probe acre_probes[ACRE_CAPABILITY_COUNT] = {
 
 // ---- limits -------------------------------------------------------------------------------------
 
-// A number of 64 bits; 0 when there is none of that name.
+// Reads a 64-bit number; 0 when there is none with that name.
 static uint64_t
 read_number(const char *name)
 {
@@ -148,7 +148,7 @@ read_number(const char *name)
     return told ? value : 0;
 }
 
-// The smaller of the process's and the system's, for each user.
+// The smaller of the process's limit and the system's limit for each user.
 static uint64_t
 lock_limit(void)
 {

@@ -1,12 +1,12 @@
 // macOS and iOS: mapping, access, locks, advice.
 //
-// Memory is mapped by mach_vm_map, which takes more than mmap: an alignment, the behaviour at fork,
-// a place that must be free (FIXED without OVERWRITE), all in one step.  Files are mapped by mmap,
-// which has no such place: addresses are claimed first and then mapped over.  There is no
-// accounting of memory beforehand.
+// Memory is mapped by mach_vm_map, which accepts more than mmap, all in one step: an alignment, the
+// behaviour at fork, a place that must be free (FIXED without OVERWRITE).  Files are mapped by
+// mmap, which cannot demand a free place: addresses are claimed first and then mapped over.  Memory
+// is not accounted for in advance.
 //
-// Memory for code that may be written and run at once (MAP_JIT) comes from mmap only, at no fixed
-// address; the kernel lets nobody map it anew or, while it is both, take its access away.
+// Memory for code that may be written and run at once (MAP_JIT) comes only from mmap, at no fixed
+// address; the kernel refuses to map it anew or, while it is both, to remove its access.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_DARWIN
@@ -57,7 +57,7 @@ acre_darwin_map_memory(const port_request *request, mem_entry_name_port_t object
     int placement = darwin_placement(flags);
     vm_prot_t protection =
         flags & ACRE_IS_RESERVATION ? VM_PROT_NONE : posix_protection(request->access);
-    // No more than a memory entry permits.
+    // Must not exceed what a memory entry permits.
     vm_prot_t most = flags & ACRE_IS_RING ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_ALL;
     if (flags & ACRE_MAP_HUGE && (flags & ACRE_IS_RESERVATION) == 0)
         placement |= VM_FLAGS_SUPERPAGE_SIZE_2MB;
@@ -73,9 +73,9 @@ acre_darwin_map_memory(const port_request *request, mem_entry_name_port_t object
     return acre_darwin_status(result);
 }
 
-// Addresses for a file, to be mapped over.
+// Claims addresses for a file, to be mapped over.
 static acre_status
-claim(const port_request *request, void **base)
+claim_addresses(const port_request *request, void **base)
 {
     port_request addresses = *request;
     addresses.flags = (request->flags & ACRE_MAP_FIXED) | ACRE_IS_RESERVATION;
@@ -91,7 +91,7 @@ map_file(const port_request *request, void **base)
     if (request->flags & ACRE_MAP_REPLACE)
         claims = 0;
     if (claims) {
-        acre_status status = claim(request, &at);
+        acre_status status = claim_addresses(request, &at);
         if (status != ACRE_OK)
             return status;
     }
@@ -110,7 +110,7 @@ map_file(const port_request *request, void **base)
     return status;
 }
 
-// A copy of the image's pages, which stay shared until one is written.
+// Maps a copy of the image's pages, which stay shared until one is written.
 static acre_status
 map_clone(const port_request *request, void **base)
 {
@@ -138,7 +138,7 @@ map_clone(const port_request *request, void **base)
     return ACRE_OK;
 }
 
-// At the wish, or wherever the kernel likes.
+// Maps at `wish`, or wherever the kernel chooses.
 static acre_status
 map_jit_at(const port_request *request, void *wish, size_t size, void **base)
 {
@@ -148,7 +148,7 @@ map_jit_at(const port_request *request, void *wish, size_t size, void **base)
                     base);
 }
 
-// A multiple of the alignment within a range that is larger by less than that.
+// Maps a larger range, and keeps the part that begins at a multiple of the alignment.
 static acre_status
 map_jit_aligned(const port_request *request, void **base)
 {
@@ -199,7 +199,7 @@ acre_bsd_map(const port_request *request, void **base)
 {
     if (request->reach != 0)
         return acre_bsd_map_near(request, base);
-    // The children of a fork do not have superpages, whatever is asked for.
+    // A fork's children never get superpages, so DONT_FORK must be requested with them.
     uint32_t kept = ACRE_MAP_HUGE | ACRE_MAP_DONT_FORK;
     if (request->flags & ACRE_MAP_HUGE &&
         (request->flags & (kept | ACRE_MAP_SHARED | ACRE_IS_FILE)) != kept)
@@ -227,7 +227,7 @@ acre_bsd_move_pages(const acre_mmap *map, void *target)
 
 // ---- access -------------------------------------------------------------------------------------
 
-// Superpages where the range has none yet; the others keep their contents.
+// Maps superpages where the range has none yet; existing ones keep their contents.
 static acre_status
 give_huge(acre_mmap *map, uintptr_t at, uintptr_t end, uint32_t access, uintptr_t *reached)
 {
@@ -264,7 +264,7 @@ acre_bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access
         return status;
     }
     acre_status status = sys_mprotect(start, length, posix_protection(access));
-    // Only the kernel's statistics suffer where that is refused.
+    // If that is refused, only the kernel's statistics are wrong.
     if (status == ACRE_OK && map->private_[1] & BSD_FREED)
         (void)sys_madvise(start, length, MADV_FREE_REUSE);
     return status;
@@ -275,7 +275,7 @@ acre_bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access
 acre_status
 acre_bsd_free_lazily(void *start, size_t length)
 {
-    // The first also lowers what the system says that the process uses, but takes only writable
+    // MADV_FREE_REUSABLE also lowers the process's reported memory use, but accepts only writable
     // memory that no other map shows.
     acre_status status = sys_madvise(start, length, MADV_FREE_REUSABLE);
     if (status != ACRE_OK)
@@ -286,8 +286,8 @@ acre_bsd_free_lazily(void *start, size_t length)
 acre_status
 acre_bsd_touch(const void *page)
 {
-    // The kernel reads, so that no signal is raised.  Also a page that was only read is a page of
-    // its own from then on.
+    // The kernel does the read, so no signal is raised.  A page that was only read also becomes a
+    // private page this way.
     char byte;
     mach_vm_size_t got;
     acre_status status = acre_darwin_status(mach_vm_read_overwrite(
@@ -302,7 +302,7 @@ acre_bsd_huge(const port_request *request)
     return 0;
 }
 
-// How many of the range's regions are locked, and are not; holes count as not.
+// Counts the range's regions that are locked and those that are not; a hole counts as not locked.
 static acre_status
 count_locked(const void *start, size_t length, size_t *locked, size_t *free)
 {
@@ -335,7 +335,7 @@ acre_bsd_is_locked(const void *start, size_t length)
     return status == ACRE_OK ? locked != 0 : status;
 }
 
-// The kernel counts locks, acre does not.
+// The kernel counts locks; acre does not.
 acre_status
 acre_bsd_lock(void *start, size_t length)
 {
@@ -385,7 +385,7 @@ acre_port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
     case ACRE_ADVISE_NO_HUGE:
     case ACRE_ADVISE_DUMP:
     case ACRE_ADVISE_KEEP_ON_FORK:
-        return ACRE_OK;  // as everything here is
+        return ACRE_OK;  // always so on this system
     case ACRE_ADVISE_HUGE:
     case ACRE_ADVISE_COLLAPSE:
     case ACRE_ADVISE_NO_DUMP:

@@ -1,7 +1,7 @@
-// macOS and iOS: memory entries, which rings and twins show twice; images and their clones.
+// macOS and iOS: memory entries, which rings and twins map twice; images and their clones.
 //
 // An image is memory that was filled and then lost its write access; clones are copies of its map,
-// which share the pages until they are written.  So an image is out of reach rather than sealed.
+// which share the pages until they are written.  So an image is out of reach, not sealed.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_DARWIN
@@ -24,18 +24,18 @@ acre_bsd_make_object(size_t size, uint32_t access, uintptr_t *object)
         acre_bsd_drop_object(entry);
         return -ENOMEM;
     }
-    // What is too large for an object is told as a failure and no more.
+    // For too large an object, the kernel reports only KERN_FAILURE.
     return result == KERN_FAILURE ? -ENOMEM : acre_darwin_status(result);
 }
 
 void
 acre_bsd_drop_object(uintptr_t object)
 {
-    // Ours: nothing can refuse.
+    // The port is ours: this cannot fail.
     (void)mach_port_deallocate(mach_task_self(), (mem_entry_name_port_t)object);
 }
 
-// Near an address: addresses are found and held first, and then mapped over.
+// To map near an address, addresses are found and held first, and then mapped over.
 acre_status
 acre_bsd_map_object(const port_request *request, uintptr_t object, void **base)
 {
@@ -87,14 +87,14 @@ acre_port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
 }
 
 static void
-let_go(bsd_image *image, size_t bytes)
+release_image(bsd_image *image, size_t bytes)
 {
     bsd_image last;
     if (acre_bsd_image_release(image, bytes, &last))
-        (void)sys_munmap((void *)last.source, last.size);  // a whole map: nothing can refuse
+        (void)sys_munmap((void *)last.source, last.size);  // a whole map: cannot fail
 }
 
-// Unmapping what an image is filled through leaves the pages there, without write access: they are
+// Unmapping the map that fills an image leaves the pages in place, without write access: they are
 // the image.
 acre_status
 acre_port_unmap(acre_mmap *map)
@@ -104,14 +104,14 @@ acre_port_unmap(acre_mmap *map)
                              ? sys_mprotect(map->base, map->size, PROT_READ)
                              : sys_munmap(map->base, map->size);
     if (status == ACRE_OK && image != NULL)
-        let_go(image, map->size);
+        release_image(image, map->size);
     return status;
 }
 
 acre_status
 acre_port_image_seal(acre_file file)
 {
-    // From here on the children of a fork have it, too: their clones are reset from it.
+    // From here on, a fork's children have it, too: their clones are reset from it.
     bsd_image *image = bsd_image_of(file);
     return sys_minherit((void *)image->source, image->size, VM_INHERIT_COPY);
 }
@@ -120,7 +120,7 @@ acre_status
 acre_port_image_close(acre_file file)
 {
     bsd_image *image = bsd_image_of(file);
-    let_go(image, image->size);
+    release_image(image, image->size);
     return ACRE_OK;
 }
 

@@ -1,15 +1,15 @@
-// macOS and iOS: what a signal tells.
+// macOS and iOS: what a signal reports.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_DARWIN
 
 #include "mmap/port/posix/signal.h"
 
-// In this order.
+// Must follow signal.h.
 #include <sys/ucontext.h>
 
-// The code of every SIGSEGV and SIGBUS is that of a fault.  What the thread last went into the
-// kernel for tells more: a thread that sends itself a signal does so by a system call.
+// Every SIGSEGV and SIGBUS has the code of a fault.  The thread's last reason for entering the
+// kernel shows more: a thread that sends itself a signal does so by a system call.
 int
 acre_posix_was_sent(const siginfo_t *info, const void *context)
 {

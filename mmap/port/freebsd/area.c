@@ -1,9 +1,9 @@
-// FreeBSD: what is mapped, by the sysctl KERN_PROC_VMMAP.
+// FreeBSD: reads what is mapped with the sysctl KERN_PROC_VMMAP.
 //
-// It gives all areas of a process at once, as records of different lengths; there is no way to ask
-// for one.  (The library's function for it allocates.)  The records lie in shared anonymous memory
-// of acre's own, which never becomes one area with its neighbours: so a call without a view can
-// leave out just that.
+// The sysctl returns all areas of a process at once, as records of different lengths, and cannot
+// return just one.  (The library's function for it allocates.)  The records lie in acre's own
+// shared anonymous memory, which never merges with neighbouring areas, so a call without a view can
+// leave out just that area.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_FREEBSD
@@ -17,18 +17,18 @@
 
 typedef struct kinfo_vmentry record;
 
-// Records of a process in memory that was mapped for them.
+// A process's records, in memory mapped for them.
 typedef struct table {
     char *bytes;
     size_t capacity;
     size_t used;
-    size_t at;  // of the record that was found last
+    size_t at;  // offset of the record found last
 } table;
 _Static_assert(sizeof(table) <= sizeof(bsd_walk), "a walk holds one");
 
 // ---- records ------------------------------------------------------------------------------------
 
-// With bytes NULL, how much room they take about now.
+// Reads the records into `bytes`; if that is NULL, sets *size to roughly the room they need.
 static acre_status
 read_records(acre_process process, void *bytes, size_t *size)
 {
@@ -37,7 +37,7 @@ read_records(acre_process process, void *bytes, size_t *size)
     return status_of(sysctl(name, 4, bytes, size, NULL, 0), saved);
 }
 
-// Into the room of `records`; -ENOMEM when it does not suffice.
+// Reads the records into the room of `records`; -ENOMEM when it is too small.
 static acre_status
 fill_table(acre_process process, table *records)
 {
@@ -62,12 +62,12 @@ map_room(size_t size, table *records)
 static void
 unmap_room(const table *records)
 {
-    (void)sys_munmap(records->bytes, records->capacity);  // a whole map: nothing can refuse
+    (void)sys_munmap(records->bytes, records->capacity);  // a whole map: cannot fail
 }
 
-// A multiple of the page size, with room for areas that come meanwhile.
+// Returns a multiple of the page size, with room for areas that are added meanwhile.
 static size_t
-generous(size_t estimate, size_t factor, size_t least)
+generous_size(size_t estimate, size_t factor, size_t least)
 {
     size_t page = acre_port_page_size();
     size_t size = estimate <= SIZE_MAX / 4 / factor ? estimate * factor + least : SIZE_MAX / 4;
@@ -83,7 +83,7 @@ read_table(acre_process process, table *records)
         size_t estimate = 0;
         status = read_records(process, NULL, &estimate);
         if (status == ACRE_OK)
-            status = map_room(generous(estimate, factor, LEAST), records);
+            status = map_room(generous_size(estimate, factor, LEAST), records);
         if (status != ACRE_OK)
             return status;
         status = fill_table(process, records);
@@ -104,8 +104,8 @@ record_at(const table *records, size_t at)
     return size > fixed && size <= records->used - at ? found : NULL;
 }
 
-// The record that holds `address`, or the first above it, other than that of the table's own memory
-// (`whole`: also that); NULL when there is none.
+// Finds the record that contains `address`, or the first above it; skips the table's own memory
+// unless `whole`.  NULL when there is none.
 static const record *
 find_record(table *records, uintptr_t address, int whole)
 {
@@ -120,11 +120,11 @@ find_record(table *records, uintptr_t address, int whole)
 
 // ---- areas --------------------------------------------------------------------------------------
 
-// Without a memory object; pages that had contents have one.
+// Whether the area has no memory object; pages that had contents have one.
 static int
 has_no_object(const record *found)
 {
-    enum { GUARD = 9 };  // newer than the headers may be
+    enum { GUARD = 9 };  // the headers may be older
     return found->kve_type == KVME_TYPE_NONE || found->kve_type == GUARD;
 }
 
@@ -141,10 +141,10 @@ ends_first_stack(const record *found)
 }
 
 static acre_status
-describe(const record *found, int own, acre_area *out)
+describe_area(const record *found, int own, acre_area *out)
 {
     if (found->kve_end - 1 > UINTPTR_MAX)
-        return -EOVERFLOW;  // of a process with wider addresses
+        return -EOVERFLOW;  // a process with wider addresses
     acre_area area = {
         .start = (uintptr_t)found->kve_start,
         .end = (uintptr_t)found->kve_end,
@@ -162,7 +162,7 @@ describe(const record *found, int own, acre_area *out)
         if (found->kve_path[0] != 0)
             area.path = found->kve_path;
     } else if (found->kve_path[0] != 0) {
-        area.name = found->kve_path;  // of shared memory
+        area.name = found->kve_path;  // shared memory
     }
     if (found->kve_flags & KVME_FLAG_GROWS_DOWN) {
         area.name = "stack";
@@ -193,7 +193,7 @@ acre_bsd_walk_next(bsd_walk *walk, uintptr_t address, acre_area *out)
     memcpy(walk, &records, sizeof records);
     if (found == NULL)
         return 0;
-    acre_status status = describe(found, 1, out);
+    acre_status status = describe_area(found, 1, out);
     if (status != ACRE_OK)
         return status;
     out->flags |= has_no_object(found) ? BSD_AREA_UNTOUCHED : 0;
@@ -295,7 +295,7 @@ acre_bsd_is_locked(const void *start, size_t length)
 
 // ---- views --------------------------------------------------------------------------------------
 
-// The view's room holds two tables: what next goes through, and what a query read.
+// The view's room holds two tables: one that `next` goes through, and one for the last query.
 struct port_view {
     acre_process process;
     int loaded;
@@ -307,7 +307,7 @@ _Static_assert(sizeof(struct port_view) <= PORT_VIEW_SIZE, "the state fits");
 acre_status
 acre_port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
 {
-    enum { LEAST = 1024 * 1024, FACTOR = 4 };  // what is mapped while the view is open
+    enum { LEAST = 1024 * 1024, FACTOR = 4 };  // room for what is mapped while the view is open
     if (process < 0)
         return -ESRCH;
     view->process = process == 0 ? acre_port_process_id() : process;
@@ -315,7 +315,7 @@ acre_port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
     acre_status status = read_records(view->process, NULL, &estimate);
     if (status != ACRE_OK)
         return status;
-    size_t half = generous(estimate, FACTOR, LEAST);
+    size_t half = generous_size(estimate, FACTOR, LEAST);
     table room;
     status = map_room(2 * half, &room);
     if (status != ACRE_OK)
@@ -346,9 +346,9 @@ acre_port_view_next(port_view *view, acre_area *out)
     const record *found = find_record(&view->next, view->position, 1);
     if (found == NULL) {
         size_t size = 0;
-        return read_records(view->process, NULL, &size);  // whether it still lives
+        return read_records(view->process, NULL, &size);  // whether the process still exists
     }
-    acre_status status = describe(found, view->process == acre_port_process_id(), out);
+    acre_status status = describe_area(found, view->process == acre_port_process_id(), out);
     if (status != ACRE_OK)
         return status;
     view->position = out->end;
@@ -375,7 +375,7 @@ acre_port_view_query(port_view *view, uintptr_t address, acre_area *out)
     const record *found = find_record(&view->queried, address, 1);
     if (found == NULL || found->kve_start > address)
         return ACRE_NOT_MAPPED;
-    return describe(found, view->process == acre_port_process_id(), out);
+    return describe_area(found, view->process == acre_port_process_id(), out);
 }
 
 #endif  // ACRE_ON_FREEBSD

@@ -14,7 +14,7 @@
 uint64_t
 acre_freebsd_read_number(const char *name)
 {
-    // The low bytes first, as on all machines that FreeBSD runs on and acre is ported to.
+    // Little-endian, like all machines that FreeBSD and acre both support.
     uint64_t value = 0;
     size_t size = sizeof value;
     int saved = errno;
@@ -23,7 +23,7 @@ acre_freebsd_read_number(const char *name)
     return told ? value : 0;
 }
 
-// Larger pages are not asked for but come about, where a whole one was touched.
+// The system makes larger pages by itself, where a whole one was touched; they cannot be requested.
 size_t
 acre_port_transparent_huge_size(void)
 {
@@ -50,7 +50,7 @@ acre_port_page_sizes(size_t *sizes, size_t capacity)
 
 // ---- capabilities -------------------------------------------------------------------------------
 
-// What `act` answers to a page that can be written: 1 for success, 0, or -1.
+// Returns whether `act` succeeds on a writable page: 1, 0, or -1 when there is no page.
 static int
 try_on_page(acre_status (*act)(void *page, size_t size))
 {
@@ -85,7 +85,7 @@ probe_wipe_on_fork(void)
     return try_on_page(wipe_on_fork);
 }
 
-// A call that the system has may still be refused by this process's limits.
+// The system may have the call and this process's limits still refuse it.
 static acre_status
 lock_if_there(void *page, size_t size)
 {
@@ -142,7 +142,7 @@ probe_seal_images(void)
     return sealed;
 }
 
-// One for each; none is missing.
+// One probe for each capability; none is missing.
 const probe acre_probes[ACRE_CAPABILITY_COUNT] = {
     [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_exclude_from_dumps,
     [ACRE_CAN_LOCK] = probe_lock,
@@ -178,8 +178,8 @@ lock_limit(void)
     return user != 0 && user < own ? user : own;
 }
 
-// The first stack ends at the top of the addresses, but for a few pages of the system's; or, where
-// it is placed at random (13.2 on 64 bits), somewhere far below.
+// The first stack ends at the top of the addresses, below a few pages of the system; or, where it
+// is placed at random (13.2 on 64 bits), somewhere far below.
 uint64_t
 acre_port_address_bits(void)
 {
@@ -201,7 +201,7 @@ acre_port_system_read(acre_system *out)
 {
     out->physical_memory = acre_freebsd_read_number("hw.physmem");
     out->committed = acre_freebsd_read_number("vm.swap_reserved");
-    // Bit 0: what exceeds swap is refused.
+    // Bit 0: the system refuses what exceeds swap.
     if (acre_freebsd_read_number("vm.overcommit") & 1)
         out->commit_limit = acre_freebsd_read_number("vm.swap_total");
     out->lock_limit = lock_limit();

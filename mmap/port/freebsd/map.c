@@ -1,13 +1,13 @@
 // FreeBSD: mapping, access, locks, advice.
 //
 //   1. Reservations and guards are MAP_GUARD, which has no memory object and no accounting.
-//      (Inaccessible anonymous memory will not do: the first part of it that becomes writable is
-//      accounted for as the whole.)  mprotect on them succeeds and changes nothing, so reserved
-//      parts get their access by being mapped anew, which accounts for just them; other pages by
-//      mprotect.  Only the table of areas tells which are which.
-//   2. MAP_STACK is never used: it grows, and keeps a guard within the size that was asked for.
-//   3. Fork behaviour (minherit) is not told by any call, so pages that were given another than the
-//      map's are not mapped anew as long as they can be cleared by hand.
+//      (Inaccessible anonymous memory will not do: when its first part becomes writable, the whole
+//      is accounted for.)  mprotect on MAP_GUARD succeeds and changes nothing.  So reserved parts
+//      get access by being mapped anew, which accounts for just them, and other pages by mprotect.
+//      Only the table of areas shows which are which.
+//   2. MAP_STACK is never used: it grows, and keeps a guard within the requested size.
+//   3. No call reports fork behaviour (minherit).  So pages whose fork behaviour differs from the
+//      map's are not mapped anew as long as they can be zeroed by hand.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_FREEBSD
@@ -24,7 +24,7 @@ const uint32_t acre_bsd_refused_flags = ACRE_MAP_LOCK_ON_FAULT | ACRE_MAP_HUGE;
 static int
 kind_of_map(const port_request *request)
 {
-    int kind = MAP_GUARD;  // takes no other flags than those about the place
+    int kind = MAP_GUARD;  // accepts only flags about the place
     if ((request->flags & ACRE_IS_RESERVATION) == 0) {
         kind = request->flags & ACRE_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE;
         if ((request->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0)
@@ -57,7 +57,7 @@ set_fork_behavior(void *base, size_t size, uint32_t flags)
     return flags & ACRE_MAP_WIPE_ON_FORK ? sys_minherit(base, size, INHERIT_ZERO) : ACRE_OK;
 }
 
-// Whether the system gives the place that is asked for to anybody.
+// Whether a program can get the requested place at all.
 static int
 is_place(const port_request *request)
 {
@@ -77,13 +77,13 @@ acre_bsd_map(const port_request *request, void **base)
     int protection = flags & ACRE_IS_RESERVATION ? PROT_NONE : posix_protection(request->access);
     acre_status status = sys_mmap(request->address, request->size, protection, kind_of_map(request),
                                   file_of(request), request->offset, base);
-    // What is in the way is told as memory that is short, or as an invalid argument.
+    // An occupied place is reported as a lack of memory or an invalid argument.
     if ((status == -ENOMEM || status == -EINVAL) && flags & ACRE_MAP_FIXED) {
         int mapped = acre_freebsd_is_mapped(request->address, request->size);
         if (mapped == 1)
             return -EEXIST;
     }
-    // So does the kernel call it when accounting refuses (vm_mmap_to_errno).
+    // The kernel also reports -EINVAL when accounting refuses (vm_mmap_to_errno).
     if (status == -EINVAL && (flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0 && is_place(request))
         return -ENOMEM;
     if (status != ACRE_OK)
@@ -110,7 +110,7 @@ acre_port_unmap(acre_mmap *map)
     return status;
 }
 
-// There is no call that moves pages.
+// The system has no call that moves pages, so this copies.
 acre_status
 acre_bsd_move_pages(const acre_mmap *map, void *target)
 {
@@ -131,8 +131,8 @@ acre_bsd_move_pages(const acre_mmap *map, void *target)
 
 // ---- access, contents ---------------------------------------------------------------------------
 
-// A refused map has taken away what was in its place (vm_map_fixed): nobody else is to get the
-// addresses.  Somebody who was faster keeps them.
+// A refused map has removed what was in its place (vm_map_fixed): reserve the addresses again
+// before anyone else gets them.  A thread that was faster keeps them.
 static void
 reserve_again(void *start, size_t length)
 {
@@ -143,12 +143,12 @@ reserve_again(void *start, size_t length)
 acre_status
 acre_bsd_give_access(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
-    // Of a map that was always accessible nothing is reserved.
+    // A map that was always accessible has no reserved parts.
     if ((map->flags & ACRE_IS_RESERVATION) == 0 && (map->private_[0] & MIXED) == 0 &&
         map->access != ACRE_NONE)
         return sys_mprotect(start, length, posix_protection(access));
     acre_status status;
-    // The table of areas, which is read whole, need not be asked.
+    // No need to read the table of areas, which is always read as a whole.
     if (map->flags & ACRE_IS_RESERVATION && is_as_made(map, start)) {
         status = acre_bsd_map_fresh(map, start, length, access);
         if (status != ACRE_OK)
@@ -195,8 +195,8 @@ acre_bsd_free_lazily(void *start, size_t length)
 acre_status
 acre_bsd_touch(const void *page)
 {
-    // The kernel reads a set of signals there, so that no signal is raised, and then refuses what
-    // was to be done with it.  By number: the threads library reads it by itself.
+    // The kernel reads a signal set from there, so no signal is raised, and then rejects the
+    // invalid operation.  Called by number: the threads library would read the set itself.
     int saved = errno;
     acre_status status = status_of(syscall(SYS_sigprocmask, 0, page, NULL), saved);
     return status == -EINVAL ? ACRE_OK : -EFAULT;
@@ -209,7 +209,7 @@ acre_bsd_huge(const port_request *request)
     return huge != 0 && request->size >= huge && (request->flags & ACRE_IS_FILE) == 0;
 }
 
-// Locks are not counted, and unlocking what is not locked succeeds.
+// Locks do not nest, and unlocking what is not locked succeeds.
 acre_status
 acre_bsd_lock(void *start, size_t length)
 {
@@ -242,7 +242,7 @@ acre_port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
     case ACRE_ADVISE_COLD:
         return sys_madvise(start, length, MADV_DONTNEED);  // contents stay
     case ACRE_ADVISE_HUGE:
-        // Pages become huge by themselves where the system lets them.
+        // Pages become huge by themselves where the system permits it.
         return acre_port_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES) ? ACRE_OK : -ENOTSUP;
     case ACRE_ADVISE_NO_HUGE:
         return ACRE_OK;  // huge pages are touched ones, so none costs memory: see platforms.md

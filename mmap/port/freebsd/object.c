@@ -1,25 +1,24 @@
-// FreeBSD: memory that is a file without a name, for rings and twins; images.
+// FreeBSD: memory as an unnamed file, for rings and twins; images.
 //
-// memfd_create (13.0) makes one that can be sealed; before there was shm_open(SHM_ANON).  Clones
-// are private maps of an image's file, which stays open until the last of them is gone: it is what
-// their pages are reset from.
+// memfd_create (13.0) makes a file that can be sealed; older systems have shm_open(SHM_ANON).
+// Clones are private maps of an image's file, which stays open until the last clone is gone: their
+// pages are reset from it.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_FREEBSD
 
 #include "mmap/port/freebsd/freebsd.h"
 
-// Only looked for, so that programs still start on systems without it.
+// A weak reference, so that programs still start on systems without it.
 #pragma weak memfd_create
 
 int
 acre_freebsd_memory_object(uint64_t size, int sealable)
 {
     int saved = errno;
-    int file =
-        memfd_create != NULL
-            ? memfd_create("acre", MFD_CLOEXEC | (sealable ? MFD_ALLOW_SEALING : 0))
-            : shm_open(SHM_ANON, O_RDWR, 0600);  // closed on exec, and takes no flag for that
+    int file = memfd_create != NULL
+                   ? memfd_create("acre", MFD_CLOEXEC | (sealable ? MFD_ALLOW_SEALING : 0))
+                   : shm_open(SHM_ANON, O_RDWR, 0600);  // always closed on exec, takes no such flag
     if (file == -1)
         return status_of(-1, saved);
     if (ftruncate(file, (off_t)size) == 0) {
@@ -34,7 +33,7 @@ acre_freebsd_memory_object(uint64_t size, int sealable)
 acre_status
 acre_bsd_make_object(size_t size, uint32_t access, uintptr_t *object)
 {
-    (void)access;  // a file's maps may have any
+    (void)access;  // maps of a file may have any access
     int file = acre_freebsd_memory_object(size, 0);
     if (file < 0)
         return file;
@@ -73,7 +72,7 @@ acre_port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
         sys_close(opened);
         return status;
     }
-    // A child that held a writable map of it would keep the image from being sealed.
+    // A child with a writable map of the image would prevent it from being sealed.
     port_request request = {
         .file = opened,
         .size = size,
@@ -95,7 +94,7 @@ acre_status
 acre_port_image_seal(acre_file file)
 {
     if (!acre_port_can(ACRE_CAN_SEAL_IMAGES))
-        return ACRE_OK;  // out of reach, but for those who look for the descriptor
+        return ACRE_OK;  // out of reach, except through its descriptor
     int saved = errno;
     return status_of(fcntl((int)bsd_image_of(file)->source, F_ADD_SEALS,
                            F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),

@@ -1,11 +1,11 @@
-// FreeBSD: what a signal tells.
+// FreeBSD: what a signal reports.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_FREEBSD
 
 #include "mmap/port/posix/signal.h"
 
-// In this order.
+// Must follow signal.h.
 #include <sys/ucontext.h>
 
 int
