@@ -412,7 +412,7 @@ acre_arena_ensure(acre_arena *arena, size_t bytes)
 }
 
 static acre_status
-give_back(acre_arena *arena, acre_arena_core *core, size_t keep)
+give_back_surplus(acre_arena *arena, acre_arena_core *core, size_t keep)
 {
     acre_status status = acre_grow_give_back(core, arena->cursor, keep);
     if (status != ACRE_OK)
@@ -427,7 +427,7 @@ acre_status
 acre_arena_trim(acre_arena *arena, size_t keep)
 {
     acre_arena_core *core = core_of(arena);
-    acre_status status = core != NULL ? give_back(arena, core, keep) : ACRE_BAD_STATE;
+    acre_status status = core != NULL ? give_back_surplus(arena, core, keep) : ACRE_BAD_STATE;
     return status == ACRE_OK ? ACRE_OK : note_failure(arena, status);
 }
 
@@ -446,7 +446,7 @@ acre_arena_reset(acre_arena *arena)
         return;
 
     // Memory that the system refuses to take stays committed; a later reset or trim gives it back.
-    acre_status status = give_back(arena, core, core->keep);
+    acre_status status = give_back_surplus(arena, core, core->keep);
     if (status != ACRE_OK)
         arena->status = status;
 }

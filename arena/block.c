@@ -104,7 +104,7 @@ shrink_block(acre_arena *arena, acre_arena_core *core, void *block, size_t old_s
 }
 
 static int
-is_newest(const acre_arena *arena, const acre_arena_core *core, uintptr_t start, size_t size)
+is_newest_block(const acre_arena *arena, const acre_arena_core *core, uintptr_t start, size_t size)
 {
     return start >= core->floor && start <= arena->cursor && size <= arena->cursor - start &&
            watch_end(core, start, size) == arena->cursor;
@@ -124,7 +124,7 @@ resize_block(acre_arena *arena, void *block, size_t old_size, size_t new_size, s
     if ((start & (kept - 1)) != 0)
         return move_block(arena, block, old_size, new_size, fresh);
 
-    int newest = is_newest(arena, core, start, old_size);
+    int newest = is_newest_block(arena, core, start, old_size);
     if (new_size <= old_size)
         return shrink_block(arena, core, block, old_size, new_size, newest);
     return newest ? grow_in_place(arena, core, block, old_size, new_size)

@@ -122,7 +122,7 @@ set_budget(cache_slot *which, size_t size)
 
 // Unmaps `core`, or leaves it in the slot if the system refuses.  Returns whether it was unmapped.
 static int
-send_away(cache_slot *which, acre_arena_core *core)
+unmap_from_slot(cache_slot *which, acre_arena_core *core)
 {
     acre_mmap map = core->map;
     int released = acre_space_release(&map, core->committed - core_start(core)) == ACRE_OK;
@@ -137,7 +137,7 @@ static int
 empty_slot(cache_slot *which)
 {
     acre_arena_core *core = own_slot(which, 1);
-    return core != BUSY && send_away(which, core);
+    return core != BUSY && unmap_from_slot(which, core);
 }
 
 cache_slot *
@@ -184,7 +184,7 @@ acre_cache_take(size_t wanted, size_t least)
         if (core == BUSY)
             continue;
         if (core->modest && !acre_space_is_scarce()) {
-            (void)send_away(which, core);
+            (void)unmap_from_slot(which, core);
             continue;
         }
         if (core->wanted == wanted && core->map.size >= least) {

@@ -19,7 +19,7 @@ struct acre_arena_core {
     uintptr_t ceiling;    // end of what may be handed out: the user's limit or the memory's end
     uintptr_t committed;  // end of the committed pages
     uintptr_t boundary;   // from here on, commits are whole huge pages; UINTPTR_MAX: nowhere
-    size_t huge;          // their size
+    size_t huge;          // size of a huge page
     size_t wanted;        // the size asked for; 0: the default
     size_t keep;          // bytes from `base` that a reset leaves committed
     acre_exhausted_fn exhausted;
@@ -32,7 +32,7 @@ struct acre_arena_core {
     uintptr_t dirty;      // while in the cache: `dirty` of the next arena
     uint32_t generation;  // likewise its generation
     uint16_t watched;     // whether each block is reported to a checker (watch.h)
-    uint8_t root;         // how LeakSanitizer knows the reservation (roots.h)
+    uint8_t root;         // how the reservation is registered with LeakSanitizer (roots.h)
     uint8_t own_root;     // likewise the core, when it has a page of its own
 
     // For a thread that prefaults: what was committed but unused at the last commit.
@@ -105,7 +105,7 @@ void *acre_core_refuse(acre_arena *arena, size_t size, acre_status why);
 
 // Zeroes a range that was handed out or at least committed.
 void acre_core_wipe(const acre_arena_core *core, uintptr_t start, uintptr_t end);
-// Moves the cursor down.
+// Moves the cursor down to `cursor`.
 void acre_core_take_back(acre_arena *arena, acre_arena_core *core, uintptr_t cursor);
 
 // ---- mark.c -------------------------------------------------------------------------------------

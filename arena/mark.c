@@ -70,7 +70,7 @@ acre_arena_restore(acre_arena *arena, acre_arena_mark mark)
     acre_arena_core *core = acre_core_or_note(arena);
     if (core == NULL && arena->core != NULL)
         return;
-    // Below `base` wraps to far above.
+    // An address below `base` wraps to a large difference.
     uintptr_t used = arena->cursor - arena->base;
     if (mark.generation != arena->generation || mark.cursor - arena->base > used) {
         arena->status = ACRE_STALE;

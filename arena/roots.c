@@ -97,7 +97,7 @@ void
 acre_roots_unregister(uintptr_t start, size_t size, uint8_t root)
 {
     if (lock_zones() != ACRE_OK)
-        return;  // never: the page has been there since the range was registered
+        return;  // cannot happen: registering the range provided the page
     zone *which = zone_of(start);
     if (root == ROOT_EXACT) {
         exact--;

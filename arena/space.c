@@ -166,7 +166,7 @@ cut_beginning(acre_arena_core *core, size_t huge)
     }
     // The area limit was reached.  The larger reservation works as well.
     if (acre_mmap_merge(map, &rest) != ACRE_OK)
-        *map = rest;  // never: they are parts of one map
+        *map = rest;  // cannot happen: they are parts of one map
 }
 
 static acre_status
@@ -211,7 +211,7 @@ size_t
 acre_space_least(const acre_arena_opts *opts)
 {
     if (opts->reserve_least == 0) {
-        // The default is larger in any address space.
+        // The default reserve is larger in any address space.
         int small = opts->reserve != 0 && opts->reserve < DEFAULT_LEAST;
         return small ? opts->reserve : DEFAULT_LEAST;
     }

@@ -7,7 +7,7 @@
 int
 acre_arena_owns(const acre_arena *arena, const void *pointer)
 {
-    // Below `base` wraps to far above.
+    // An address below `base` wraps to a large difference.
     return (uintptr_t)pointer - arena->base < arena->cursor - arena->base;
 }
 

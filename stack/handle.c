@@ -7,6 +7,6 @@
 acre_status
 acre_handle_get(const acre_stack *stack, stack_place *out)
 {
-    // Only a stack of its own has a zero second word.
+    // Only a single stack has a zero second word.
     return stack->private_[1] == 0 ? acre_registry_get(stack, out) : acre_region_get(stack, out);
 }

@@ -54,7 +54,7 @@ lasting_count(const lasting_table *table)
 
 /// Adds a record, which no other call of this function gets.
 ///
-/// @return ACRE_OK; ACRE_FULL; what mapping a chunk failed with
+/// @return ACRE_OK; ACRE_FULL; or why mapping a chunk failed
 acre_status acre_lasting_add(const lasting_table *table, uint32_t *index);
 /// Takes the lowest free record from `first` on, or adds one when all are taken.
 ///

@@ -60,7 +60,7 @@ typedef struct region {
     // odd, and loaded with acquire order: a reader that saw a field of the next use also sees that
     // `use` has changed.  The fields that find and give read first share a cache line.
     _Alignas(POOL_LINE) _Atomic uint32_t use;  // odd while a pool owns the region
-    _Atomic uint32_t taken;                    // 1 from before `use` is odd until after it is even
+    _Atomic uint32_t taken;  // set before `use` becomes odd, cleared after it becomes even
     _Atomic uintptr_t start, end;
     _Atomic uintptr_t states;  // of its slots; lies in the pool's tables
     uint32_t slots;            // only for the pool, like the last two below
@@ -92,12 +92,12 @@ struct acre_stack_pool {
     uint16_t asks_for_process;  // 1 where a fork does not change the token by itself
 
     size_t kept;     // offset of the first byte that a deep stack keeps when given back
-    size_t page;     // of the system
+    size_t page;     // the system's page size
     size_t at_once;  // bytes accessible without growth: marks, header, a first frame
     uintptr_t tag;
     size_t max_stacks;
     size_t shared_by_threads;  // most free slots that magazines may hold
-    uint64_t area_limit;       // of the process; 0 = none is known
+    uint64_t area_limit;       // of the process; 0 = unknown or none
     _Atomic size_t deepest;    // depth among stacks measured before their memory was returned
     uint32_t flags;
     _Atomic uint32_t taken;  // the record is in use
@@ -113,7 +113,7 @@ struct acre_stack_pool {
     size_t free_count;
     size_t cold_count;
     size_t deep_count;
-    size_t pending;  // slots that some thread holds during a system call
+    size_t pending;  // slots that threads hold during system calls
     size_t ready;
     size_t peak;
     size_t room;    // the part of shared_by_threads not yet granted

@@ -43,7 +43,7 @@ enum { CHUNK_SHIFT = 7, CHUNK = 1 << CHUNK_SHIFT, CHUNKS = 512 };
 
 // A chunk's tokens lie in separate memory.
 static _Atomic(void *) chunks[CHUNKS];
-static _Atomic(void *) tokens[CHUNKS];  // of _Atomic uint32_t
+static _Atomic(void *) tokens[CHUNKS];  // arrays of _Atomic uint32_t
 static _Atomic uint32_t pool_count;
 static const lasting_table pools = {&pool_count,
                                     chunks,

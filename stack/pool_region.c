@@ -165,7 +165,7 @@ typedef struct region_view {
 } region_view;
 
 static int
-is_use(const region *r, uint32_t use)
+is_same_use(const region *r, uint32_t use)
 {
     return atomic_load_explicit(&r->use, memory_order_relaxed) == use;
 }
@@ -184,7 +184,7 @@ read_region(const region *r, uint32_t use, region_view *out)
     out->states = (const _Atomic uint32_t *)load_field(&r->states);
     uint32_t process = atomic_load_explicit(&r->process, memory_order_acquire);
     // Unchanged, so all fields are of one use, and these slots and states exist.
-    return is_use(r, use) && (process == 0 || acre_process_is(process));
+    return is_same_use(r, use) && (process == 0 || acre_process_is(process));
 }
 
 // ---- addresses ----------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ find_in_region(const region *r, uintptr_t address, acre_stack_info *out)
     else if (state & SLOT_READY && state % 2 != 0)
         info.where = ACRE_STACK_USABLE;
     *out = info;
-    return is_use(r, use);
+    return is_same_use(r, use);
 }
 
 acre_status
@@ -255,7 +255,7 @@ get_in_region(const region *r, uint32_t use, const acre_stack *stack, stack_plac
     out->end = start + view.stride;
     out->locked = atomic_load_explicit(&r->locked, memory_order_acquire) != 0;
     uint32_t state = atomic_load_explicit(&view.states[slot], memory_order_acquire);
-    if (!is_use(r, use) || out->base != stack->base)
+    if (!is_same_use(r, use) || out->base != stack->base)
         return ACRE_NOT_OURS;
     return stack->generation % 2 != 0 && (state & ~(uint32_t)SLOT_TRIMMED) == stack->generation
                ? ACRE_OK

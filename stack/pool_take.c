@@ -216,8 +216,8 @@ give_shared(acre_stack_pool *pool, uint32_t id)
 // The thread that makes the state even has given the stack, to `m` (which has room) or, if NULL, to
 // the pool's lists.
 static inline acre_status
-give_to(acre_stack_pool *pool, magazine *m, const acre_stack *stack, _Atomic uint32_t *state,
-        char *start)
+give_stack_to(acre_stack_pool *pool, magazine *m, const acre_stack *stack, _Atomic uint32_t *state,
+              char *start)
 {
     uint32_t id = (uint32_t)stack->private_[0];
     uint32_t taken = stack->generation;
@@ -251,7 +251,7 @@ give_slowly(acre_stack_pool *pool, const acre_stack *stack, _Atomic uint32_t *st
         m->count -= count;
     }
     acre_pool_unlock(pool);
-    return give_to(pool, m, stack, state, start);
+    return give_stack_to(pool, m, stack, state, start);
 }
 
 acre_status
@@ -275,7 +275,7 @@ acre_stack_pool_give(acre_stack_pool *pool, const acre_stack *stack)
     magazine *m = own_magazine(pool);
     if (m == NULL || m->count == m->capacity)
         return give_slowly(pool, stack, slot_state(r, slot), start);
-    return give_to(pool, m, stack, slot_state(r, slot), start);
+    return give_stack_to(pool, m, stack, slot_state(r, slot), start);
 }
 
 acre_status

@@ -163,7 +163,7 @@ record_at(uint32_t index)
 }
 
 static int
-pop_free(uint32_t *index)
+pop_free_record(uint32_t *index)
 {
     uint64_t head = atomic_load_explicit(&free_records, memory_order_acquire);
     while ((uint32_t)head != 0) {
@@ -182,7 +182,7 @@ pop_free(uint32_t *index)
 }
 
 static void
-push_free(uint32_t index)
+push_free_record(uint32_t index)
 {
     uint64_t head = atomic_load_explicit(&free_records, memory_order_relaxed);
     uint64_t tag;
@@ -197,7 +197,7 @@ push_free(uint32_t index)
 static acre_status
 take_record(uint32_t *index)
 {
-    return pop_free(index) ? ACRE_OK : acre_lasting_add(&records, index);
+    return pop_free_record(index) ? ACRE_OK : acre_lasting_add(&records, index);
 }
 
 // ---- what the stack calls use -------------------------------------------------------------------
@@ -303,7 +303,7 @@ acre_registry_remove(const acre_stack *stack)
         atomic_store_explicit(&r->generation, live, memory_order_release);
         return status;
     }
-    push_free((uint32_t)(stack->private_[0] & ~IS_LOCKED));
+    push_free_record((uint32_t)(stack->private_[0] & ~IS_LOCKED));
     return ACRE_OK;
 }
 

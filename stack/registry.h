@@ -17,8 +17,8 @@ ACRE_EXTERN_C_BEGIN
 /// Registers `stack`: from here on, acre_registry_find returns it for every byte of `map`, and
 /// `*out` is its handle.  The registry keeps the map.
 ///
-/// @return ACRE_OK; ACRE_FULL when there are too many stacks; what mapping the tables failed with:
-///         nothing was added then
+/// @return ACRE_OK; ACRE_FULL when there are too many stacks; or why mapping the tables failed, and
+///         nothing was added
 acre_status acre_registry_add(const acre_mmap *map, const acre_stack_info *stack, int locked,
                               acre_stack *out);
 
@@ -27,7 +27,7 @@ acre_status acre_registry_get(const acre_stack *stack, stack_place *out);
 
 /// Unmaps the stack; lookups no longer find it.
 ///
-/// @return as acre_registry_get, or what unmapping failed with: nothing has changed then
+/// @return as acre_registry_get; or why unmapping failed, and nothing has changed
 acre_status acre_registry_remove(const acre_stack *stack);
 
 /// Like acre_stack_find, for single stacks.

@@ -4,7 +4,7 @@
 //   map->base         base                                   base + size = header        end of the
 //   map | guard           | usable, grows down                   | header, a multiple of 64  |
 //
-// Whatever rounding up to pages adds goes to the usable bytes.
+// Bytes added by rounding up to pages belong to the usable bytes.
 #include "acre/stack.h"
 
 #include "acre/mmap.h"
@@ -22,7 +22,7 @@ _Static_assert(sizeof(acre_stack_opts) == (sizeof(void *) == 8 ? 64 : 52), "prog
 _Static_assert(sizeof(acre_stack_info) == (sizeof(void *) == 8 ? 56 : 36), "programs rely on it");
 
 typedef struct layout {
-    size_t guard;  // all in bytes
+    size_t guard;  // all three in bytes
     size_t header;
     size_t total;
 } layout;
@@ -65,7 +65,7 @@ unmap_after(acre_status status, acre_mmap *map)
 
 // Where stacks grow: makes the first bytes and the header accessible.
 static acre_status
-open_top(acre_mmap *map, const layout *plan, uint32_t flags)
+open_stack_top(acre_mmap *map, const layout *plan, uint32_t flags)
 {
     char *start = map->base;
     stack_place place = {
@@ -95,7 +95,7 @@ map_stack(const layout *plan, uint32_t flags, acre_mmap *out)
 
     status = acre_mmap_guard(&map, 0, plan->guard);
     if (status == ACRE_OK && acre_port_stacks_grow())
-        status = open_top(&map, plan, flags);
+        status = open_stack_top(&map, plan, flags);
     // Locked pages accept no markers, and a guard has no pages to lock: so lock last, and only what
     // lies above the guard.
     if (status == ACRE_OK && flags & ACRE_STACK_LOCKED)

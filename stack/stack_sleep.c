@@ -44,7 +44,7 @@ runs_here(const stack_place *place)
     return here >= (uintptr_t)place->base && here < (uintptr_t)place->end;
 }
 
-// The lowest byte to keep.
+// Finds the lowest byte to keep.
 static acre_status
 find_lowest(const stack_place *place, const void *stack_pointer, const char **out)
 {
@@ -154,7 +154,7 @@ acre_stack_sleep(const acre_stack *stack, const void *stack_pointer, void *buffe
 // Where stacks grow: makes the top `length` bytes of the content accessible, and at least what a
 // new stack has.
 static acre_status
-open_again(stack_place *place, size_t length)
+open_stack_again(stack_place *place, size_t length)
 {
     size_t usable = (size_t)(place->limit - place->base);
     size_t bytes = length < usable ? length : usable;
@@ -175,7 +175,7 @@ acre_stack_wake(const acre_stack *stack, const void *buffer, size_t length)
     if (runs_here(&place))
         return ACRE_BAD_STATE;
     if (acre_port_stacks_grow())
-        status = open_again(&place, length);
+        status = open_stack_again(&place, length);
     if (status != ACRE_OK)
         return status;
     copy_in(place.content - length, buffer, length);

@@ -11,7 +11,7 @@
 #include "mmap/check.h"
 #include "mmap/port/posix/posix.h"
 
-// Bits of acre_mmap.private_[1] ([0] is the portable part's, see mmap/check.h).
+// Bits of acre_mmap.private_[1].  ([0] belongs to the portable part, see mmap/check.h.)
 enum {
     BSD_CHANGED = 1,  // locks or fork behaviour: pages may differ from what the flags say
     BSD_FREED = 2     // pages were freed lazily

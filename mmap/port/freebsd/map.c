@@ -59,7 +59,7 @@ set_fork_behavior(void *base, size_t size, uint32_t flags)
 
 // Whether a program can get the requested place at all.
 static int
-is_place(const port_request *request)
+is_usable_place(const port_request *request)
 {
     if ((request->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) == 0)
         return 1;
@@ -84,7 +84,8 @@ acre_bsd_map(const port_request *request, void **base)
             return -EEXIST;
     }
     // The kernel also reports -EINVAL when accounting refuses (vm_mmap_to_errno).
-    if (status == -EINVAL && (flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0 && is_place(request))
+    if (status == -EINVAL && (flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0 &&
+        is_usable_place(request))
         return -ENOMEM;
     if (status != ACRE_OK)
         return flags & ACRE_IS_FILE ? acre_bsd_explain_file(status, request->file) : status;
@@ -245,7 +246,7 @@ acre_port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
         // Pages become huge by themselves where the system permits it.
         return acre_port_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES) ? ACRE_OK : -ENOTSUP;
     case ACRE_ADVISE_NO_HUGE:
-        return ACRE_OK;  // huge pages are touched ones, so none costs memory: see platforms.md
+        return ACRE_OK;  // only touched pages become huge, so none costs memory: platforms.md
     case ACRE_ADVISE_NO_DUMP:
         return sys_madvise(start, length, MADV_NOCORE);
     case ACRE_ADVISE_DUMP:

@@ -1,4 +1,4 @@
-// Windows: areas by VirtualQueryEx, of this process and others.
+// Windows: areas of this process and others, read with VirtualQueryEx.
 //
 // An area is what Windows calls a region.  Paths are reported as the kernel names them
 // (\Device\HarddiskVolume1\...), in UTF-8.
@@ -116,7 +116,7 @@ acre_port_area_at(uintptr_t address, acre_area *out)
 
 // Whether addresses of that process may exceed this program's pointers.
 static int
-is_wider(HANDLE process)
+has_wider_addresses(HANDLE process)
 {
     BOOL self = FALSE;
     BOOL other = FALSE;
@@ -138,7 +138,7 @@ acre_port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
         acre_status status = status_of(view->process != NULL, saved);
         if (status != ACRE_OK)
             return status == -EINVAL ? -ESRCH : status;
-        if (is_wider(view->process)) {
+        if (has_wider_addresses(view->process)) {
             sys_close(view->process);
             return -EOVERFLOW;
         }

@@ -310,7 +310,7 @@ open_wide(const WCHAR *path, int writable, acre_file *file, uint64_t *size)
     // Ask for execute access where permitted, so that a map can be made executable.
     DWORD access = GENERIC_READ | (writable ? GENERIC_WRITE : 0);
     DWORD shared = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
-    DWORD flags = FILE_ATTRIBUTE_NORMAL | FILE_FLAG_BACKUP_SEMANTICS;  // folders, too
+    DWORD flags = FILE_ATTRIBUTE_NORMAL | FILE_FLAG_BACKUP_SEMANTICS;  // also opens folders
     DWORD saved = GetLastError();
     HANDLE opened =
         CreateFileW(path, access | GENERIC_EXECUTE, shared, NULL, OPEN_EXISTING, flags, NULL);

@@ -28,7 +28,7 @@ enum {
 acre_status
 acre_windows_error(DWORD error)
 {
-    enum { STOPPED_ON_SYMLINK = 681, DYNAMIC_CODE_BLOCKED = 1655 };  // ERROR_… of newer headers
+    enum { STOPPED_ON_SYMLINK = 681, DYNAMIC_CODE_BLOCKED = 1655 };  // ERROR_… in newer headers
     static const struct {
         DWORD error;
         int number;

@@ -192,7 +192,7 @@ retire_view(const windows_region *part)
 
 // Whether the allocation continues after the part.
 static int
-goes_on(const windows_region *part)
+allocation_continues(const windows_region *part)
 {
     windows_region behind;
     uintptr_t at = (uintptr_t)part->start + part->length;
@@ -200,9 +200,9 @@ goes_on(const windows_region *part)
 }
 
 static int
-is_whole(const windows_region *part)
+is_whole_allocation(const windows_region *part)
 {
-    return part->start == part->allocation && !goes_on(part);
+    return part->start == part->allocation && !allocation_continues(part);
 }
 
 static acre_status
@@ -210,8 +210,8 @@ retire_part(const windows_region *part)
 {
     if (part->type == MEM_PRIVATE)
         return sys_free(part->start, part->length, MEM_DECOMMIT);
-    return is_whole(part) ? retire_view(part)
-                          : sys_protect(part->start, part->length, PAGE_NOACCESS);
+    return is_whole_allocation(part) ? retire_view(part)
+                                     : sys_protect(part->start, part->length, PAGE_NOACCESS);
 }
 
 acre_status
@@ -240,7 +240,7 @@ release_range(uintptr_t start, size_t size)
         if (part.state == MEM_FREE)
             continue;
         acre_status released;
-        if (!is_whole(&part))
+        if (!is_whole_allocation(&part))
             released = retire_part(&part);
         else if (part.type == MEM_PRIVATE)
             released = sys_free(part.start, 0, MEM_RELEASE);
@@ -362,7 +362,8 @@ vacate_range(uintptr_t start, size_t size)
         acre_status status = -ENOTSUP;
         if (part.state != MEM_FREE && part.type == MEM_PRIVATE)
             status = sys_free(part.start, part.length, MEM_RELEASE | WINDOWS_PRESERVE_PLACEHOLDER);
-        else if (part.state != MEM_FREE && part.start == part.allocation && !goes_on(&part))
+        else if (part.state != MEM_FREE && part.start == part.allocation &&
+                 !allocation_continues(&part))
             status = unmap_view(part.start, WINDOWS_PRESERVE_PLACEHOLDER);
         if (status != ACRE_OK)
             return -ENOTSUP;
@@ -530,7 +531,7 @@ acre_windows_remap(const acre_mmap *map, void *start, size_t length)
             return -ENOTSUP;
     }
     view.length = length;
-    if (!is_whole(&view) || unmap_view(start, WINDOWS_PRESERVE_PLACEHOLDER) != ACRE_OK)
+    if (!is_whole_allocation(&view) || unmap_view(start, WINDOWS_PRESERVE_PLACEHOLDER) != ACRE_OK)
         return -ENOTSUP;
 
     windows_piece piece = {

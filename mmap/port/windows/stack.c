@@ -53,7 +53,7 @@ mend_guard(char *start)
 // After an overflow, all of a stack is committed and has no guard page: restores one, or the next
 // overflow would not stop.
 static acre_status
-grow_again(char *base)
+restore_guard_page(char *base)
 {
     windows_region region;
     uintptr_t at = (uintptr_t)base - WINDOWS_PAGE;
@@ -68,7 +68,7 @@ grow_again(char *base)
 // Leaves nothing committed below the highest `kept` bytes, except the guard page that starts the
 // growth.
 static acre_status
-grow_below(char *start, size_t length, size_t kept)
+reserve_below(char *start, size_t length, size_t kept)
 {
     void *page;
     acre_status status = mend_guard(start);
@@ -89,14 +89,14 @@ acre_port_commit_stack(acre_mmap *map, void *start, size_t length, size_t first)
     if (first != 0)
         status =
             acre_port_commit(&any_state, (char *)start + length - first, first, ACRE_READ_WRITE);
-    return status == ACRE_OK ? grow_below(start, length, first) : status;
+    return status == ACRE_OK ? reserve_below(start, length, first) : status;
 }
 
 acre_status
 acre_port_shrink_stack(acre_mmap *map, void *start, size_t length, size_t keep)
 {
     (void)map;
-    return grow_below(start, length, keep);
+    return reserve_below(start, length, keep);
 }
 
 // The block's fields about the stack that the headers do not declare.
@@ -134,7 +134,7 @@ acre_port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
     // The end of the list.  On 64 bits, only wine up to 8 keeps a list, and takes handlers on
     // another stack for inner ones.
     out->handlers = ((NT_TIB *)NtCurrentTeb())->ExceptionList != NULL ? (void *)-1 : NULL;
-    acre_status status = grow_again(base);
+    acre_status status = restore_guard_page(base);
     if (status != ACRE_OK)
         return status;
     windows_region region;

@@ -32,7 +32,7 @@ extern int pthread_attr_setstack(pthread_attr_t *attributes, void *base, size_t 
 static inline acre_status
 acre_stack_to_pthread(const acre_stack *stack, pthread_attr_t *attributes)
 {
-    // Some systems want whole pages.
+    // Some systems require whole pages.
     size_t size = stack->size & ~(acre_page_size() - 1);
     return -pthread_attr_setstack(attributes, stack->base, size);
 }
