@@ -5,9 +5,6 @@
 #ifndef ACRE_MMAP_PORT_BSD_BSD_H_
 #define ACRE_MMAP_PORT_BSD_BSD_H_
 
-// Functions of this header carry the library's prefix in the symbol table, like the port's
-// functions.
-
 #include "mmap/check.h"
 #include "mmap/port/posix/posix.h"
 

@@ -16,9 +16,6 @@
 #endif
 #define PSAPI_VERSION 2  // kernel32's own exports
 
-// Functions of this header carry the library's prefix in the symbol table, like the port's
-// functions.
-
 #include <errno.h>
 #include <stdatomic.h>
 #include <windows.h>
