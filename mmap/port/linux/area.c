@@ -1,4 +1,4 @@
-// Linux: what is mapped: one area, their number, views.
+// Linux: the areas that are mapped: one of them, their number, views.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_LINUX
@@ -11,8 +11,8 @@
 
 // ---- page sizes ---------------------------------------------------------------------------------
 
-// The page size of an area by the long text, for kernels without the ioctl; the base page when it
-// cannot be found.
+// Finds the page size of an area in smaps, for kernels without the ioctl; returns the base page
+// size when it is not found.
 static size_t
 page_size_by_smaps(acre_process process, uint64_t start)
 {
@@ -42,7 +42,7 @@ page_size_by_smaps(acre_process process, uint64_t start)
     return size;
 }
 
-// Only files can have explicit huge pages, and only whole ones.
+// Explicit huge pages always belong to a file, and an area holds only whole ones.
 static int
 may_be_huge(const linux_raw_area *raw)
 {
@@ -50,7 +50,7 @@ may_be_huge(const linux_raw_area *raw)
            acre_linux_may_be_huge((uintptr_t)raw->end);
 }
 
-// `file` answers the ioctl, or is -1.
+// `file` is a descriptor for the ioctl, or -1.
 static void
 find_page_size(int file, acre_process process, linux_raw_area *raw)
 {
@@ -77,7 +77,7 @@ query_in_file(int file, uintptr_t address, char *text, size_t capacity, int last
     return status == ACRE_OK ? acre_linux_describe(&raw, out) : status;
 }
 
-// -ESRCH when the text shows nothing at all.
+// Returns -ESRCH when the text is empty.
 static acre_status
 find_in_text(linux_window *text, uintptr_t address, linux_raw_area *raw)
 {
@@ -91,10 +91,11 @@ find_in_text(linux_window *text, uintptr_t address, linux_raw_area *raw)
     return status == 1 && raw->start <= address ? ACRE_OK : ACRE_NOT_MAPPED;
 }
 
-// -ENAMETOOLONG when the text does not fit into `bytes` (`last`: then without it).
+// Returns -ENAMETOOLONG when the area's text does not fit into `bytes`; with `last` leaves the text
+// out instead.
 static acre_status
-look(int file, acre_process process, uintptr_t address, char *bytes, size_t capacity, int last,
-     acre_area *out)
+find_area(int file, acre_process process, uintptr_t address, char *bytes, size_t capacity, int last,
+          acre_area *out)
 {
     if (acre_port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME)) {
         acre_status queried = query_in_file(file, address, bytes, capacity, last, out);
@@ -114,25 +115,25 @@ look(int file, acre_process process, uintptr_t address, char *bytes, size_t capa
     return acre_linux_describe(&raw, out);
 }
 
-// Apart, so that only those who meet a long path need the room on their stack.
+// A function of its own, so that only callers that meet a long path need the stack space.
 static ACRE_COLD acre_status
-look_with_room(int file, uintptr_t address, acre_area *out)
+find_area_with_room(int file, uintptr_t address, acre_area *out)
 {
     char bytes[LONGEST_LINE] = {0};
     acre_status status = acre_linux_rewind_text(file);
-    return status == ACRE_OK ? look(file, 0, address, bytes, sizeof bytes, 1, out) : status;
+    return status == ACRE_OK ? find_area(file, 0, address, bytes, sizeof bytes, 1, out) : status;
 }
 
 static acre_status
-look_at_self(uintptr_t address, acre_area *out)
+find_own_area(uintptr_t address, acre_area *out)
 {
     int file = acre_linux_open_proc(0, "maps");
     if (file < 0)
         return file;
     char bytes[512] = {0};
-    acre_status status = look(file, 0, address, bytes, sizeof bytes, 0, out);
+    acre_status status = find_area(file, 0, address, bytes, sizeof bytes, 0, out);
     if (status == -ENAMETOOLONG)
-        status = look_with_room(file, address, out);
+        status = find_area_with_room(file, address, out);
     sys_close(file);
     return status;
 }
@@ -141,9 +142,9 @@ acre_status
 acre_port_area_at(uintptr_t address, acre_area *out)
 {
     acre_area area;
-    acre_status status = look_at_self(address, &area);
+    acre_status status = find_own_area(address, &area);
     if (status == -ESRCH && acre_linux_turns_to_thread())
-        status = look_at_self(address, &area);
+        status = find_own_area(address, &area);
     if (status != ACRE_OK)
         return status;
     area.path = NULL;
@@ -185,13 +186,13 @@ acre_port_area_count(uint64_t *out)
 // ---- views --------------------------------------------------------------------------------------
 
 struct port_view {
-    linux_window text;  // for next
-    int query_file;     // answers queries: the ioctl, or the text from its start; may be text.file
+    linux_window text;  // read by next
+    int query_file;     // for queries: the ioctl, or the text from its start; may be text.file
     int by_ioctl;
-    int stepping;  // next goes by query from `position` on
+    int stepping;  // next queries for the area after `position` instead of reading the text
     acre_process process;
     uintptr_t position;
-    char queried[LONGEST_LINE];  // what a query reads, and answers with
+    char queried[LONGEST_LINE];  // a query's buffer, which its result points into
     char bytes[];
 };
 _Static_assert(offsetof(struct port_view, bytes) + LONGEST_LINE <= PORT_VIEW_SIZE, "two lines fit");
@@ -208,14 +209,14 @@ file_of(uintptr_t handle)
     return (int)(handle - 1);
 }
 
-// The map of a process, by a thread that shows it: the first one may have ended.
+// Opens the maps of a process, through another thread when the first has exited.
 static int
 open_shown(acre_process process)
 {
     int file = acre_linux_open_proc(process, "maps");
     if (file < 0)
         return file;
-    // The ioctl is cheap; a byte of the text costs a page of it.
+    // The ioctl is cheap; to read one byte of the text, the kernel writes a page of it.
     acre_status status = acre_port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME)
                              ? acre_linux_query_alive(file)
                              : acre_linux_text_alive(file);
@@ -261,7 +262,7 @@ acre_port_view_close(const uintptr_t handle[2])
     }
 }
 
-// -ESRCH when the process has ended or has become another program.
+// Returns -ESRCH when the process has exited or has executed another program.
 static acre_status
 check_alive(port_view *view)
 {
@@ -278,7 +279,7 @@ forget_text(port_view *view)
     view->text.cut = 0;
 }
 
-// From here on by text alone: the ioctl is refused.
+// The ioctl is refused: use only the text from here on.
 static acre_status
 turn_to_text(port_view *view)
 {
@@ -291,7 +292,7 @@ turn_to_text(port_view *view)
 }
 
 static acre_status
-step(port_view *view, acre_area *out)
+query_next(port_view *view, acre_area *out)
 {
     linux_raw_area raw;
     acre_status status = acre_linux_query_whatever_path(
@@ -311,7 +312,7 @@ acre_port_view_next(port_view *view, acre_area *out)
 {
     acre_status status = ACRE_OK;
     if (view->stepping) {
-        status = step(view, out);
+        status = query_next(view, out);
         if (!linux_is_closed(status))
             return status;
         status = turn_to_text(view);
@@ -363,13 +364,13 @@ acre_port_view_query(port_view *view, uintptr_t address, acre_area *out)
         if (turned != ACRE_OK)
             return turned;
     }
-    // Where next reads the same file, it goes on where it was.
+    // If next reads the same file, it must continue where it was.
     int shared = view->query_file == view->text.file;
     off_t before = shared ? sys_position(view->query_file) : 0;
     acre_status status = acre_linux_rewind_text(view->query_file);
     if (status == ACRE_OK)
-        status = look(view->query_file, view->process, address, view->queried, sizeof view->queried,
-                      1, out);
+        status = find_area(view->query_file, view->process, address, view->queried,
+                           sizeof view->queried, 1, out);
     acre_status restored = shared ? sys_seek(view->query_file, before) : ACRE_OK;
     return restored != ACRE_OK ? restored : status;
 }

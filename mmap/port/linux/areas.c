@@ -1,14 +1,15 @@
 // Linux: areas as the kernel describes them.
 //
-// Two ways lead to an area.  The ioctl PROCMAP_QUERY (6.11) finds one by its address in constant
-// time; the text gives all of them, at half the price of asking for each.  So a view enumerates by
-// text and queries by ioctl; where there is no ioctl, a second descriptor reads the text for
-// queries.
+// There are two ways to find an area.  The ioctl PROCMAP_QUERY (6.11) finds one by its address in
+// constant time; the text lists all of them, at half the cost of querying each.  So a view
+// enumerates with the text and queries with the ioctl; without the ioctl, a second descriptor reads
+// the text for queries.
 //
-// Both say the same, except that the text has no page size, writes some bytes of a path in octal,
-// and lists the vsyscall page, which is no area of the process.  A descriptor stays with the
-// program that it was opened for: when that has ended or has executed another, the ioctl says so,
-// while the text just ends; then reading it from the start gives nothing.
+// Both give the same information, except that the text has no page size, writes some bytes of a
+// path in octal, and lists the vsyscall page, which is not an area of the process.  A descriptor
+// stays with the program that it was opened for.  When that program has exited or has executed
+// another one, the ioctl reports it, while the text merely ends; reading it again from the start
+// then gives nothing.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_LINUX
@@ -20,15 +21,16 @@
 enum { DECORATION_LENGTH = 10 };
 static const char decoration[] = " (deleted)";
 
-// ---- what the kernel's words mean ---------------------------------------------------------------
+// ---- paths and names ----------------------------------------------------------------------------
 
 static int
-begins(const linux_raw_area *raw, const char *prefix)
+begins_with(const linux_raw_area *raw, const char *prefix)
 {
     return strncmp(raw->text, prefix, strlen(prefix)) == 0;
 }
 
-// Takes " (deleted)" off the text; whether it was there and does not belong to the file's own name.
+// Removes " (deleted)" from the end of the text, unless it is part of the file's own name.  Returns
+// whether it did.
 static int
 take_decoration(linux_raw_area *raw)
 {
@@ -49,7 +51,7 @@ take_decoration(linux_raw_area *raw)
     return 1;
 }
 
-// "[name]", and "[anon:name]" for names that a program gave.
+// "[name]"; "[anon:name]" when the program chose the name.
 static void
 describe_bracket(linux_raw_area *raw, acre_area *out)
 {
@@ -69,13 +71,13 @@ describe_bracket(linux_raw_area *raw, acre_area *out)
     out->name = name;
 }
 
-// Memory that the kernel keeps in a file of its own; whether it was that.
+// Memory that the kernel keeps in an internal file; returns whether the area is such memory.
 static int
 describe_memory(linux_raw_area *raw, acre_area *out)
 {
-    if (begins(raw, "/memfd:"))
+    if (begins_with(raw, "/memfd:"))
         out->name = raw->text + 7;
-    else if (begins(raw, "/SYSV") || begins(raw, "/["))
+    else if (begins_with(raw, "/SYSV") || begins_with(raw, "/["))
         out->name = raw->text + 1;
     else if (strcmp(raw->text, "/dev/zero") != 0 && strcmp(raw->text, "/anon_hugepage") != 0)
         return 0;
@@ -86,7 +88,7 @@ static void
 describe_text(linux_raw_area *raw, acre_area *out)
 {
     if (raw->text_length == 0) {
-        out->flags |= raw->inode != 0 ? ACRE_AREA_FILE : 0;  // with a path that is too long to tell
+        out->flags |= raw->inode != 0 ? ACRE_AREA_FILE : 0;  // its path did not fit
         return;
     }
     if (raw->text[0] == '[') {
@@ -94,7 +96,7 @@ describe_text(linux_raw_area *raw, acre_area *out)
         return;
     }
     int deleted = take_decoration(raw);
-    // Such memory has no name in any folder, so it always counts as deleted.
+    // Such a file is in no folder, so the kernel always lists it as deleted.
     if (deleted && describe_memory(raw, out))
         return;
     out->flags |= ACRE_AREA_FILE | (deleted ? ACRE_AREA_DELETED : 0);
@@ -108,7 +110,7 @@ acre_status
 acre_linux_describe(linux_raw_area *raw, acre_area *out)
 {
     if (raw->end - 1 > UINTPTR_MAX)
-        return -EOVERFLOW;  // of a process with wider addresses
+        return -EOVERFLOW;  // the other process has wider addresses
     acre_area area = {
         .file_offset = raw->inode != 0 ? raw->offset : 0,
         .device = (uint64_t)raw->major << 32 | raw->minor,
@@ -130,9 +132,9 @@ acre_linux_describe(linux_raw_area *raw, acre_area *out)
     return ACRE_OK;
 }
 
-// ---- by ioctl -----------------------------------------------------------------------------------
+// ---- the ioctl ----------------------------------------------------------------------------------
 
-// From linux/fs.h of 6.11.
+// From linux/fs.h (6.11).
 struct procmap_query {
     uint64_t size, query_flags, query_address, start, end, flags, page_size, offset, inode;
     uint32_t major, minor, name_size, build_id_size;
@@ -211,10 +213,10 @@ acre_linux_query_page_size(int file, uint64_t start)
                : 0;
 }
 
-// ---- by text ------------------------------------------------------------------------------------
+// ---- the text -----------------------------------------------------------------------------------
 
-// The kernel writes a newline in a path as \012 and a backslash as it is, so only the file can tell
-// which of them was meant.
+// The kernel writes a newline in a path as \012 but does not escape a backslash.  So only a look at
+// the file system shows whether "\012" in a path was a newline.
 int
 acre_linux_has_escape(const linux_raw_area *raw)
 {
@@ -244,7 +246,7 @@ acre_linux_unescape(linux_raw_area *raw)
 
 // "start-end rwxs offset major:minor inode   text"
 static void
-parse(char *line, size_t length, linux_raw_area *raw)
+parse_line(char *line, size_t length, linux_raw_area *raw)
 {
     const char *at = line;
     linux_raw_area result = {0};
@@ -281,7 +283,7 @@ acre_linux_take_area(linux_window *text, linux_raw_area *raw)
         status = acre_linux_take_line(text, &line, &length);
         if (status != 1)
             return status;
-        parse(line, length, raw);
+        parse_line(line, length, raw);
     } while (is_vsyscall(raw));
     if (text->cut) {
         raw->text_length = 0;

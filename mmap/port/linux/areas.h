@@ -1,4 +1,4 @@
-// mmap/port/linux/areas.h - areas as the kernel describes them, by PROCMAP_QUERY (6.11) and by
+// mmap/port/linux/areas.h - areas as the kernel describes them, through PROCMAP_QUERY (6.11) and as
 // text.
 #ifndef ACRE_MMAP_PORT_LINUX_AREAS_H_
 #define ACRE_MMAP_PORT_LINUX_AREAS_H_
@@ -17,13 +17,13 @@ typedef struct linux_raw_area {
     uint32_t major, minor;
     uint32_t access;
     int shared;
-    size_t page_size;  // 0 = not told
-    char *text;        // path or name, ended by 0
+    size_t page_size;  // 0 = unknown
+    char *text;        // path or name, terminated by 0
     size_t text_length;
 } linux_raw_area;
 
-// Whether a query failed because this way is closed, as it is in a sandbox that was entered after
-// it had been open.  The text may be readable then.
+// Whether a query failed because the ioctl is not available, for example because the process has
+// entered a sandbox since it last worked.  The text may still be readable.
 static inline int
 linux_is_closed(acre_status status)
 {
@@ -31,29 +31,30 @@ linux_is_closed(acre_status status)
            status != -EOVERFLOW;
 }
 
-// What is told of a raw area; its text becomes the path or name.
+// Converts a raw area; its text becomes the path or name.
 acre_status acre_linux_describe(linux_raw_area *raw, acre_area *out);
 
-// The area at `address`, or the next above it; ACRE_NOT_MAPPED; -ENAMETOOLONG when its text needs
-// more room.
+// Finds the area at `address`, with `or_next` otherwise the next above it.  ACRE_NOT_MAPPED when
+// there is none; -ENAMETOOLONG when its text needs more room.
 acre_status acre_linux_query(int file, uintptr_t address, int or_next, char *text, size_t capacity,
                              linux_raw_area *raw);
-// The same, but a path that is too long for any buffer is left out.
+// The same, but leaves out a path that does not fit.
 acre_status acre_linux_query_whatever_path(int file, uintptr_t address, int or_next, char *text,
                                            size_t capacity, linux_raw_area *raw);
-// Whether the process is there, and still the program that `file` was opened for: ACRE_OK, -ESRCH,
-// or what the question failed with.
+// Whether the process still exists and still runs the program that `file` was opened for: ACRE_OK,
+// -ESRCH, or the failure of the call.
 acre_status acre_linux_query_alive(int file);
 acre_status acre_linux_text_alive(int file);
-// Of the area that begins there; 0 where that was not told.
+// Returns the page size of the area that begins at `start`; 0 when the query fails.
 size_t acre_linux_query_page_size(int file, uint64_t start);
 
-// The next area of the text: 1, 0 at the end, or a failure.  Its text is as the kernel wrote it;
-// empty when it did not fit.
+// Reads the next area of the text: 1, 0 at the end, or a failure.  The area's text is as the kernel
+// wrote it; empty when it did not fit.
 acre_status acre_linux_take_area(linux_window *text, linux_raw_area *raw);
 acre_status acre_linux_rewind_text(int file);
-// Whether the text has an escape, and what it means.
+// Whether the text may contain an escape.
 int acre_linux_has_escape(const linux_raw_area *raw);
+// Replaces the escapes, unless they are part of the file's own name.
 void acre_linux_unescape(linux_raw_area *raw);
 
 #endif  // ACRE_MMAP_PORT_LINUX_AREAS_H_

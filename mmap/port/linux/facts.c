@@ -1,4 +1,4 @@
-// Linux: page sizes, what the kernel does with advice, what a refusal means.
+// Linux: page sizes, which advice the kernel carries out, what a refusal means.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_LINUX
@@ -12,8 +12,8 @@
 
 // ---- page sizes ---------------------------------------------------------------------------------
 
-// Puts `size` into ascending order among the first `count` of `sizes`; the largest fall out beyond
-// `capacity`.
+// Inserts `size` in ascending order among the first `count` of `sizes`; the largest are dropped
+// when there are more than `capacity`.
 static void
 insert_size(size_t *sizes, size_t capacity, size_t count, size_t size)
 {
@@ -48,14 +48,14 @@ note_size(const char *name, void *of)
     return 1;
 }
 
-// Facts that do not change while the system runs.  Only what was found out is kept: a process may
-// have no descriptor left now, or no /sys yet, and be asked again later.
+// Facts that do not change while the system runs.  Only what could be determined is kept: a process
+// that has no descriptor left now, or no /sys yet, can try again later.
 static struct {
     _Atomic size_t sizes[16];  // of pages, in ascending order
-    _Atomic int size_count;    // 0 = not found out
+    _Atomic int size_count;    // 0 = unknown
     _Atomic size_t default_huge;
     _Atomic size_t transparent_huge;
-    _Atomic int has_transparent;  // these: YES, NO, 0 = not found out
+    _Atomic int has_transparent;  // this and those below: YES, NO, 0 = unknown
     _Atomic int permits_huge;
     _Atomic int heeds_advice;
     _Atomic int can_populate;
@@ -75,7 +75,7 @@ acre_linux_is_absent(const char *folder, int opened)
     return 1;
 }
 
-// The base page's and those of explicit huge pages: 1, or 0 when they cannot be found out now.
+// Reads the sizes of the base page and of explicit huge pages; 0 when they cannot be read now.
 static int
 read_page_sizes(size_list *list)
 {
@@ -166,7 +166,6 @@ acre_port_transparent_huge_size(void)
 
 // ---- trying -------------------------------------------------------------------------------------
 
-// Pages to try things on; NULL when there are none to be had now.
 void *
 acre_linux_scratch_pages(size_t size, int protection)
 {
@@ -175,7 +174,7 @@ acre_linux_scratch_pages(size_t size, int protection)
         sys_mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &pages);
     if (status != ACRE_OK)
         return NULL;
-    // Of a process that locks all that it maps: markers and some advice are not for locked pages.
+    // A process may lock all that it maps, and locked pages take neither markers nor some advice.
     (void)sys_munlock(pages, size);
     return pages;
 }
@@ -186,7 +185,8 @@ acre_linux_scratch_page(int protection)
     return acre_linux_scratch_pages(acre_port_page_size(), protection);
 }
 
-// What was found out before, or is now by `find` (-1 = not now).
+// Returns the remembered fact, or calls `find` and remembers its result unless that is -1
+// (unknown).
 static int
 find_once(_Atomic int *fact, int (*find)(void))
 {
@@ -219,7 +219,7 @@ int
 acre_linux_takes_advice(int advice)
 {
     void *page = NULL;
-    if (advice == MADV_REMOVE) {  // of shared memory alone
+    if (advice == MADV_REMOVE) {  // only for shared memory
         if (sys_mmap(NULL, acre_port_page_size(), PROT_READ | PROT_WRITE,
                      MAP_SHARED | MAP_ANONYMOUS, -1, 0, &page) != ACRE_OK)
             return -1;
@@ -236,7 +236,7 @@ acre_linux_takes_advice(int advice)
     return status == ACRE_OK;
 }
 
-// An emulator may move the pages instead, or copy them.
+// An emulator may move or copy the pages instead.
 static int
 probe_alias(void)
 {
@@ -302,20 +302,22 @@ acre_linux_can_populate(void)
 
 // ---- refusals -----------------------------------------------------------------------------------
 
-// ENOMEM has several causes, and the kernel does not tell which.  Areas are asked for as a refused
-// call asks for them: pages of two kinds in turn, each an area.  Their addresses are not accounted,
-// so what refuses them besides the limit of areas is RLIMIT_AS, which refuses the first step.  No
-// file is opened, which a sandbox may kill for, and no area counted: there may be 60 000.
+// ENOMEM has several causes, and the kernel does not say which.  So try to create a few areas:
+// pages with alternating access, each an area of its own.  They are not accounted, so apart from
+// the limit on areas only RLIMIT_AS can refuse them, and that refuses the mmap.  This opens no
+// file, for which a sandbox may kill the process, and does not count the areas, of which there may
+// be 60 000.
 acre_status
 acre_linux_out_of_memory(void)
 {
-    // The kernel keeps a few areas of distance where a call cuts one in three or moves one.
+    // The kernel stops a few areas below the limit when a call splits an area in three or moves
+    // one.
     enum { PAGES = 7 };
     size_t page = acre_port_page_size();
     struct rlimit addresses;
     void *base = NULL;
     int saved = errno;
-    // Accessible by nobody else's rules: it merges with hardly any neighbour.
+    // An unusual combination of access and flags, so that it rarely merges with a neighbour.
     acre_status status = sys_mmap(NULL, PAGES * page, PROT_READ,
                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, &base);
     if (status != ACRE_OK) {

@@ -1,38 +1,40 @@
-// mmap/port/linux/facts.h - page sizes, what the kernel does with advice, and what a refusal means.
+// mmap/port/linux/facts.h - page sizes, which advice the kernel carries out, what a refusal means.
 #ifndef ACRE_MMAP_PORT_LINUX_FACTS_H_
 #define ACRE_MMAP_PORT_LINUX_FACTS_H_
 
 #include "mmap/port/linux/sys.h"
 #include "mmap/port/memory.h"
 
-// Whether explicit huge pages may begin at an address, as far as is known.
+// Whether an explicit huge page may begin at `address`; 1 when the page sizes are unknown.
 int acre_linux_may_be_huge(uintptr_t address);
 
-// Whether the system's mode permits transparent huge pages; -1 when it cannot be found out now.
+// Whether the system's mode permits transparent huge pages; -1 when that cannot be determined now.
 int acre_linux_permits_huge(void);
-// Whether it is known that there are no explicit huge pages.
+// Whether the system is known to have no explicit huge pages.
 int acre_linux_has_no_huge_pages(void);
-// What is not there is known when the folder that would hold it is: `opened` is how opening failed.
+// Whether a file is known not to exist: opening it failed with -ENOENT (`opened` is that status),
+// and the folder that would hold it exists.
 int acre_linux_is_absent(const char *folder, int opened);
 
-// A private page to try things on; NULL when there is none to be had now.
+// Maps a private page, or pages, for trying calls on; NULL when that fails now.
 void *acre_linux_scratch_page(int protection);
 void *acre_linux_scratch_pages(size_t size, int protection);
 
-// Whether advice is carried out, by a system that refuses advice that does not exist: qemu-user
-// answers 0 to any, and drops pages at most.
+// Whether the system carries out advice, which it shows by refusing advice that does not exist.
+// qemu-user returns 0 for any advice and at most drops pages.
 int acre_linux_heeds_advice(void);
-// Whether the system takes this advice of a fresh page; -1 when it cannot be found out now.
+// Whether the system accepts this advice for a fresh page; -1 when that cannot be determined now.
 int acre_linux_takes_advice(int advice);
-// Whether pages can be brought by advice (5.14).
+// Whether advice can populate pages (since 5.14).
 int acre_linux_can_populate(void);
-// Whether shared memory without a file can be shown twice: 1, 0, or -1: not to be found out now.
+// Whether shared memory without a file can be mapped twice: 1, 0, or -1 when that cannot be
+// determined now.
 int acre_linux_can_alias(void);
 
-// -ENOMEM, or ACRE_TOO_MANY_AREAS when the process was seen to be at that limit.
+// Returns ACRE_TOO_MANY_AREAS when a trial shows that the process is at that limit, else -ENOMEM.
 acre_status acre_linux_out_of_memory(void);
 
-// Advice that is carried out, or refused.
+// Gives advice; -ENOTSUP when the system accepts it without carrying it out.
 static inline acre_status
 linux_advise(void *base, size_t size, int advice)
 {
@@ -41,21 +43,21 @@ linux_advise(void *base, size_t size, int advice)
     return done ? status : -ENOTSUP;
 }
 
-// ENOMEM may mean the limit of areas.
+// ENOMEM may mean that the limit on areas is reached.
 static inline acre_status
 linux_explain(acre_status status)
 {
     return status == -ENOMEM ? acre_linux_out_of_memory() : status;
 }
 
-// madvise calls it EAGAIN.
+// madvise may report it as EAGAIN.
 static inline acre_status
 linux_explain_advice(acre_status status)
 {
     return status == -ENOMEM || status == -EAGAIN ? acre_linux_out_of_memory() : status;
 }
 
-// The same of refused advice; -ENOTSUP where the system does not take it of any page.
+// The same for refused advice; -ENOTSUP when the system accepts it for no page at all.
 static inline acre_status
 linux_explain_refusal(acre_status status, int advice)
 {

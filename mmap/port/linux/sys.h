@@ -1,5 +1,5 @@
-// mmap/port/linux/sys.h - the system calls of the Linux port, each answering by value and keeping
-// errno; those of all POSIX systems are in posix.h.
+// mmap/port/linux/sys.h - the system calls of the Linux port.  Each returns its status and
+// preserves errno.  Calls that all POSIX systems share are in posix.h.
 #ifndef ACRE_MMAP_PORT_LINUX_SYS_H_
 #define ACRE_MMAP_PORT_LINUX_SYS_H_
 
@@ -9,7 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-// Newer than the headers that acre is built with may be.
+// The headers that acre is built with may be too old to define these.
 enum {
     LINUX_MAP_DROPPABLE = 0x08,
     LINUX_MAP_FIXED_NOREPLACE = 0x100000,
@@ -29,8 +29,9 @@ enum {
 #define LINUX_SYS_process_madvise 440
 #define LINUX_SYS_mseal 462
 
-// The filter that Android puts on its apps kills a process for a call that is not on its list
-// (mseal, process_madvise, all about NUMA nodes), instead of refusing it: none is tried there.
+// Android filters the system calls of apps.  The filter does not refuse a call that is not on its
+// list (mseal, process_madvise, everything about NUMA nodes) but kills the process, so none of them
+// is tried there.
 #ifdef __ANDROID__
 enum { LINUX_IS_ANDROID = 1 };
 #else
@@ -44,7 +45,8 @@ sys_madvise(void *base, size_t size, int advice)
     return status_of(madvise(base, size, advice), saved);
 }
 
-// Locks by number: sanitizers let the C library's functions do nothing, and say that they did.
+// Locks use syscall(): sanitizers replace the C library's functions with ones that do nothing and
+// report success.
 static inline acre_status
 sys_mlock(void *base, size_t size)
 {
@@ -55,7 +57,7 @@ sys_mlock(void *base, size_t size)
 static inline acre_status
 sys_mlock_on_fault(void *base, size_t size)
 {
-    // musl, and C libraries before 2.27, have no name for it.
+    // musl and glibc before 2.27 have no function for it.
     int saved = errno;
     return status_of(syscall(SYS_mlock2, base, size, LINUX_MLOCK_ONFAULT), saved);
 }
@@ -67,7 +69,7 @@ sys_munlock(void *base, size_t size)
     return status_of(syscall(SYS_munlock, base, size), saved);
 }
 
-// Moves pages to exactly `target`, in place of what is there.
+// Moves pages to exactly `target` and replaces what is mapped there.
 static inline acre_status
 sys_move(void *base, size_t size, void *target)
 {
@@ -77,8 +79,8 @@ sys_move(void *base, size_t size, void *target)
         saved);
 }
 
-// Shows shared memory a second time, at exactly `target`, in place of what is there: a move of 0
-// bytes leaves the pages where they are, too.
+// Maps shared memory a second time, at exactly `target`, and replaces what is mapped there.  A move
+// of 0 bytes keeps the old mapping as well.
 static inline acre_status
 sys_alias(void *base, size_t size, void *target)
 {
@@ -87,7 +89,7 @@ sys_alias(void *base, size_t size, void *target)
         mremap(base, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, target) == MAP_FAILED ? -1 : 0, saved);
 }
 
-// The same, where the kernel finds room.
+// The same, at an address that the kernel chooses.
 static inline acre_status
 sys_alias_anywhere(void *base, size_t size, void **result)
 {
@@ -96,7 +98,7 @@ sys_alias_anywhere(void *base, size_t size, void **result)
     return status_of(*result == MAP_FAILED ? -1 : 0, saved);
 }
 
-// Moves pages as sys_move does, and leaves their old addresses mapped, without pages (5.7; of
+// Moves pages as sys_move does, but leaves the old addresses mapped, without pages (since 5.7, for
 // private memory without a file).
 static inline acre_status
 sys_move_and_keep(void *base, size_t size, void *target)
@@ -107,7 +109,7 @@ sys_move_and_keep(void *base, size_t size, void *target)
     return status_of(moved == MAP_FAILED ? -1 : 0, saved);
 }
 
-// Bytes read, 0 at the end, or a failure.
+// Returns the number of bytes read, 0 at the end, or a failure.
 static inline ssize_t
 sys_read(int file, void *bytes, size_t count)
 {
@@ -121,7 +123,7 @@ sys_read(int file, void *bytes, size_t count)
     return got == -1 ? status_of(-1, saved) : got;
 }
 
-// Bytes read from offset `at`, or a failure.
+// Returns the number of bytes read from offset `at`, or a failure.
 static inline ssize_t
 sys_pread(int file, void *bytes, size_t count, uint64_t at)
 {
@@ -139,7 +141,7 @@ sys_seek(int file, off_t position)
     return status_of(lseek(file, position, SEEK_SET) == -1 ? -1 : 0, saved);
 }
 
-// Where the next read begins; 0 when it cannot be told.
+// Returns where the next read begins; 0 when unknown.
 static inline off_t
 sys_position(int file)
 {
@@ -149,7 +151,7 @@ sys_position(int file)
     return position > 0 ? position : 0;
 }
 
-// The C libraries differ in the type; the numbers have 32 bits.
+// The type depends on the C library; the numbers have 32 bits.
 #ifdef __GLIBC__
 typedef unsigned long linux_ioctl_request;
 #else
@@ -167,7 +169,7 @@ sys_ioctl(int file, unsigned long request, void *argument, int *answer)
     return ACRE_OK;
 }
 
-// Where the heap ends that the C library may make; 0 when it cannot be told.
+// Returns the program break, the end of the heap; 0 when unknown.
 static inline uintptr_t
 sys_break(void)
 {
@@ -177,8 +179,8 @@ sys_break(void)
     return end > 0 ? (uintptr_t)end : 0;
 }
 
-// Whether transparent huge pages are forbidden to this process, which it inherits over exec.  (With
-// bit 1 they are only where they were not asked for.)
+// Whether this process may not use transparent huge pages at all.  The setting survives exec.
+// (With bit 1 set they are forbidden only where nobody asked for them.)
 static inline int
 sys_forbids_huge(void)
 {
@@ -188,7 +190,7 @@ sys_forbids_huge(void)
     return answer == 1;
 }
 
-// Names anonymous memory; NULL takes the name away.
+// Names anonymous memory; NULL removes the name.
 static inline acre_status
 sys_name(void *base, size_t size, const char *name)
 {
