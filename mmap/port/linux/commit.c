@@ -28,8 +28,8 @@ acre_port_decommit(acre_mmap *map, void *start, size_t length)
     return acre_port_map(&fresh, &replaced);
 }
 
-// Maps huge pages where the range has none yet.  What was mapped, or lost in a failed attempt, at
-// most `capacity` parts, is noted in `parts`.
+// Maps huge pages where the range has none yet.  Records in `parts` each part that was mapped, or
+// lost in a failed attempt, and stops after `capacity` parts.
 static acre_status
 map_huge_parts(acre_mmap *map, uintptr_t start, uintptr_t end, acre_range *parts, size_t capacity,
                size_t *count, uintptr_t *reached)
@@ -52,8 +52,8 @@ map_huge_parts(acre_mmap *map, uintptr_t start, uintptr_t end, acre_range *parts
             acre_mmap mapped;
             request.address = (void *)at;
             request.size = part_end - at;
-            // Noted before: a kernel that does not move huge pages takes the old ones away first,
-            // and only then sees that the pool is short.
+            // Record it first: a kernel that cannot move huge pages removes the old mapping before
+            // it notices that the pool is short.
             parts[*count].base = (void *)at;
             parts[(*count)++].length = part_end - at;
             status = acre_port_map(&request, &mapped);
@@ -92,26 +92,26 @@ commit_huge(acre_mmap *map, void *start, size_t length, uint32_t access)
 
 // ---- all or nothing -----------------------------------------------------------------------------
 
-// One area's access is changed as a whole or not at all.  Of several, or with locks, which are
-// steps of their own, some steps may be done when one is refused; they are undone.
+// The kernel changes the access of one area completely or not at all.  With several areas, or with
+// locks, which are separate steps, a step may be refused after others succeeded; those are undone.
 typedef struct change {
     uint32_t access;
-    uint32_t locks;  // of the map's flags: what pages that become accessible get
+    uint32_t locks;  // lock flags for pages that become accessible
 } change;
 
 static acre_status
 do_step(const change *to, void *start, size_t length)
 {
-    // Locked as they come, before the first can be touched.
+    // Lock the pages on fault, before any of them can be touched.
     acre_status status = to->locks != 0 ? sys_mlock_on_fault(start, length) : ACRE_OK;
     if (status == ACRE_OK)
         status = sys_mprotect(start, length, posix_protection(to->access));
     if (status == ACRE_OK)
         status = acre_linux_lock_as(start, length, to->locks);
-    return linux_explain(status);  // before anything is undone: what refused is still there
+    return linux_explain(status);  // before anything is undone, while the cause is still there
 }
 
-// On old kernels accounting stays with the pages until they are decommitted.
+// On old kernels the pages stay accounted until they are decommitted.
 static void
 undo_step(const change *to, void *start, size_t length, uint32_t former)
 {
@@ -120,9 +120,10 @@ undo_step(const change *to, void *start, size_t length, uint32_t former)
         (void)sys_munlock(start, length);
 }
 
-// Whether no area ends within the range, asked without a file: growing by a page is refused where
-// the map goes on, but of several areas for another reason (-EFAULT).  What explicit huge pages
-// would do with such a size is left alone.
+// Whether the range lies within one area, determined without opening a file.  Where the map
+// continues behind the range, the kernel refuses to grow the range by a page: with -EFAULT when the
+// range spans several areas, else with -ENOMEM or -EAGAIN.  Explicit huge pages are not tried with
+// such a size.
 static int
 is_one_area(const acre_mmap *map, void *start, size_t length)
 {
@@ -136,9 +137,10 @@ is_one_area(const acre_mmap *map, void *start, size_t length)
     return status == -ENOMEM || status == -EAGAIN;
 }
 
-// Whether so much memory would be refused now.  An old kernel leaves what was accounted with a part
-// that is undone (seen in 6.1; 6.18 does not), so several areas are asked for as a whole first.
-// What is refused for another reason, such as too little room for the trial, is no answer.
+// Whether the kernel would refuse to account `size` more bytes now.  When a part is undone, an old
+// kernel keeps it accounted (seen in 6.1, not in 6.18), so before it commits several areas, acre
+// asks for their total.  A trial that fails for another reason, such as too few addresses, decides
+// nothing.
 static int
 is_memory_refused(const acre_mmap *map, const change *to, size_t size)
 {
@@ -147,13 +149,13 @@ is_memory_refused(const acre_mmap *map, const change *to, size_t size)
     if (map->flags & ACRE_MAP_SHARED ||
         sys_mmap(NULL, size, PROT_NONE, kind, -1, 0, &trial) != ACRE_OK)
         return 0;
-    (void)sys_munlock(trial, size);  // under MCL_FUTURE it would be populated
+    (void)sys_munlock(trial, size);  // else MCL_FUTURE would populate it
     acre_status status = linux_explain(sys_mprotect(trial, size, posix_protection(to->access)));
     (void)sys_munmap(trial, size);
     return status == -ENOMEM;
 }
 
-// Of a range that is all of one access.
+// Changes a range whose pages all have the access `former`.
 static acre_status
 change_alike(const acre_mmap *map, const change *to, void *start, size_t length, uint32_t former)
 {
@@ -167,7 +169,7 @@ change_alike(const acre_mmap *map, const change *to, void *start, size_t length,
     return status;
 }
 
-// A part of the range that was of one area.
+// The part of the range that lay in one area.
 typedef struct part {
     uintptr_t start;
     uint32_t access;
@@ -177,11 +179,11 @@ typedef struct part_list {
     part few[64];
     part *parts;
     size_t count, capacity;
-    void *pages;  // of a longer list
+    void *pages;  // mapped for a longer list
     size_t size;
 } part_list;
 
-// Room for as many further parts as the range may have.
+// Provides room for one more part; the first time `few` is full, for as many as `length` may hold.
 static acre_status
 make_room(part_list *list, size_t length)
 {
@@ -209,7 +211,7 @@ note_part(part_list *list, uintptr_t start, uintptr_t end, uint32_t access)
     return status;
 }
 
-// Of what was changed; the rest is one part, of the access `known`.
+// Lists the areas in [start, rest) as parts; [rest, end) is one part with the access `known`.
 static acre_status
 look_at_parts(part_list *list, uintptr_t start, uintptr_t rest, uintptr_t end, int known)
 {
@@ -270,7 +272,7 @@ change_access(const acre_mmap *map, void *start, size_t length, uint32_t access,
     char *end = (char *)start + length;
     known = rest < end ? known_access(map, rest) : -1;
     if (locks == 0 && is_one_area(map, start, (size_t)(rest - (char *)start))) {
-        // What is as it was made first: its undoing is known.
+        // First the part that is as it was made: how to undo that is known.
         acre_status status =
             rest < end ? change_alike(map, &to, rest, (size_t)(end - rest), (uint32_t)known)
                        : ACRE_OK;
@@ -289,7 +291,7 @@ change_access(const acre_mmap *map, void *start, size_t length, uint32_t access,
     list.pages = NULL;
     acre_status status =
         look_at_parts(&list, (uintptr_t)start, (uintptr_t)rest, (uintptr_t)end, known);
-    // Who cannot look cannot undo either, and does what can be done.
+    // Without the list of areas nothing could be undone, so just try.
     status = status == ACRE_OK ? change_parts(map, &to, &list, (uintptr_t)end)
                                : do_step(&to, start, length);
     if (list.pages != NULL)
@@ -311,7 +313,7 @@ acre_port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
 acre_status
 acre_port_protect(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
-    // What is committed by the way is committed in full.
+    // Pages that this commits get everything that a commit gives them.
     int commits = access != ACRE_NONE && map->flags & (ACRE_MAP_HUGE | LOCKS | ACRE_MAP_POPULATE) &&
                   posix_is_committable(map->flags);
     return commits ? acre_port_commit(map, start, length, access)

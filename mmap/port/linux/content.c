@@ -1,8 +1,8 @@
-// Linux: what pages hold and where they are: guards, discarding, locks, advice.
+// Linux: the contents and residency of pages: guards, discarding, locks, advice.
 //
-// Guards are markers in the page tables, which cost no area; where there are none, and on locked
-// pages, which take none, they are protected pages.  Dropping pages by MADV_DONTNEED brings back
-// their first contents; locked ones want a call of their own.
+// A guard is a marker in the page tables, which costs no area.  Where the kernel has no markers,
+// and on locked pages, which take none, a guard is a protected page.  MADV_DONTNEED drops pages and
+// so restores their first contents; locked pages need a different call.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_LINUX
@@ -13,7 +13,8 @@
 #include <stdatomic.h>
 #include <sys/uio.h>
 
-// Locked pages are not dropped from shared memory, nor from any by kernels before 5.18.
+// The kernel does not drop locked pages of shared memory; before 5.18 it drops no locked pages at
+// all.  So unlock them, drop them and lock them again.
 static acre_status
 drop_locked(const acre_mmap *map, void *start, size_t length, int advice)
 {
@@ -26,9 +27,9 @@ drop_locked(const acre_mmap *map, void *start, size_t length, int advice)
     return status != ACRE_OK ? status : locked;
 }
 
-// The range back to its first contents.  A shared file keeps its own.
+// Restores the first contents of the range.  Not for shared file maps.
 static acre_status
-empty(const acre_mmap *map, void *start, size_t length)
+empty_pages(const acre_mmap *map, void *start, size_t length)
 {
     int advice = posix_is_shared_memory(map) ? MADV_REMOVE : MADV_DONTNEED;
     acre_status status = linux_advise(start, length, advice);
@@ -50,12 +51,13 @@ acre_port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
         if (status != -EINVAL && status != -ENOTSUP)
             return linux_explain_advice(status);
     }
-    return linux_explain_advice(empty(map, start, length));
+    return linux_explain_advice(empty_pages(map, start, length));
 }
 
 // ---- many ranges --------------------------------------------------------------------------------
 
-// As many bytes of whole ranges as one call took, from 6.13 on; -ENOTSUP before.
+// Gives advice on many ranges by one call and sets *bytes to how much of them it handled.  Works
+// from 6.13 on.
 static acre_status
 advise_batch(const struct iovec *ranges, size_t count, int advice, size_t *bytes)
 {
@@ -68,8 +70,8 @@ advise_batch(const struct iovec *ranges, size_t count, int advice, size_t *bytes
     return ACRE_OK;
 }
 
-// Gives advice on many ranges by few calls, and on those that such a call does not like (a locked
-// one, say) by `one`.  *done is set to the number of those handled.
+// Gives advice on many ranges by few calls, and uses `one` for a range that such a call refuses
+// (because it is locked, for example).  Sets *done to the number of ranges handled.
 static acre_status
 advise_many(const acre_range *ranges, size_t count, int advice,
             acre_status (*one)(void *start, size_t length), size_t *done)
@@ -90,7 +92,7 @@ advise_many(const acre_range *ranges, size_t count, int advice,
             if (status == -ENOTSUP || status == -EPERM || status == -EBADF)
                 atomic_store_explicit(&refused, 1, memory_order_relaxed);
         }
-        // The call stops inside the first range that it does not like.
+        // The call stops inside the first range that it refuses.
         size_t taken = 0;
         while (taken < filled && bytes >= batch[taken].iov_len)
             bytes -= batch[taken++].iov_len;
@@ -160,40 +162,40 @@ acre_port_guard_many(const acre_range *ranges, size_t count, size_t *done)
 acre_status
 acre_port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
 {
-    // Shared memory can only be emptied while it is writable.  Private pages are dropped by a
-    // marker, or behind the guard.
+    // Shared memory can only be emptied while it is writable.  Private pages are dropped by the
+    // marker, or after the guard is in place.
     int shared = posix_is_shared_memory(map);
-    acre_status status = shared ? linux_explain_advice(empty(map, start, length)) : ACRE_OK;
+    acre_status status = shared ? linux_explain_advice(empty_pages(map, start, length)) : ACRE_OK;
     if (status != ACRE_OK)
         return status;
-    // Locked pages take no markers, and those that will be locked (again) by the next commit could
-    // not be with a marker in them.
+    // Locked pages take no markers, and a later commit could not lock pages that have one.
     int locks = (map->flags & (ACRE_MAP_LOCKED | ACRE_MAP_LOCK_ON_FAULT)) != 0;
-    // Where it cannot be found out now (at the limit of areas there is no page to try it on), it is
-    // tried here.
+    // Also try when it is unknown whether there are markers: at the limit on areas there is no page
+    // to probe with.
     if (!locks && acre_probe_can(ACRE_CAN_GUARD_WITH_MARKERS) != 0) {
         *kind = ACRE_HAS_MARKER_GUARDS;
         status = linux_advise(start, length, LINUX_MADV_GUARD_INSTALL);
         if (status == ACRE_OK)
             return ACRE_OK;
-        // Of locked ones among the range; those before them may have got theirs.
+        // Some page may be locked; pages before it may already have markers.
         (void)linux_advise(start, length, LINUX_MADV_GUARD_REMOVE);
         if (status != -EINVAL)
             return linux_explain_advice(status);
     }
     *kind = ACRE_HAS_PAGE_GUARDS;
     status = linux_explain(sys_mprotect(start, length, PROT_NONE));
-    return status != ACRE_OK || shared ? status : linux_explain_advice(empty(map, start, length));
+    return status != ACRE_OK || shared ? status
+                                       : linux_explain_advice(empty_pages(map, start, length));
 }
 
 acre_status
 acre_port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
 {
-    // Access first: when it is refused, all is still guarded.
+    // Access first: if that is refused, everything is still guarded.
     if (set_access) {
         acre_status status = acre_port_protect(map, start, length, map->access);
         if (status != ACRE_OK) {
-            // Of several steps the one that gave access may be done.
+            // Part of the range may have become accessible.
             if (map->flags & ACRE_HAS_PAGE_GUARDS)
                 (void)sys_mprotect(start, length, PROT_NONE);
             return status;
@@ -204,7 +206,7 @@ acre_port_unguard(acre_mmap *map, void *start, size_t length, int set_access)
     return linux_explain_advice(linux_advise(start, length, LINUX_MADV_GUARD_REMOVE));
 }
 
-// ---- locks, presence ----------------------------------------------------------------------------
+// ---- locks, residency ---------------------------------------------------------------------------
 
 acre_status
 acre_port_lock(acre_mmap *map, void *start, size_t length)
@@ -212,7 +214,7 @@ acre_port_lock(acre_mmap *map, void *start, size_t length)
     (void)map;
     acre_status status = linux_explain(sys_mlock(start, length));
     if (status != ACRE_OK)
-        (void)sys_munlock(start, length);  // a part, or all of it without its pages, may be locked
+        (void)sys_munlock(start, length);  // a part may be locked, or all of it but not present
     return status;
 }
 
@@ -236,12 +238,12 @@ acre_port_unlock(acre_mmap *map, void *start, size_t length)
 acre_status
 acre_port_populate(acre_mmap *map, void *start, size_t length)
 {
-    // A file's pages would be copied or, where shared, count as changed.
+    // Writing would copy a private file's pages and mark a shared file's pages as modified.
     int copies = (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) != 0;
     acre_status status = -EINVAL;
     if (map->access & ACRE_WRITE && !copies)
         status = linux_advise(start, length, LINUX_MADV_POPULATE_WRITE);
-    // Where a part is not writable, or the system is older than 5.14.
+    // A part is not writable, or the kernel is older than 5.14.
     if (status == -EINVAL)
         status = linux_advise(start, length, LINUX_MADV_POPULATE_READ);
     return status == -EINVAL && !acre_linux_can_populate() ? -ENOTSUP : linux_explain(status);

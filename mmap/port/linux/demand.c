@@ -1,4 +1,4 @@
-// Linux: demands and wishes put on pages.
+// Linux: applies demands and wishes to pages.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_LINUX
@@ -11,7 +11,7 @@
 #include <string.h>
 
 static acre_status
-demand(void *base, size_t size, uint32_t flags)
+apply_demands(void *base, size_t size, uint32_t flags)
 {
     static const struct {
         uint32_t flag;
@@ -22,7 +22,7 @@ demand(void *base, size_t size, uint32_t flags)
         {ACRE_MAP_WIPE_ON_FORK, MADV_WIPEONFORK},
         {ACRE_MAP_NO_HUGE, MADV_NOHUGEPAGE},
     };
-    // A system that takes any advice for granted keeps none of it.
+    // A system that accepts any advice carries out none of it.
     int can = flags & ACRE_MAP_WIPE_ON_FORK ? acre_probe_can(ACRE_CAN_WIPE_ON_FORK) : 1;
     if (can == 1 && flags & (ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK))
         can = acre_probe_can(ACRE_CAN_EXCLUDE_FROM_DUMPS);
@@ -33,8 +33,8 @@ demand(void *base, size_t size, uint32_t flags)
         if ((flags & table[i].flag) == 0)
             continue;
         acre_status status = linux_advise(base, size, table[i].advice);
-        // Where the program never gets transparent huge pages (kernels without them, emulators)
-        // the advice is rejected.
+        // A system without transparent huge pages (some kernels, emulators) rejects this advice,
+        // but never uses huge pages anyway.
         if ((status == -EINVAL || status == -ENOTSUP) && table[i].flag == ACRE_MAP_NO_HUGE)
             continue;
         if (status != ACRE_OK)
@@ -63,8 +63,8 @@ acre_linux_populate(void *base, size_t size, uint32_t access, uint32_t flags)
     return linux_advise(base, size, advice) == ACRE_OK;
 }
 
-// The advice is taken whether the system's mode permits huge pages or not; shared memory has a mode
-// of its own.
+// The kernel accepts the advice even if the system's mode forbids huge pages, so check the mode
+// too.  Shared memory has a separate mode.
 static int
 want_huge(void *base, size_t size, uint32_t flags)
 {
@@ -81,7 +81,7 @@ want_huge(void *base, size_t size, uint32_t flags)
 static int
 place_on_node(void *base, size_t size, uint32_t node)
 {
-    // MPOL_PREFERRED: from elsewhere when the node is full.
+    // MPOL_PREFERRED: the kernel uses another node when this one is full.
     enum { PREFERRED = 1, LONG_BITS = 8 * sizeof(unsigned long) };
     unsigned long nodes[1024 / LONG_BITS] = {0};
     if (LINUX_IS_ANDROID || node >= 1024)
@@ -95,8 +95,8 @@ place_on_node(void *base, size_t size, uint32_t node)
 static int
 give_name(void *base, size_t size, const char *name)
 {
-    // Android's kernels before 5.10 keep the pointer, and read the program's memory whenever the
-    // name is shown.  Those that copy a name look at its characters, and refuse a bracket.
+    // Android's kernels before 5.10 store the pointer and read the program's memory whenever they
+    // show the name.  Kernels that copy the name check its characters and refuse a bracket.
     if (LINUX_IS_ANDROID && sys_name(base, size, "[") == ACRE_OK) {
         (void)sys_name(base, size, NULL);
         return 0;
@@ -108,11 +108,11 @@ acre_status
 acre_linux_prepare(void *base, const port_request *request, uint32_t *flags)
 {
     int reserved = (*flags & ACRE_IS_RESERVATION) != 0;
-    acre_status status = demand(base, request->size, *flags);
+    acre_status status = apply_demands(base, request->size, *flags);
     if (status != ACRE_OK)
         return status;
 
-    // Wishes about where pages come from, before any page comes.
+    // These wishes decide where pages come from, so apply them before any page is allocated.
     if (*flags & ACRE_MAP_HUGE_TRANSPARENT && !want_huge(base, request->size, *flags))
         *flags &= ~(uint32_t)ACRE_MAP_HUGE_TRANSPARENT;
     if (request->node_plus_one != 0 &&
@@ -125,7 +125,7 @@ acre_linux_prepare(void *base, const port_request *request, uint32_t *flags)
     if (reserved && *flags & ACRE_MAP_POPULATE && !acre_linux_can_populate())
         *flags &= ~(uint32_t)ACRE_MAP_POPULATE;
     if (!reserved) {
-        // Inaccessible pages can only be locked as they come.
+        // Inaccessible pages can only be locked on fault.
         uint32_t locks = request->access == ACRE_NONE && *flags & ACRE_MAP_LOCKED
                              ? ACRE_MAP_LOCK_ON_FAULT
                              : *flags;

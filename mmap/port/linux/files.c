@@ -69,7 +69,7 @@ acre_linux_number_of_key(const char *text, const char *key)
 // ---- lines --------------------------------------------------------------------------------------
 
 static acre_status
-fill(linux_window *text)
+fill_window(linux_window *text)
 {
     memmove(text->bytes, text->bytes + text->begin, text->end - text->begin);
     text->end -= text->begin;
@@ -93,7 +93,7 @@ skip_rest_of_line(linux_window *text)
             break;
         }
         text->begin = text->end;
-        acre_status status = fill(text);
+        acre_status status = fill_window(text);
         if (status != ACRE_OK)
             return status;
         if (text->at_end)
@@ -122,7 +122,7 @@ acre_linux_take_line(linux_window *text, char **line, size_t *length)
             return 1;
         }
         looked = there;
-        status = fill(text);
+        status = fill_window(text);
     }
     return status < 0 ? status : -EIO;
 }
@@ -154,13 +154,13 @@ acre_linux_each_entry(int folder, int (*look)(const char *name, void *of), void 
 
 // ---- processes ----------------------------------------------------------------------------------
 
-// The first thread has ended by pthread_exit, and /proc/self, which is that thread, shows nothing.
-// /proc/thread-self is not asked first: Valgrind and qemu-user answer for /proc/self, and pass the
-// other on, which shows the tool.
+// Set once the first thread has exited by pthread_exit: /proc/self stands for that thread and then
+// shows nothing.  Do not try /proc/thread-self first: Valgrind and qemu-user emulate /proc/self but
+// pass the other on to the kernel, which shows the tool.
 static _Atomic int first_thread_ended;
 
 static char *
-append(char *at, const char *text)
+append_text(char *at, const char *text)
 {
     size_t length = strlen(text);
     memcpy(at, text, length + 1);
@@ -175,7 +175,7 @@ append_number(char *at, unsigned number)
     digits[--count] = 0;
     for (; number != 0; number /= 10)
         digits[--count] = (char)('0' + number % 10);
-    return append(at, digits + count);
+    return append_text(at, digits + count);
 }
 
 enum { PROC_PATH = 64 };
@@ -184,7 +184,7 @@ static int
 open_of_self(const char *thread, const char *file)
 {
     char path[PROC_PATH];
-    append(append(append(path, "/proc/"), thread), file);
+    append_text(append_text(append_text(path, "/proc/"), thread), file);
     return sys_open(path, O_RDONLY);
 }
 
@@ -201,10 +201,10 @@ open_task(const char *name, void *of)
     char path[2 * PROC_PATH];
     if (name[0] < '0' || name[0] > '9' || strlen(name) > 12)
         return 1;
-    append(append(append(append(path, search->path), name), "/"), search->file);
+    append_text(append_text(append_text(append_text(path, search->path), name), "/"), search->file);
     int file = sys_open(path, O_RDONLY);
     char byte;
-    // A thread that has ended has nothing to show.
+    // The file of a thread that has exited is empty.
     if (file >= 0 && sys_pread(file, &byte, 1, 0) != 1) {
         sys_close(file);
         return 1;
@@ -219,11 +219,11 @@ int
 acre_linux_open_of_task(acre_process process, const char *file)
 {
     task_search search = {.file = file, .opened = -ESRCH};
-    append(append_number(append(search.path, "/proc/"), (unsigned)process), "/task");
+    append_text(append_number(append_text(search.path, "/proc/"), (unsigned)process), "/task");
     int folder = sys_open(search.path, O_RDONLY | O_DIRECTORY);
     if (folder < 0)
         return folder == -ENOENT ? -ESRCH : folder;
-    append(search.path + strlen(search.path), "/");
+    append_text(search.path + strlen(search.path), "/");
     acre_status status = acre_linux_each_entry(folder, open_task, &search);
     sys_close(folder);
     return search.opened < 0 && status != ACRE_OK ? status : search.opened;
@@ -241,7 +241,8 @@ acre_linux_open_proc(acre_process process, const char *file)
 {
     if (process != 0) {
         char path[PROC_PATH];
-        append(append(append_number(append(path, "/proc/"), (unsigned)process), "/"), file);
+        append_text(append_text(append_number(append_text(path, "/proc/"), (unsigned)process), "/"),
+                    file);
         int opened = sys_open(path, O_RDONLY);
         return opened == -ESRCH    ? acre_linux_open_of_task(process, file)
                : opened == -ENOENT ? -ESRCH

@@ -1,4 +1,4 @@
-// Linux: how much memory there is, and what limits this process.
+// Linux: how much memory the system has, and the limits of this process.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_LINUX
@@ -10,7 +10,7 @@
 #include <sys/auxv.h>
 #include <sys/resource.h>
 
-// Lowers *limit to the number in the file, if it holds one ("max" is none).
+// Lowers *limit to the number in the file, if the file holds one ("max" is not a number).
 static void
 lower_to_file(const char *path, uint64_t *limit)
 {
@@ -21,8 +21,7 @@ lower_to_file(const char *path, uint64_t *limit)
         *limit = value;
 }
 
-// Lowers *limit to those of the control group `group` (0-terminated, begins with '/') and its
-// parents.
+// Lowers *limit to the limits of the control group `group` (starts with '/') and its parents.
 static void
 lower_to_group(const char *root, const char *file, char *group, uint64_t *limit)
 {
@@ -43,7 +42,7 @@ lower_to_group(const char *root, const char *file, char *group, uint64_t *limit)
     }
 }
 
-// Of a line "id:controllers:path"; version 2 has id 0 and no controllers.
+// Parses a line "id:controllers:path"; version 2 has id 0 and no controllers.
 static void
 lower_to_line(char *line, uint64_t *limit)
 {
@@ -58,7 +57,7 @@ lower_to_line(char *line, uint64_t *limit)
         lower_to_group("/sys/fs/cgroup/memory", "/memory.limit_in_bytes", group, limit);
 }
 
-// Of version 1 there are a dozen lines, and the paths of containers are long.
+// Version 1 has a dozen lines, and the paths of containers are long.
 static uint64_t
 memory_limit(void)
 {
@@ -76,8 +75,8 @@ memory_limit(void)
     return limit;
 }
 
-// Whether the kernel lets this thread lock what it likes: by a capability, which counts in the
-// first user namespace only.
+// Whether the kernel lets this thread lock any amount of memory.  That takes a capability, which
+// counts only in the first user namespace.
 static int
 locks_without_limit(void)
 {
@@ -115,8 +114,8 @@ lock_limit(void)
     return limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
 }
 
-// The kernel puts these bytes at the very top of the user's addresses; emulators do not, where
-// there are 32 bits.
+// The kernel places the AT_RANDOM bytes at the very top of the user's addresses.  Emulators of
+// 32-bit systems do not.
 uint64_t
 acre_port_address_bits(void)
 {

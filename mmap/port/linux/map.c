@@ -3,18 +3,18 @@
 // Why these calls and no others (measured on Linux 6.18)
 //   1. A reservation is PROT_NONE without MAP_NORESERVE: free in every overcommit mode.  NORESERVE
 //      would stay with the area and exempt the later commit from accounting.
-//   2. Commit is mprotect, which accounts.
+//   2. Commit is mprotect, which accounts the memory.
 //   3. Decommit maps the range anew.  MADV_DONTNEED and mprotect return neither the accounting nor
 //      the areas.
-//   4. Demands (dump, fork, huge pages) are put on pages when they are mapped, at creation and at
-//      decommit, so that every page of a map carries them and a commit has nothing to do.  Where
-//      pages are replaced they are mapped and prepared elsewhere and then moved into place, so that
-//      a refused demand has destroyed nothing.
+//   4. Demands (dump, fork, huge pages) are applied when pages are mapped, at creation and at
+//      decommit, so that every page of a map has them and a commit need not apply them.  To replace
+//      pages, acre maps and prepares the new ones elsewhere and then moves them into place, so that
+//      a refused demand destroys nothing.
 //   5. Locks are the exception: locked addresses count against the limit, so a reservation is
-//      locked as it is committed.  First on fault, while nothing is accessible yet: that is where
-//      the limit refuses.
-//   6. Explicit huge pages are taken from their pool when they are mapped, so a reservation of them
-//      is addresses only, and a commit maps those parts of the range that are not huge yet.
+//      locked when it is committed.  It is locked on fault first, while it is still inaccessible:
+//      if the limit refuses, it refuses there.
+//   6. Explicit huge pages leave their pool when they are mapped, so a reservation of them consists
+//      of addresses only, and a commit maps those parts of the range that are not huge yet.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_LINUX
@@ -39,7 +39,7 @@ acre_linux_kind_of_map(uint32_t flags, size_t page_size)
         kind |= MAP_ANONYMOUS;
         if (flags & ACRE_MAP_DROPPABLE)
             kind = LINUX_MAP_DROPPABLE | MAP_ANONYMOUS;
-        // Of a reservation the pages come with the commit.
+        // The huge pages of a reservation are mapped by the commit.
         if (flags & ACRE_MAP_HUGE && (flags & ACRE_IS_RESERVATION) == 0)
             kind |= MAP_HUGETLB | __builtin_ctzll(page_size) << LINUX_MAP_HUGE_SHIFT;
     }
@@ -70,13 +70,13 @@ map_fixed(const port_request *request, void *address, void **base)
     acre_status status = map_at(request, address, LINUX_MAP_FIXED_NOREPLACE, base);
     if (status != ACRE_OK || *base == address)
         return status;
-    // Old kernels and emulators take the address for a wish.
+    // Old kernels and emulators treat the address as a hint.
     status = sys_munmap(*base, request->size);
     return status == ACRE_OK ? -EEXIST : linux_explain(status);
 }
 
-// Whether a hold can become the map by being made accessible.  (Not where it is to be executed: a
-// process may have forbidden itself to make memory executable that was not, PR_SET_MDWE.)
+// Whether a hold becomes the map when it is made accessible.  (Executable maps do not: with
+// PR_SET_MDWE a process cannot make memory executable later.)
 static int
 can_be_held(const port_request *request)
 {
@@ -124,8 +124,8 @@ map_aligned(const port_request *request, void **base)
     return status;
 }
 
-// Tries place after place, ever further away and in ever larger steps: where no file can be opened
-// that shows what is free.
+// Tries one address after another, ever further away and in ever larger steps.  Used when the file
+// that shows which addresses are free cannot be opened.
 static acre_status
 map_near_blindly(const port_request *request, void **base)
 {
@@ -161,7 +161,7 @@ map_near(const port_request *request, void **base)
 {
     uintptr_t near_address = request->near_address, refused = 0, beyond = 0;
     size_t step = 64 * 1024;
-    // Each failure is a success of another thread's, and the next look shows it.
+    // When this fails, another thread has mapped something there, and the next search sees that.
     for (int tries = 4096; tries > 0; tries--) {
         void *room;
         acre_status status = acre_linux_find_near(request->size, request->alignment, near_address,
@@ -171,8 +171,8 @@ map_near(const port_request *request, void **base)
         status = map_fixed(request, room, base);
         if (status != -EEXIST && status != -EPERM)
             return status;
-        // What is refused again is not shown (an emulator's own memory), and -EPERM is the answer
-        // below vm.mmap_min_addr: the next room is further away.
+        // Refused again: the map there is hidden (an emulator's own memory).  -EPERM: the address
+        // is below vm.mmap_min_addr.  In both cases search further away.
         uintptr_t at = (uintptr_t)room;
         if (beyond != 0 || at == refused || status == -EPERM) {
             beyond = (at > near_address ? at - near_address : near_address - at) + step;
@@ -184,8 +184,8 @@ map_near(const port_request *request, void **base)
     return -ENOMEM;
 }
 
-// Somewhere off the place that it will be moved to.  What lies across that keeps the kernel from
-// choosing there again, and more than two of them find no room there.
+// Maps at a place that does not overlap the one that the map will be moved to.  A map that overlaps
+// it is kept meanwhile, so that the kernel chooses another place; at most two maps can overlap it.
 static acre_status
 map_apart(const port_request *request, void **base)
 {
@@ -200,9 +200,9 @@ map_apart(const port_request *request, void **base)
     return status;
 }
 
-// The same with a free page on both sides: what merged with a neighbour whose pages were touched or
-// guarded would keep its old place in the kernel's books when it is moved, and never merge with
-// anything there.
+// The same with a free page on both sides.  A map that merges with a neighbour whose pages were
+// touched or guarded keeps its old offset in the kernel's books when it is moved, and so never
+// merges with anything at the new place.
 static acre_status
 map_alone(const port_request *request, void **base)
 {
@@ -212,12 +212,12 @@ map_alone(const port_request *request, void **base)
     settled result = {.request = request};
     acre_status status = acre_linux_settle(&room, settle_map_and_note, &result);
     *base = result.base;
-    // Of addresses there may be just enough.
+    // There may be just enough addresses without the free pages.
     return status == -ENOMEM ? map_apart(request, base) : status;
 }
 
-// Pages of a reservation are returned often, and its neighbours are untouched unless it has guards.
-// Explicit huge pages do not merge.
+// Whether a map needs the free pages around it.  A reservation without guards does not: what it
+// merges with is untouched, and decommit maps it often.  Explicit huge pages do not merge.
 static int
 may_merge(const port_request *request)
 {
@@ -235,7 +235,7 @@ map_somewhere(const port_request *request, void **base)
         return may_merge(request) ? map_alone(request, base) : map_apart(request, base);
     if (request->reach != 0)
         return map_near(request, base);
-    // Explicit huge pages lie at their multiples by themselves.
+    // The kernel aligns explicit huge pages to their size.
     size_t huge = linux_huge_page_of(request->page_size, request->flags);
     size_t natural = huge != 0 ? huge : acre_port_page_size();
     if (request->alignment > natural)
@@ -245,8 +245,8 @@ map_somewhere(const port_request *request, void **base)
 
 // ---- files of huge pages ------------------------------------------------------------------------
 
-// Such a file is mapped in whole ones, whatever size was asked for; without the flag nobody would
-// know.
+// The kernel maps such a file in whole huge pages, whatever size is requested.  Without the flag
+// the caller would not know, so that is refused.
 static acre_status
 check_file(const port_request *request, size_t *page)
 {
@@ -262,8 +262,8 @@ check_file(const port_request *request, size_t *page)
     return *page == wanted ? ACRE_OK : ACRE_BAD_OPTION;
 }
 
-// Of a file that was mapped where nothing was; asked only where it may matter, since a question
-// costs a third of the call.
+// Checks a file that was mapped at free addresses.  Skipped when it cannot matter, since it costs a
+// third of the call.
 static acre_status
 check_mapped_file(const port_request *request, void *base)
 {
@@ -272,7 +272,7 @@ check_mapped_file(const port_request *request, void *base)
         return ACRE_OK;
     size_t page = acre_port_page_size();
     acre_status status = check_file(request, &page);
-    // All of what the kernel mapped.
+    // Unmap all that the kernel mapped.
     if (status != ACRE_OK)
         (void)sys_munmap(base, (request->size + page - 1) & ~(page - 1));
     return status;
@@ -295,8 +295,8 @@ acre_linux_build(const port_request *request, void **base, uint32_t *granted)
     return status;
 }
 
-// In place of what is there at once, when nothing can be refused after the old map has gone.  What
-// is only wished for cannot.
+// Whether one mmap can replace the old map: true when nothing can fail after the old map is gone.
+// Wishes cannot fail.
 static int
 is_replaced_whole(const port_request *request)
 {
@@ -305,7 +305,7 @@ is_replaced_whole(const port_request *request)
 }
 
 static acre_status
-replace(const port_request *request, void **base, uint32_t *granted)
+replace_map(const port_request *request, void **base, uint32_t *granted)
 {
     *granted = request->flags & ~(uint32_t)ACRE_MAP_REPLACE;
     acre_status status = map_at(request, request->address, MAP_FIXED, base);
@@ -317,13 +317,13 @@ build_in_place(const port_request *request, void **base, uint32_t *granted)
 {
     if ((request->flags & ACRE_MAP_REPLACE) == 0)
         return acre_linux_build(request, base, granted);
-    // The kernel would take more than what was asked for away.
+    // For a file of huge pages the kernel would replace more than was requested.
     size_t page;
     acre_status status = request->flags & ACRE_IS_FILE ? check_file(request, &page) : ACRE_OK;
     if (status != ACRE_OK)
         return status;
     if (is_replaced_whole(request))
-        return replace(request, base, granted);
+        return replace_map(request, base, granted);
     status = acre_linux_build(request, base, granted);
     if (status != ACRE_OK)
         return status;
@@ -333,16 +333,16 @@ build_in_place(const port_request *request, void **base, uint32_t *granted)
         (void)sys_munmap(*base, request->size);
     // Kernels before 5.16 do not move explicit huge pages.
     if (status == -EINVAL && huge != 0)
-        return replace(request, base, granted);
+        return replace_map(request, base, granted);
     *base = request->address;
     return status;
 }
 
 static uintptr_t
-mark_of(const port_request *request)
+private_word_of(const port_request *request)
 {
     unsigned exponent = (unsigned)__builtin_ctzll(request->demanded != 0 ? request->demanded : 1);
-    // Nodes beyond that are not granted (demand.c).
+    // A larger node is never granted (demand.c).
     uint32_t node = request->node_plus_one >> LINUX_NODE_BITS == 0 ? request->node_plus_one : 0;
     return node | (uintptr_t)exponent << LINUX_NODE_BITS |
            (uintptr_t)(request->reach != 0) << (LINUX_NODE_BITS + LINUX_ALIGNMENT_BITS);
@@ -354,7 +354,7 @@ acre_port_map(const port_request *request, acre_mmap *out)
     void *base = NULL;
     uint32_t granted = 0;
     acre_status status = build_in_place(request, &base, &granted);
-    // Which failure tells that the kernel has no such pages differs.
+    // A kernel without droppable pages may fail with various errors, so retry after any.
     if (status != ACRE_OK && request->flags & ACRE_MAP_DROPPABLE) {
         port_request plain = *request;
         plain.flags &= ~(uint32_t)ACRE_MAP_DROPPABLE;
@@ -364,14 +364,14 @@ acre_port_map(const port_request *request, acre_mmap *out)
         return status;
     out->base = base;
     out->flags = granted;
-    out->private_[1] = mark_of(request);
+    out->private_[1] = private_word_of(request);
     return ACRE_OK;
 }
 
 acre_status
 acre_port_unmap(acre_mmap *map)
 {
-    // Cutting an area in two at the limit of areas is the only cause of ENOMEM.
+    // The only cause of ENOMEM is to split an area at the limit on areas.
     acre_status status = sys_munmap(map->base, map->size);
     return status == -ENOMEM ? ACRE_TOO_MANY_AREAS : status;
 }
@@ -388,7 +388,7 @@ acre_port_seal(acre_mmap *map)
 acre_status
 acre_port_continues(acre_mmap *map, const acre_mmap *next)
 {
-    // Of memory without a file the kernel tracks pages one by one.
+    // The kernel tracks the pages of memory without a file one by one.
     if ((map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0)
         return ACRE_OK;
     acre_area first;
@@ -398,7 +398,7 @@ acre_port_continues(acre_mmap *map, const acre_mmap *next)
         status = acre_port_area_at((uintptr_t)next->base, &second);
     if (status != ACRE_OK)
         return status;
-    // By the kernel's offsets, not the handles': of adopted maps nobody told them.
+    // Compare the kernel's offsets, not the handles': adopted maps do not have them.
     uint64_t first_end = first.file_offset + ((uintptr_t)map->base + map->size - first.start);
     uint64_t second_start = second.file_offset + ((uintptr_t)next->base - second.start);
     int same = first.device == second.device && first.inode == second.inode && first.inode != 0 &&

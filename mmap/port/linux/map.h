@@ -1,20 +1,19 @@
-// mmap/port/linux/map.h - maps built off the place that they will have.
+// mmap/port/linux/map.h - building maps, if need be at another place than their final one.
 #ifndef ACRE_MMAP_PORT_LINUX_MAP_H_
 #define ACRE_MMAP_PORT_LINUX_MAP_H_
 
 #include "mmap/port/linux/sys.h"
 #include "mmap/port/memory.h"
 
-// A map with all that it must have, and the flags that were granted; with REPLACE off its place, to
-// be moved there.
+// Builds a map that meets all demands and sets *granted to the flags that it got.  With REPLACE the
+// map is built elsewhere, for the caller to move into place.
 acre_status acre_linux_build(const port_request *request, void **base, uint32_t *granted);
 
-// 0 where there are no explicit huge pages.
-// The flags of mmap that a map of such flags has.
+// Returns the flags for mmap that correspond to a map's flags.
 int acre_linux_kind_of_map(uint32_t flags, size_t page_size);
 
-// What acre_mmap.private_[1] holds: node + 1, the exponent of the alignment that was asked for, and
-// whether the map has to lie near something.
+// acre_mmap.private_[1] holds: node + 1, the exponent of the requested alignment, and whether the
+// map must lie near an address.
 enum { LINUX_NODE_BITS = 16, LINUX_ALIGNMENT_BITS = 6 };
 
 static inline uint32_t
@@ -23,7 +22,7 @@ linux_node_of(const acre_mmap *map)
     return (uint32_t)(map->private_[1] & ((1u << LINUX_NODE_BITS) - 1));
 }
 
-// The page size where none was asked for.
+// The page size when no alignment was requested.
 static inline size_t
 linux_alignment_of(const acre_mmap *map)
 {
@@ -38,6 +37,7 @@ linux_is_near(const acre_mmap *map)
     return (map->private_[1] >> (LINUX_NODE_BITS + LINUX_ALIGNMENT_BITS) & 1) != 0;
 }
 
+// 0 when the map has no explicit huge pages.
 static inline size_t
 linux_huge_page_of(size_t page_size, uint32_t flags)
 {
