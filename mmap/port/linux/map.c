@@ -75,7 +75,7 @@ map_fixed(const port_request *request, void *address, void **base)
     return status == ACRE_OK ? -EEXIST : linux_explain(status);
 }
 
-// Whether a hold becomes the map when it is made accessible.  (Executable maps do not: with
+// Whether a hold can become the map by being made accessible.  (Executable maps cannot: with
 // PR_SET_MDWE a process cannot make memory executable later.)
 static int
 can_be_held(const port_request *request)

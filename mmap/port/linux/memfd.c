@@ -1,4 +1,4 @@
-// Linux: memory that is an object of its own: files without a name in any folder.
+// Linux: memory objects: files in kernel memory that are in no folder.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_LINUX
@@ -19,7 +19,7 @@ is_beyond_limit(uint64_t size)
            limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur;
 }
 
-// Takes away a signal that waits for this thread.
+// Removes a signal that is pending for this thread.
 static void
 drop_signal(const sigset_t *signal)
 {
@@ -42,7 +42,7 @@ set_size(int file, uint64_t size)
     int blocked = pthread_sigmask(SIG_BLOCK, &too_large, &mask) == 0;
     (void)sigpending(&waiting);
     acre_status status = status_of(ftruncate(file, (off_t)size), saved);
-    // One that was waiting before is somebody else's.
+    // A signal that was pending before is not ours.
     if (blocked && status == -EFBIG && sigismember(&waiting, SIGXFSZ) == 0)
         drop_signal(&too_large);
     if (blocked)

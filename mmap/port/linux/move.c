@@ -1,12 +1,14 @@
 // Linux: moving pages.
 //
 // How the kernel moves explicit huge pages (move_hugetlb_page_tables in mm/hugetlb.c, 5.16 to 7.0)
-//   1. It passes over an absent table, in the source and in the target each to the end of its own:
-//      where the two lie differently in their tables, the pages behind land elsewhere and are lost.
-//      So what may be touched in part moves to a target that lies as the source does.
-//   2. It counts what it moved in an int, tables passed over included; a count below the size looks
-//      like a failure, and what was moved is dropped.  Pieces of 1 GiB are counted right if tables
-//      span no more than 2 GiB; tables of larger pages must be there, by a page that was touched.
+//   1. When a page table is absent, it skips to the end of the table, separately in the source and
+//      in the target.  If the two have different positions within their tables, the pages that
+//      follow end up at wrong addresses and are lost.  So pages that may be only partly touched are
+//      moved to a target with the same position within its table.
+//   2. It counts the moved bytes, including skipped tables, in an int.  If the count is below the
+//      size, that looks like a failure, and the kernel drops what it moved.  The count is right for
+//      pieces of 1 GiB if a table spans no more than 2 GiB.  The tables of larger pages must be
+//      present, so a page of each piece is touched first.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_LINUX
@@ -24,7 +26,7 @@ piece_size(size_t huge)
     return huge > HUGE_PIECE ? huge : HUGE_PIECE;
 }
 
-// From `at` to the end of its piece, or of all.
+// Returns the bytes from `at` to the end of its piece, but no more than `left`.
 static size_t
 piece_at(const char *at, size_t left, size_t huge)
 {
@@ -38,7 +40,7 @@ touch_pieces(char *base, size_t size, size_t huge)
     acre_status status = ACRE_OK;
     for (size_t at = 0; at < size && status == ACRE_OK; at += piece_at(base + at, size - at, huge))
         status = linux_advise(base + at, acre_port_page_size(), LINUX_MADV_POPULATE_READ);
-    return status == -EFAULT ? -ENOMEM : status;  // not reserved, and the pool is empty
+    return status == -EFAULT ? -ENOMEM : status;  // without a reservation, and the pool is empty
 }
 
 static acre_status
@@ -77,7 +79,7 @@ acre_status
 acre_linux_move(void *base, size_t size, void *target, size_t huge, uint32_t access)
 {
     if ((uint64_t)huge >> 32 != 0)
-        return -EINVAL;  // none of these pages can be counted: as kernels that do not move them
+        return -EINVAL;  // too large for the count; fail like kernels that do not move huge pages
     acre_status status =
         huge == 0 ? sys_move(base, size, target) : touch_large(base, size, huge, access);
     if (huge != 0 && status == ACRE_OK)

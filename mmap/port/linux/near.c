@@ -1,4 +1,4 @@
-// Linux: room near an address, found by a walk over the areas.
+// Linux: finds free addresses near an address by a walk over the areas.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_LINUX
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-// Goes through the areas of this process upwards, by whichever way there is.
+// Walks the areas of this process in ascending order, by the ioctl or the text.
 typedef struct walker {
     linux_window text;
     char bytes[512];
@@ -18,9 +18,9 @@ typedef struct walker {
     int by_ioctl;
 } walker;
 
-// The next area that ends above the position: 1, 0 at the end, or a failure.
+// Finds the next area that ends above the position: 1, 0 at the end, or a failure.
 static acre_status
-walk_on(walker *walk, acre_area *out)
+find_next_area(walker *walk, acre_area *out)
 {
     linux_raw_area raw;
     acre_status status;
@@ -44,8 +44,8 @@ walk_on(walker *walk, acre_area *out)
     return status;
 }
 
-// A page that the kernel shows above the program's addresses (arm, x86-64); the hole below it is no
-// program's either.
+// A page that the kernel lists above the program's addresses (arm, x86-64).  The hole below it is
+// not for programs either.
 static int
 is_the_kernels(const acre_area *area)
 {
@@ -53,7 +53,7 @@ is_the_kernels(const acre_area *area)
            (strcmp(area->name, "vectors") == 0 || strcmp(area->name, "vsyscall") == 0);
 }
 
-// Stacks grow down and the program break up, and both need room for that.
+// Stacks grow down and the program break grows up; leave room for both.
 enum { STACK_ROOM = 16 * 1024 * 1024, HEAP_ROOM = 64 * 1024 * 1024 };
 
 static uintptr_t
@@ -73,9 +73,9 @@ above_break(uintptr_t address)
     return address > UINTPTR_MAX - HEAP_ROOM ? UINTPTR_MAX : address + HEAP_ROOM;
 }
 
-// A hole but for what lies above the program break, which may be no area yet.
+// Considers a hole, except for the room above the program break, into which the heap will grow.
 static void
-consider(posix_room *room, uintptr_t hole, uintptr_t end, uintptr_t program_break)
+consider_free_range(posix_room *room, uintptr_t hole, uintptr_t end, uintptr_t program_break)
 {
     if (program_break >= hole && program_break < end) {
         if (program_break > hole)
@@ -96,7 +96,7 @@ find_room(posix_room *room)
     if (areas.text.file < 0)
         return areas.text.file;
 
-    // From a little below, for what grows from there.
+    // Start a little below: a heap there needs room to grow.
     areas.position = room->low > HEAP_ROOM ? room->low - HEAP_ROOM : 0;
     uintptr_t program_break = sys_break();
     uintptr_t below_stack = stack_room();
@@ -104,7 +104,7 @@ find_room(posix_room *room)
     int any = 0;
     acre_area area;
     acre_status status;
-    while ((status = walk_on(&areas, &area)) == 1) {
+    while ((status = find_next_area(&areas, &area)) == 1) {
         uintptr_t end = area.start;
         any = 1;
         if (is_the_kernels(&area))
@@ -112,7 +112,7 @@ find_room(posix_room *room)
         if (area.flags & ACRE_AREA_STACK)
             end = end > below_stack ? end - below_stack : 0;
         if (end > hole)
-            consider(room, hole, end, program_break);
+            consider_free_range(room, hole, end, program_break);
         hole = area.end;
         if (area.flags & ACRE_AREA_HEAP)
             hole = above_break(hole);
@@ -120,7 +120,7 @@ find_room(posix_room *room)
             break;
     }
     sys_close(areas.text.file);
-    // Above the last area lies what is not the program's.
+    // The addresses above the last area are not for programs, so ignore them.
     if (status == 0 && !any && areas.position == 0)
         return -ESRCH;
     return status < 0 ? status : ACRE_OK;

@@ -1,13 +1,14 @@
-// Linux: maps of memory that is an object of its own: rings, twins, images.
+// Linux: maps of memory objects: rings, twins, images.
 //
-// 1. The object is a file of the kernel's memory (memfd), which carries the name on every kernel.
-// 2. Where no such file can be had (no descriptor is left, RLIMIT_FSIZE is lower than its size), a
-//    ring or a twin is shared memory without a file, which a move of 0 bytes shows a second time.
-//    An image needs the file, since only files can be sealed and mapped as private copies.
-// 3. A file that is made larger than RLIMIT_FSIZE raises SIGXFSZ, which ends the program.  So the
-//    limit is read before.  Another process may lower it at any moment (prlimit), so the signal is
-//    also blocked meanwhile: the kernel sends it to the calling thread, where it can be taken away.
-// 4. A file of huge pages gets its size from the first map that can write to it, without a limit.
+// 1. The object is a file in kernel memory (memfd), which has the name on every kernel.
+// 2. When no such file can be created (no descriptor is left, or RLIMIT_FSIZE is below its size), a
+//    ring or a twin is shared memory without a file; a move of 0 bytes maps it a second time.  An
+//    image needs the file, since only files can be sealed and mapped as private copies.
+// 3. To make a file larger than RLIMIT_FSIZE raises SIGXFSZ, which ends the program.  So acre reads
+//    the limit first.  Another process may lower it at any moment (prlimit), so acre also blocks
+//    the signal meanwhile: the kernel sends it to the calling thread, which can then remove it.
+// 4. A file of huge pages gets its size from the first writable map of it, and RLIMIT_FSIZE does
+//    not apply.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_LINUX
@@ -29,7 +30,8 @@ close_object(int file)
         sys_close(file);
 }
 
-// Files carry the name themselves; one that the kernel refuses, as too long, was a wish.
+// The file itself has the name.  A name that the kernel refuses, because it is too long, is
+// dropped: it was a wish.
 static acre_status
 open_object(const port_request *request, size_t huge, int *file, uint32_t *named)
 {
@@ -43,7 +45,7 @@ open_object(const port_request *request, size_t huge, int *file, uint32_t *named
         *file = opened;
         return ACRE_OK;
     }
-    // Explicit huge pages are not shown a second time without a file.
+    // Without a file explicit huge pages cannot be mapped a second time.
     if (huge != 0 || acre_linux_can_alias() != 1)
         return opened;
     *named = 0;
@@ -53,7 +55,7 @@ open_object(const port_request *request, size_t huge, int *file, uint32_t *named
 
 // ---- rings --------------------------------------------------------------------------------------
 
-// What the views of a ring are mapped of.
+// A ring that is being built.
 typedef struct ring {
     const port_request *request;
     int file;
@@ -71,12 +73,12 @@ map_view(const ring *of, char *base, int placement)
         sys_mmap(base, of->request->size, PROT_READ | PROT_WRITE, kind, of->file, 0, &view);
     if (status != ACRE_OK || view == base)
         return linux_explain(status);
-    // Old kernels and emulators take the address for a wish.
+    // Old kernels and emulators treat the address as a hint.
     status = sys_munmap(view, of->request->size);
     return status == ACRE_OK ? -EEXIST : linux_explain(status);
 }
 
-// The first view again, where nothing is.
+// Maps the first view a second time, at free addresses behind it.
 static acre_status
 alias_view(const ring *of, char *base)
 {
@@ -96,7 +98,7 @@ alias_view(const ring *of, char *base)
     return linux_explain(status);
 }
 
-// Both views at `base`, where nothing is.
+// Maps both views at `base`, where nothing may be mapped yet.
 static acre_status
 settle_ring(void *what, void *base)
 {
@@ -113,7 +115,7 @@ settle_ring(void *what, void *base)
     return status;
 }
 
-// Of a map of the user's, in place of which it will be.
+// Maps both views in place of the user's map.
 static acre_status
 replace_by_ring(ring *of)
 {
@@ -138,7 +140,7 @@ place_ring(ring *of)
     return acre_linux_settle(&room, settle_ring, of);
 }
 
-// What both views must have.
+// Applies demands, locks and wishes to both views.
 static acre_status
 prepare_ring(const ring *of, uint32_t *flags)
 {
@@ -148,7 +150,7 @@ prepare_ring(const ring *of, uint32_t *flags)
     return acre_linux_prepare(of->base, &whole, flags);
 }
 
-// From where they were built; nothing of them is left there when that is refused.
+// Moves both views into place; on failure unmaps both.
 static acre_status
 move_views(char *base, size_t lap, char *target, size_t huge)
 {
@@ -222,7 +224,7 @@ map_twin(const port_request *request, int file, uint32_t access, uint32_t named,
     half.access = access;
     half.flags |= ACRE_MAP_SHARED | (file != NO_FILE ? ACRE_IS_CLONE : 0);
     half.name = file != NO_FILE ? NULL : request->name;
-    // The place is that of the executable one; the other lies wherever it is not in the way.
+    // The requested place is for the executable twin; the writable one must only not overlap it.
     if (access & ACRE_WRITE) {
         half.flags &= ~(uint32_t)ACRE_MAP_FIXED;
         half.address = request->flags & ACRE_MAP_REPLACE ? request->address : NULL;
@@ -239,7 +241,7 @@ map_twin(const port_request *request, int file, uint32_t access, uint32_t named,
     return ACRE_OK;
 }
 
-// Shown again somewhere, but not at [apart, apart + size).
+// Maps the twin a second time, anywhere but in [apart, apart + size).
 static acre_status
 alias_apart(void *exec, size_t size, const void *apart, void **base)
 {
@@ -254,8 +256,8 @@ alias_apart(void *exec, size_t size, const void *apart, void **base)
     return status;
 }
 
-// The writable one, of memory without a file: what is executable shown again, with another access.
-// Memory that may not become executable (PR_SET_MDWE) may lose that.
+// Creates the writable twin of memory without a file: maps the executable one a second time and
+// changes its access.  PR_SET_MDWE, which forbids making memory executable, does not forbid that.
 static acre_status
 alias_twin(const port_request *request, void *exec, acre_mmap *out)
 {
@@ -288,7 +290,7 @@ acre_port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
     acre_status status = open_object(request, 0, &file, &named);
     if (status != ACRE_OK)
         return status;
-    // The executable one first: the other must not lie in the place that is asked for.
+    // The executable twin first, so that the writable one does not take the requested place.
     status = map_twin(request, file, ACRE_READ_EXEC, named, exec);
     if (status != ACRE_OK) {
         close_object(file);
@@ -319,7 +321,7 @@ acre_port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
     int opened = acre_linux_memory_object("acre image", size, 0);
     if (opened < 0)
         return opened;
-    // A child that held a writable map of it would keep the image from being sealed.
+    // DONT_FORK: a writable map in a child would keep the image from being sealed.
     port_request request = {
         .file = opened,
         .size = size,

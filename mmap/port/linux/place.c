@@ -6,7 +6,7 @@
 #include "mmap/port/linux/facts.h"
 #include "mmap/port/linux/place.h"
 
-// Aligned pages lie somewhere in a range that is larger by less than the alignment.
+// Holds a range that is large enough to contain `size` bytes at a multiple of `alignment`.
 static acre_status
 hold_more(size_t size, size_t alignment, void *wish, int kind, char **range, size_t *whole)
 {
@@ -39,8 +39,8 @@ acre_linux_hold(size_t size, size_t alignment, void *wish, int kind, void **base
     size_t after = whole - size - before;
     char *start = range + before;
     if (before != 0 && sys_munmap(range, before) != ACRE_OK) {
-        // Only at the limit of areas, and where the range had merged with a neighbour; then this
-        // may fail as well.
+        // This fails only at the limit on areas, when the range has merged with a neighbour; then
+        // the next call may fail too.
         (void)sys_munmap(range, whole);
         return ACRE_TOO_MANY_AREAS;
     }
@@ -58,14 +58,14 @@ acre_linux_drop_refused(void *base, size_t size)
     void *again = NULL;
     acre_status status = sys_mmap(base, size, PROT_NONE,
                                   LINUX_PLAIN_HOLD | LINUX_MAP_FIXED_NOREPLACE, -1, 0, &again);
-    // A hole is filled by that, and ours again; what is there is the hold.
+    // Success: there was a hole, which is ours again.  -EEXIST: the hold is still there.
     if (status == ACRE_OK)
         (void)sys_munmap(again, size);
     if (status == -EEXIST || (status == ACRE_OK && again != base))
         (void)sys_munmap(base, size);
 }
 
-// Free a moment ago.
+// Finds addresses that were free a moment ago.
 static acre_status
 find_room(const linux_room *room, char **base)
 {
@@ -78,8 +78,7 @@ find_room(const linux_room *room, char **base)
     if (status != ACRE_OK)
         return status;
     char *start = range + bytes_before(range, room->alignment) + room->margin;
-    // What lies across keeps the kernel from choosing there again, and more than two of them find
-    // no room there.
+    // Keep a range that overlaps, so that the kernel chooses another; at most two can overlap.
     if (room->apart != NULL && linux_overlap(start, room->apart, room->size))
         status = find_room(room, base);
     else
@@ -91,7 +90,7 @@ find_room(const linux_room *room, char **base)
 acre_status
 acre_linux_settle(const linux_room *room, linux_settle_fn map, void *what)
 {
-    // Each failure is a success of somebody else's.
+    // Each -EEXIST means that another thread has mapped something.
     for (int tries = 4096; tries > 0; tries--) {
         char *base = NULL;
         acre_status status = find_room(room, &base);

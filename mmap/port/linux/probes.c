@@ -1,5 +1,5 @@
-// Linux: capabilities, probed by effect: emulators and sandboxes answer 0 to calls that they do not
-// carry out (qemu-user to any madvise at all), and distributions carry features to older versions.
+// Linux: capabilities, probed by effect.  Emulators and sandboxes return 0 for calls that they do
+// not carry out (qemu-user for any madvise), and distributions backport features to older versions.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_LINUX
@@ -24,10 +24,10 @@ probe_wipe_on_fork(void)
     return acre_linux_takes_advice(MADV_WIPEONFORK);
 }
 
-// Whether a tool carries out this program's system calls: Valgrind answers what "/proc/self/exe" is
-// with the program's path, but only under that name; under others the kernel answers with the
-// tool's.  Known to the library without the tool's headers.  It also hides the kernel's own code
-// (the vDSO): where that is, no file is asked for, since a sandbox may kill for the question.
+// Whether a tool runs this program and carries out its system calls, found without the tool's
+// headers.  Valgrind resolves "/proc/self/exe" to the program's path, but other names for the same
+// link reach the kernel, which gives the tool's path.  Valgrind also hides the kernel's own code
+// (the vDSO).  Where that is visible, skip the links: a sandbox may kill the process for a look.
 static int
 runs_in_a_tool(void)
 {
@@ -46,14 +46,14 @@ runs_in_a_tool(void)
 static int
 probe_guard_markers(void)
 {
-    // Valgrind carries out markers from 3.27 on, but ends a program that has more than 500 of them.
+    // Valgrind supports markers from 3.27 on, but ends a program that has more than 500 of them.
     if (runs_in_a_tool())
         return 0;
     void *page = acre_linux_scratch_page(PROT_READ | PROT_WRITE);
     if (page == NULL)
         return -1;
-    // The call writes the number of a processor into the page, unless the marker keeps it from
-    // that.  (Not one that debuggers carry out themselves: Valgrind would die of it.)
+    // getcpu writes to the page, unless the marker prevents that.  (A call that Valgrind handles
+    // itself would crash it.)
     int saved = errno;
     int guarded = linux_advise(page, acre_port_page_size(), LINUX_MADV_GUARD_INSTALL) == ACRE_OK &&
                   syscall(SYS_getcpu, page, NULL, NULL) == -1 && errno == EFAULT;
@@ -97,7 +97,7 @@ probe_query(void)
 
 enum { PROBE_PAGES = 16 };
 
-// Whether the pagemap says of each of these pages that it is present, or of each that it is not.
+// Whether the pagemap reports each of these pages as present (1) or each as not present (0).
 static int
 pages_are(int file, const void *pages, uint64_t present)
 {
@@ -110,8 +110,8 @@ pages_are(int file, const void *pages, uint64_t present)
     return are;
 }
 
-// An emulator may pass on the pagemap of its own pages, or of pages of another size: several in a
-// row are looked at, before and after they are written.
+// An emulator may show the pagemap of its own pages, or of pages of another size.  So check several
+// pages in a row, before and after writing to them.
 static int
 probe_count_resident(void)
 {
@@ -120,7 +120,7 @@ probe_count_resident(void)
         return file == -EPERM || file == -EACCES ? 0 : -1;
     size_t size = PROBE_PAGES * acre_port_page_size();
     void *pages =
-        acre_linux_scratch_pages(size, PROT_NONE);  // accessible ones may come locked and present
+        acre_linux_scratch_pages(size, PROT_NONE);  // accessible ones may be locked and present
     if (pages == NULL || sys_mprotect(pages, size, PROT_READ | PROT_WRITE) != ACRE_OK) {
         sys_close(file);
         if (pages != NULL)
@@ -138,7 +138,8 @@ probe_count_resident(void)
 static int
 probe_transparent_huge_pages(void)
 {
-    // Also found out now, whatever is permitted: the program may not be able to look later.
+    // Read and remember the size too, even if the mode forbids huge pages: the program may be
+    // unable to read it later.
     (void)acre_port_transparent_huge_size();
     int permitted = acre_linux_permits_huge();
     if (permitted == 1)
@@ -146,7 +147,7 @@ probe_transparent_huge_pages(void)
     return permitted;
 }
 
-// A call that the system has may still be refused by this process's limits.
+// A system that can lock may still refuse because of this process's limits.
 static int
 probe_lock(void)
 {
@@ -179,7 +180,7 @@ probe_huge_pages(void)
     acre_status status =
         sys_mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0, &base);
     if (status == -ENOMEM || status == -EAGAIN)
-        return 1;  // and none is free, or may be mapped by a program that locks all it maps
+        return 1;  // but none is free, or the program locks all that it maps and may not map one
     return status == ACRE_OK && sys_munmap(base, size) == ACRE_OK;
 }
 
@@ -188,7 +189,7 @@ probe_seal(void)
 {
     if (LINUX_IS_ANDROID)
         return 0;
-    // Sealing nothing, which only a kernel that can seal takes for right.
+    // Seal an empty range: only a kernel that can seal accepts that, and refuses an unknown flag.
     int saved = errno;
     long none = syscall(LINUX_SYS_mseal, NULL, 0, 0);
     long wrong = syscall(LINUX_SYS_mseal, NULL, 0, 1);
@@ -197,7 +198,7 @@ probe_seal(void)
     return none == 0 && wrong == -1 && error == EINVAL;
 }
 
-// Of no bytes, so that RLIMIT_FSIZE does not forbid it.
+// Creates an empty object, so that RLIMIT_FSIZE cannot refuse it.
 static int
 probe_object(int sealable)
 {
@@ -229,7 +230,7 @@ probe_name(void)
     void *page = acre_linux_scratch_page(PROT_READ);
     if (page == NULL)
         return -1;
-    // Android's kernels before 5.10 keep the pointer: demand.c.
+    // Android's kernels before 5.10 store the pointer: see demand.c.
     int names = sys_name(page, acre_port_page_size(), "acre") == ACRE_OK &&
                 !(LINUX_IS_ANDROID && sys_name(page, acre_port_page_size(), "[") == ACRE_OK);
     return sys_munmap(page, acre_port_page_size()) == ACRE_OK ? names : -1;
@@ -245,7 +246,7 @@ probe_nodes(void)
     return status_of(syscall(SYS_get_mempolicy, &policy, NULL, 0, NULL, 0), saved) == ACRE_OK;
 }
 
-// One for each; none is missing.
+// Every capability has a probe.
 const probe acre_probes[ACRE_CAPABILITY_COUNT] = {
     [ACRE_CAN_EXCLUDE_FROM_DUMPS] = probe_exclude_from_dumps,
     [ACRE_CAN_LOCK] = probe_lock,

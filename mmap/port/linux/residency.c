@@ -1,4 +1,4 @@
-// Linux: which pages are present.
+// Linux: finds out which pages are present.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_LINUX
@@ -6,7 +6,7 @@
 #include "mmap/port/linux/files.h"
 #include "mmap/port/memory.h"
 
-// From linux/fs.h of 6.7.
+// From linux/fs.h (6.7).
 struct page_region {
     uint64_t start, end, categories;
 };
@@ -17,7 +17,7 @@ struct pagemap_scan {
 #define PAGEMAP_SCAN_REQUEST _IOWR('f', 16, struct pagemap_scan)
 enum { PAGE_PRESENT = 1 << 3, PAGE_SWAPPED = 1 << 4 };
 
-// Pages found in [start, start + length): how many bytes, the lowest, and the lowest of each of
+// The result of a scan: the number of bytes found, the lowest page, and the lowest page in each of
 // `count` ranges in ascending order.
 typedef struct found {
     size_t bytes;
@@ -28,12 +28,12 @@ typedef struct found {
 } found;
 
 static void
-find_run(found *result, uintptr_t start, uintptr_t end)
+note_run(found *result, uintptr_t start, uintptr_t end)
 {
     if (result->bytes == 0)
         result->lowest = start;
     result->bytes += end - start;
-    // A range is done with when it has its lowest page, or the run lies behind it.
+    // A range is finished when its lowest page is known or the run lies behind it.
     for (; result->count > 0; result->ranges++, result->lowest_of++, result->count--) {
         uintptr_t base = (uintptr_t)result->ranges->base;
         uintptr_t limit = base + result->ranges->length;
@@ -48,7 +48,7 @@ static acre_status
 scan_by_ioctl(int file, uintptr_t start, uintptr_t end, int swapped_too, int first_only,
               found *result)
 {
-    // As far as Valgrind knows, the kernel leaves them as they are.
+    // Initialized for Valgrind, which does not know that the kernel writes to them.
     struct page_region regions[32] = {{0}};
     struct pagemap_scan scan = {
         .size = sizeof scan,
@@ -66,7 +66,7 @@ scan_by_ioctl(int file, uintptr_t start, uintptr_t end, int swapped_too, int fir
         if (status != ACRE_OK)
             return status;
         for (int i = 0; i < count; i++)
-            find_run(result, (uintptr_t)regions[i].start, (uintptr_t)regions[i].end);
+            note_run(result, (uintptr_t)regions[i].start, (uintptr_t)regions[i].end);
         if (first_only && count > 0)
             break;
         scan.start = scan.walk_end;
@@ -98,7 +98,7 @@ scan_by_entries(int file, uintptr_t start, uintptr_t end, int swapped_too, int f
         for (size_t i = 0; i < count; i++, start += page) {
             if ((entries[i] & wanted) == 0)
                 continue;
-            find_run(result, start, start + page);
+            note_run(result, start, start + page);
             if (first_only)
                 return ACRE_OK;
         }
@@ -106,8 +106,8 @@ scan_by_entries(int file, uintptr_t start, uintptr_t end, int swapped_too, int f
     return ACRE_OK;
 }
 
-// Of a file's pages this tells what the page cache holds.  (Emulators refuse a range for a page
-// without access: it is halved until that one is alone.)
+// For files this reports the pages that are in the page cache.  (Emulators refuse a range that
+// contains an inaccessible page, so halve the range until that page is alone.)
 static acre_status
 scan_by_mincore(uintptr_t start, uintptr_t end, int first_only, found *result)
 {
@@ -132,7 +132,7 @@ scan_by_mincore(uintptr_t start, uintptr_t end, int first_only, found *result)
         for (size_t i = 0; i < count; i++, start += page) {
             if ((present[i] & 1) == 0)
                 continue;
-            find_run(result, start, start + page);
+            note_run(result, start, start + page);
             if (first_only)
                 return ACRE_OK;
         }
@@ -157,7 +157,7 @@ scan_pagemap(uintptr_t first, uintptr_t end, int swapped_too, int first_only, fo
 }
 
 static acre_status
-scan(const void *start, size_t length, int swapped_too, int first_only, found *result)
+scan_range(const void *start, size_t length, int swapped_too, int first_only, found *result)
 {
     uintptr_t first = (uintptr_t)start;
     uintptr_t end = first + length;
@@ -171,7 +171,7 @@ scan(const void *start, size_t length, int swapped_too, int first_only, found *r
         }
         if (status == ACRE_OK)
             return ACRE_OK;
-        // There is no descriptor left, or no /proc in a sandbox that was entered since.
+        // No descriptor is left, or the process has entered a sandbox without /proc.
         *result = none;
     }
     return scan_by_mincore(first, end, first_only, result);
@@ -181,7 +181,7 @@ acre_status
 acre_port_resident(const void *start, size_t length, size_t *bytes)
 {
     found result = {0};
-    acre_status status = scan(start, length, 0, 0, &result);
+    acre_status status = scan_range(start, length, 0, 0, &result);
     if (status == ACRE_OK)
         *bytes = result.bytes;
     return status;
@@ -191,7 +191,7 @@ acre_status
 acre_port_lowest_touched(const void *start, size_t length, const void **lowest)
 {
     found result = {0};
-    acre_status status = scan(start, length, 1, 1, &result);
+    acre_status status = scan_range(start, length, 1, 1, &result);
     if (status == ACRE_OK)
         *lowest = (const void *)result.lowest;
     return status;
@@ -203,8 +203,8 @@ acre_port_lowest_touched_many(const acre_range *ranges, size_t count, const void
     char *start = ranges[0].base;
     char *end = (char *)ranges[count - 1].base + ranges[count - 1].length;
     found result = {.ranges = ranges, .count = count, .lowest_of = lowest};
-    acre_status status = scan(start, (size_t)(end - start), 1, 0, &result);
-    // Those that no run came to.
+    acre_status status = scan_range(start, (size_t)(end - start), 1, 0, &result);
+    // Nothing was found in the remaining ranges.
     for (; status == ACRE_OK && result.count > 0; result.ranges++, result.count--)
         *result.lowest_of++ = (char *)result.ranges->base + result.ranges->length;
     return status;

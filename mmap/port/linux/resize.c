@@ -12,7 +12,7 @@
 #include "mmap/port/linux/place.h"
 
 static acre_status
-shrink(acre_mmap *map, size_t size)
+shrink_map(acre_mmap *map, size_t size)
 {
     acre_mmap rest = {.base = (char *)map->base + size, .size = map->size - size};
     acre_status status = acre_port_unmap(&rest);
@@ -27,7 +27,7 @@ access_of_added(const acre_mmap *map)
     return map->flags & ACRE_IS_RESERVATION ? ACRE_NONE : map->access;
 }
 
-// What is added behind an anonymous map or a reservation is a map of the same kind.
+// The request for a map of the same kind, to be added behind an anonymous map or a reservation.
 static port_request
 request_of_added(const acre_mmap *map, void *address, size_t size, uint32_t placement)
 {
@@ -54,17 +54,17 @@ map_added(const acre_mmap *map, void *address, size_t size, uint32_t placement)
     return status == -EEXIST ? -ENOMEM : status;
 }
 
-// Pages and more of their kind behind them, one area of the kernel's.
+// Resizes one area by mremap, from `size` to `stretched` bytes.
 static acre_status
-stretch(void *base, size_t size, size_t stretched, int manner, void **result)
+stretch_area(void *base, size_t size, size_t stretched, int manner, void **result)
 {
     int saved = errno;
     *result = mremap(base, size, stretched, manner);
     acre_status status = linux_explain(status_of(*result == MAP_FAILED ? -1 : 0, saved));
-    return status == -EINVAL ? -ENOMEM : status;  // told of a size beyond all addresses
+    return status == -EINVAL ? -ENOMEM : status;  // EINVAL: the size exceeds all addresses
 }
 
-// What is added to locked memory is brought or refused, and explicit huge pages do not stretch.
+// Memory added to a locked map must be present or be refused; explicit huge pages do not stretch.
 static int
 is_stretchable(const acre_mmap *map)
 {
@@ -78,13 +78,13 @@ populate_added(const acre_mmap *map, char *end, size_t more)
         (void)acre_linux_populate(end, more, access_of_added(map), map->flags);
 }
 
-// The last `size` bytes of a map, stretched where they are.
+// Stretches the last `size` bytes of a map in place.
 static acre_status
 stretch_end(const acre_mmap *map, size_t size, size_t more)
 {
     char *end = (char *)map->base + map->size;
     void *result;
-    acre_status status = stretch(end - size, size, size + more, 0, &result);
+    acre_status status = stretch_area(end - size, size, size + more, 0, &result);
     if (status != ACRE_OK)
         return status;
     status = sys_mprotect(end, more, posix_protection(access_of_added(map)));
@@ -95,8 +95,8 @@ stretch_end(const acre_mmap *map, size_t size, size_t more)
     return linux_explain(status);
 }
 
-// Memory that stays one area grows and moves without end: what is mapped behind memory that has
-// moved is not merged with it.
+// Stretching comes first, because it keeps the memory one area, which can be stretched and moved
+// again.  A new map does not merge with memory in front of it that has been moved.
 static acre_status
 grow_in_place(acre_mmap *map, size_t size)
 {
@@ -115,12 +115,12 @@ grow_in_place(acre_mmap *map, size_t size)
     return status;
 }
 
-// To where the kernel finds room, which it does without regard to alignment.
+// Moves the map to where the kernel finds room.  The kernel does not keep its alignment.
 static acre_status
 move_stretched(acre_mmap *map, size_t size)
 {
     void *moved;
-    acre_status status = stretch(map->base, map->size, size, MREMAP_MAYMOVE, &moved);
+    acre_status status = stretch_area(map->base, map->size, size, MREMAP_MAYMOVE, &moved);
     if (status != ACRE_OK)
         return status;
     populate_added(map, (char *)moved + map->size, size - map->size);
@@ -129,7 +129,8 @@ move_stretched(acre_mmap *map, size_t size)
     return ACRE_OK;
 }
 
-// How pages move: KEEPING leaves their old addresses mapped; explicit huge ones have a size.
+// How to move pages: `keeping` leaves their old addresses mapped; `huge` is the size of explicit
+// huge pages, or 0.
 typedef struct manner {
     int keeping;
     size_t huge;
@@ -144,8 +145,8 @@ move_area(const manner *how, char *base, size_t size, char *target)
     return how->keeping ? sys_move_and_keep(base, size, target) : sys_move(base, size, target);
 }
 
-// Area by area, all with the same access, to a hold.  *moved bytes have been moved, and `*refused`
-// behind them were not.
+// Moves areas, all with the same access, one by one onto a hold.  Sets *moved to the bytes that
+// were moved and *refused to the size of the part behind them whose move failed.
 static acre_status
 move_areas(const manner *how, char *base, size_t size, char *target, size_t *moved, size_t *refused)
 {
@@ -166,7 +167,7 @@ move_areas(const manner *how, char *base, size_t size, char *target, size_t *mov
     return status;
 }
 
-// Back to where they were, if that is still free.
+// Moves pages back to where they were, if that is still free.
 static void
 move_back(const manner *how, char *base, size_t moved, char *target)
 {
@@ -183,8 +184,8 @@ move_back(const manner *how, char *base, size_t moved, char *target)
         (void)sys_munmap(again, moved);
 }
 
-// To a hold of as many bytes.  Of several areas the old addresses stay ours until all has arrived,
-// so that a refusal can be undone; a single one needs no undoing.
+// Moves the map onto a hold of the same size.  With several areas, keeps the old addresses until
+// all have been moved, so that a failure can be undone; with one area there is nothing to undo.
 static acre_status
 move_pages(const acre_mmap *map, uint32_t access, size_t areas, char *target, size_t *moved,
            size_t *refused)
@@ -197,11 +198,11 @@ move_pages(const acre_mmap *map, uint32_t access, size_t areas, char *target, si
         status = sys_munmap(base, map->size);
     if (status != ACRE_OK && *moved != 0)
         move_back(&how, base, *moved, target);
-    // Kernels before 5.7 do not keep them.
+    // Kernels before 5.7 cannot keep the old addresses.
     return status == -EINVAL && how.keeping ? ACRE_BAD_STATE : linux_explain(status);
 }
 
-// What is added, at the end of a hold of the map's kind.
+// Turns the end of a hold of the map's kind into the added part.
 static acre_status
 add_in_hold(const acre_mmap *map, char *end, size_t more)
 {
@@ -213,7 +214,7 @@ add_in_hold(const acre_mmap *map, char *end, size_t more)
     return status == ACRE_OK ? acre_linux_prepare(end, &added, &granted) : status;
 }
 
-// As transparent huge pages would like it, if there is so much room.
+// Aligned for transparent huge pages if there is room for that.
 static acre_status
 hold_aligned(const acre_mmap *map, size_t size, void **hold)
 {
@@ -226,7 +227,7 @@ hold_aligned(const acre_mmap *map, size_t size, void **hold)
     return status == ACRE_OK ? status : acre_linux_hold(size, demanded, NULL, kind, hold);
 }
 
-// Room for all, the new part at its end, then the old pages to its beginning.
+// Holds room for everything, builds the added part at its end, then moves the old pages before it.
 static acre_status
 move_memory(acre_mmap *map, size_t size, uint32_t access, size_t areas)
 {
@@ -248,7 +249,7 @@ move_memory(acre_mmap *map, size_t size, uint32_t access, size_t areas)
     size_t moved, refused;
     status = move_pages(map, access, areas, room, &moved, &refused);
     if (status != ACRE_OK) {
-        // Where pages have been and gone back from, there is a hole.
+        // Where pages were moved in and back out, the hold now has a hole.
         if (refused != 0)
             acre_linux_drop_refused(room + moved, refused);
         (void)sys_munmap(room + moved + refused, size - moved - refused);
@@ -263,17 +264,16 @@ acre_status
 acre_port_resize(acre_mmap *map, size_t size, uint32_t how)
 {
     if (size < map->size)
-        return shrink(map, size);
+        return shrink_map(map, size);
     acre_status status = grow_in_place(map, size);
     if (status == ACRE_OK || how != ACRE_RESIZE_MAY_MOVE)
         return status;
     if (map->flags & (ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS))
         return ACRE_BAD_STATE;
-    // Near what it has to be near, nothing may be free, and the handle does not know what that is.
+    // Nothing may be free near the address that the map must be near, and the handle lacks it.
     if (linux_is_near(map))
         return status;
-    // The kernel chooses places without regard to alignment, gives the added pages the access of
-    // the last, and moves one area.
+    // mremap ignores alignment, gives added pages the access of the last one, and moves one area.
     int file = (map->flags & ACRE_IS_FILE) != 0;
     int aligned = linux_alignment_of(map) > map->page_size;
     int stretches =
@@ -293,7 +293,7 @@ acre_port_resize(acre_mmap *map, size_t size, uint32_t how)
     int as_added = areas == 1 && access == access_of_added(map);
     if (!file && (!stretches || !as_added)) {
         status = move_memory(map, size, access, areas);
-        // What was only wished for takes more addresses than there may be left.
+        // The alignment that was only a wish may have needed more addresses than are left.
         if (status == ACRE_OK || !is_stretchable(map) || !as_added || aligned)
             return status;
     }

@@ -1,12 +1,12 @@
-// Linux: what a signal tells.
+// Linux: the meaning of a signal's information.
 //
-// 1. A fault of an instruction has a code of its own: the instruction faults again when it is
+// 1. A fault of an instruction has a code of its own, and the instruction faults again when it is
 //    repeated.
-// 2. SI_KERNEL is what is left.  The kernel raises SIGSEGV with it when a signal's frame does not
-//    fit on the stack (that signal is lost), when a frame to return to is broken, and for some
-//    faults of x86 instructions.  Only the last of these come again.  The address is 0.
-// 3. Memory that broke before anybody touched it (BUS_MCEERR_AO), and tags of memory that are
-//    checked late (SEGV_MTEAERR), are reported by a plain signal: it can be ignored or blocked, and
+// 2. SI_KERNEL is for the rest.  The kernel raises SIGSEGV with it when a signal's frame does not
+//    fit on the stack (that signal is lost), when the frame to return to is broken, and for some
+//    faults of x86 instructions.  Only these instructions fault again.  The address is 0.
+// 3. Memory that broke before anybody touched it (BUS_MCEERR_AO) and memory tags that are checked
+//    late (SEGV_MTEAERR) are reported by an ordinary signal, which can be ignored or blocked and
 //    does not come again.
 #include "mmap/port/system.h"
 
@@ -27,7 +27,7 @@ enum {
     LINUX_BUS_MCEERR_AO = 5
 };
 
-enum { UNKNOWN_FRAME = 8192 };  // more than any that a kernel makes without telling
+enum { UNKNOWN_FRAME = 8192 };  // larger than any frame whose size a kernel does not report
 
 int
 acre_posix_was_sent(const siginfo_t *info, const void *context)
@@ -40,18 +40,18 @@ acre_posix_was_sent(const siginfo_t *info, const void *context)
 int
 acre_posix_comes_again(const siginfo_t *info)
 {
-    // Of a code that is new nothing is known.
+    // Nothing is known of newer codes, so they count as not coming again.
     return info->si_code <=
            (info->si_signo == SIGBUS ? LINUX_BUS_MCEERR_AR : LINUX_SEGV_LAST_KNOWN);
 }
 
-// The largest frame of a signal on this processor, with all its registers; 0 where the kernel does
-// not tell.
+// Returns the size of the largest signal frame on this processor, with all its registers; 0 where
+// the kernel does not report it.
 static size_t
-told_frame(void)
+reported_frame(void)
 {
     enum { LEAST_OF_THIS_PROCESSOR = 51 };  // AT_MINSIGSTKSZ, which not all headers have
-    int saved = errno;                      // ENOENT where the kernel does not tell
+    int saved = errno;                      // ENOENT where the kernel does not report it
     size_t told = (size_t)getauxval(LEAST_OF_THIS_PROCESSOR);
     errno = saved;
     return told;
@@ -68,9 +68,9 @@ acre_posix_send_again(int signal, const siginfo_t *info)
     errno = saved;
 }
 
-// Whether an x86 processor raised what has the code SI_KERNEL.  The number of the last fault stays
-// in the context, so a frame that does not fit is taken for a fault in a thread that went on after
-// such a one before: the process ends then, and nothing is reported.
+// Whether an x86 instruction raised a signal with the code SI_KERNEL.  The context keeps the number
+// of the thread's last fault.  So if the thread survived such a fault earlier, a frame that does
+// not fit is mistaken for another one: the process then ends and nothing is reported.
 static int
 was_raised_by_instruction(const void *context)
 {
@@ -89,11 +89,11 @@ was_raised_by_instruction(const void *context)
 size_t
 acre_posix_unwritten_frame(const siginfo_t *info, const void *context)
 {
-    enum { RED_ZONE = 128 };  // of x86_64; elsewhere it is told with the rest, or there is none
+    enum { RED_ZONE = 128 };  // of x86_64; elsewhere there is none, or the frame size includes it
     if (info->si_signo != SIGSEGV || info->si_code != SI_KERNEL ||
         was_raised_by_instruction(context))
         return 0;
-    size_t told = told_frame();
+    size_t told = reported_frame();
     return (told != 0 ? told : UNKNOWN_FRAME) + RED_ZONE;
 }
 
@@ -124,7 +124,7 @@ acre_posix_stack_pointer(const void *context)
 size_t
 acre_posix_least_signal_stack(void)
 {
-    size_t told = told_frame();
+    size_t told = reported_frame();
     return told > UNKNOWN_FRAME ? told : UNKNOWN_FRAME;
 }
 
