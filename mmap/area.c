@@ -1,8 +1,8 @@
-// Areas: views and what holds for them on every system.
+// Areas: views, the part that is the same on every system.
 //
-// A view's state lies in a mapping of its own, which the kernel empties in the child of a fork: a
-// child that goes on with its parent's view, whose descriptors tell of the parent, finds its owner
-// gone.
+// A view's state has a mapping of its own, which the kernel wipes in the child of a fork.  The
+// view's descriptors still show the parent, so a child that uses its parent's view must be refused;
+// it finds the owner wiped.
 #include "acre/area.h"
 
 #include "mmap/port/area.h"
@@ -10,8 +10,8 @@
 
 typedef struct view {
     acre_process owner;  // the process that opened it; 0 in a child
-    int wiped;           // the system empties this struct in a child
-    uintptr_t last_end;  // where the last area given by next ended
+    int wiped;           // the system wipes this struct in a child
+    uintptr_t last_end;  // the end of the last area that next returned
     _Alignas(64) char port[PORT_VIEW_SIZE];
 } view;
 
@@ -78,7 +78,8 @@ acre_areas_next(acre_areas *areas, acre_area *out)
     if (status != ACRE_OK)
         return status;
 
-    // Not a snapshot: what was mapped or moved meanwhile may come again in part.
+    // The list is not a snapshot: an area that was mapped or moved meanwhile may overlap the last
+    // one.
     acre_area area;
     do {
         status = acre_port_view_next(port_of(state), &area);

@@ -1,20 +1,20 @@
-// mmap/check.h - arguments, checked the same way by every call.
+// mmap/check.h - argument checks that all calls share, and what a handle knows of its pages.
 #ifndef ACRE_MMAP_CHECK_H_
 #define ACRE_MMAP_CHECK_H_
 
 #include "acre/mmap.h"
 #include "mmap/port/memory.h"
 
-// acre_mmap.private_[0]: how many bytes at the beginning of the map may have been changed since it
-// was made, a multiple of the page size, and what may have been done to parts of the map.
+// acre_mmap.private_[0]: how many bytes at the beginning of the map may have changed since it was
+// made, a multiple of the page size, and what may have happened to parts of the map.
 enum {
-    MIXED = 1,   // their access may differ from the map's own; without it every page has that
+    MIXED = 1,   // their access may differ from map->access; if not set, every page has that access
     WIPED = 2,   // a part may be wiped in the child of a fork
-    UNEVEN = 4,  // advice and locks may differ, so that parts of one access are areas of their own
+    UNEVEN = 4,  // advice or locks may differ, so one access does not mean one area
     CHANGES = 7
 };
 
-// Behind this offset all is as it was made: of a reservation reserved, else with the map's access.
+// From this offset on all is as it was made: reserved in a reservation, else with the map's access.
 static inline size_t
 end_of_changed(const acre_mmap *map)
 {
@@ -34,14 +34,14 @@ note_change(acre_mmap *map, size_t end)
         set_end_of_changed(map, end);
 }
 
-// Whether all from `start` on, which lies in the map, is as it was made.
+// Whether everything from `start`, an address in the map, to the end is as it was made.
 static inline int
 is_as_made(const acre_mmap *map, const void *start)
 {
     return (size_t)((const char *)start - (const char *)map->base) >= end_of_changed(map);
 }
 
-// The access of all from `start` on; -1 when it is not known.
+// Returns the access of everything from `start` on; -1 when unknown.
 static inline int
 known_access(const acre_mmap *map, const void *start)
 {
@@ -52,7 +52,7 @@ known_access(const acre_mmap *map, const void *start)
     return map->flags & ACRE_IS_RESERVATION ? ACRE_NONE : (int)map->access;
 }
 
-// Rounds up to a multiple of a power of two; 0 when that does not fit the address space.
+// Rounds up to a multiple of a power of two; 0 when the result exceeds SIZE_MAX / 2.
 static inline size_t
 round_up(size_t size, size_t multiple)
 {
@@ -72,7 +72,7 @@ with_implied_read(uint32_t access)
     return access & ACRE_WRITE ? access | ACRE_READ : access;
 }
 
-// The bits of an access, and writable and executable at once only where `flags` allow it.
+// Refuses unknown bits, and writable and executable memory unless `flags` allow it.
 static inline acre_status
 check_access(uint32_t access, uint32_t flags)
 {
@@ -83,14 +83,14 @@ check_access(uint32_t access, uint32_t flags)
     return ACRE_OK;
 }
 
-// A range of any bytes inside the map.
+// Refuses a range that is not inside the map.
 static inline acre_status
 check_bytes(const acre_mmap *map, size_t offset, size_t length)
 {
     return offset <= map->size && length <= map->size - offset ? ACRE_OK : ACRE_BAD_RANGE;
 }
 
-// A range of whole pages inside the map.
+// Refuses a range that is not whole pages inside the map.
 static inline acre_status
 check_pages(const acre_mmap *map, size_t offset, size_t length)
 {

@@ -1,13 +1,12 @@
-// Splitting and merging, which is bookkeeping; resizing and sealing.
+// Splitting and merging, which are only bookkeeping; resizing and sealing.
 #include "acre/mmap.h"
 
 #include "mmap/check.h"
 
 enum {
-    // Granted wishes: they may differ between two maps that become one, which then has those that
-    // both had.
+    // Granted wishes.  Merged maps may differ in these; the result has those that both had.
     WISHES = ACRE_MAP_POPULATE | ACRE_MAP_HUGE_TRANSPARENT | ACRE_GOT_NODE | ACRE_GOT_NAME,
-    // What holds for the whole when it holds for a part.
+    // Set for the whole if set for a part.
     OF_ANY_PART = ACRE_MAP_DROPPABLE | ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS
 };
 
@@ -98,7 +97,7 @@ acre_mmap_resize(acre_mmap *map, size_t size, uint32_t how)
         return status;
     if (end_of_changed(map) > size)
         set_end_of_changed(map, size);
-    // What is added to a reservation is not committed.
+    // The part added to a reservation is not committed.
     map->private_[0] |= UNEVEN | (map->flags & ACRE_IS_RESERVATION ? MIXED : 0);
     return ACRE_OK;
 }

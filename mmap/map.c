@@ -17,7 +17,7 @@ enum {
     CLONE = EVERY_MAP | ACRE_MAP_LOCKED
 };
 
-// What only some calls take, besides flags.
+// Options other than flags that only some calls accept.
 enum { NEARNESS = 1, NODE = 2 };
 
 static const acre_mmap_opts no_opts;
@@ -71,7 +71,7 @@ check_place(const acre_mmap_opts *opts, size_t alignment)
     return misplaced || opts->near_address != NULL || opts->reach != 0 ? ACRE_BAD_OPTION : ACRE_OK;
 }
 
-// `taken`: flags, `more`: NEARNESS, NODE, that the call takes.
+// `taken` are the flags that the call accepts, `more` is NEARNESS and NODE if it accepts those.
 static acre_status
 check_opts(const acre_mmap_opts *opts, uint32_t taken, int more, size_t alignment)
 {
@@ -92,7 +92,8 @@ check_opts(const acre_mmap_opts *opts, uint32_t taken, int more, size_t alignmen
 
 // ---- creation -----------------------------------------------------------------------------------
 
-// Of the pages that will be behind the map; an unknown one is told as an option, after the size.
+// Returns the page size of the future map.  An unknown size in `opts` counts as the default here;
+// check_opts refuses it later, after the map's size has been checked.
 static size_t
 page_size_for(const acre_mmap_opts *opts)
 {
@@ -103,7 +104,7 @@ page_size_for(const acre_mmap_opts *opts)
     return page > acre_port_granularity() ? page : acre_port_page_size();
 }
 
-// Where transparent huge pages fit in, the base is aligned to them.
+// Aligns the base to transparent huge pages if one fits into the map.
 static size_t
 alignment_for(const acre_mmap_opts *opts, size_t size, size_t page)
 {
@@ -117,9 +118,10 @@ alignment_for(const acre_mmap_opts *opts, size_t size, size_t page)
     return alignment;
 }
 
-// Checks and completes a request whose size, offset, access, file and kind are given.
+// Checks and completes a request whose size, offset, access, file and kind are set.
 static acre_status
-complete(port_request *request, const acre_mmap_opts *opts, uint32_t taken, int more, size_t unit)
+complete_request(port_request *request, const acre_mmap_opts *opts, uint32_t taken, int more,
+                 size_t unit)
 {
     size_t page = page_size_for(opts);
     if (unit < page)
@@ -178,15 +180,16 @@ map_requested(const port_request *request, acre_mmap *out)
 }
 
 static acre_status
-create(port_request request, const acre_mmap_opts *opts, uint32_t taken, int more, acre_mmap *out)
+create_map(port_request request, const acre_mmap_opts *opts, uint32_t taken, int more,
+           acre_mmap *out)
 {
     if (opts == NULL)
         opts = &no_opts;
-    acre_status status = complete(&request, opts, taken, more, acre_port_page_size());
+    acre_status status = complete_request(&request, opts, taken, more, acre_port_page_size());
     if (status != ACRE_OK)
         return status;
     status = map_requested(&request, out);
-    // The place that huge pages would like takes more addresses than there may be left.
+    // Alignment for huge pages, which is only a wish, may need more addresses than are left.
     if (status == ACRE_OK || request.alignment == request.demanded)
         return status;
     request.alignment = request.demanded;
@@ -197,14 +200,14 @@ acre_status
 acre_mmap_anon(size_t size, uint32_t access, const acre_mmap_opts *opts, acre_mmap *out)
 {
     port_request request = {.size = size, .access = access};
-    return create(request, opts, ANON, NEARNESS | NODE, out);
+    return create_map(request, opts, ANON, NEARNESS | NODE, out);
 }
 
 acre_status
 acre_mmap_reserve(size_t size, uint32_t access, const acre_mmap_opts *opts, acre_mmap *out)
 {
     port_request request = {.size = size, .access = access, .flags = ACRE_IS_RESERVATION};
-    return create(request, opts, RESERVE, NEARNESS | NODE, out);
+    return create_map(request, opts, RESERVE, NEARNESS | NODE, out);
 }
 
 acre_status
@@ -218,7 +221,7 @@ acre_mmap_file(acre_file file, uint64_t offset, size_t size, uint32_t access,
         .access = access,
         .flags = ACRE_IS_FILE,
     };
-    return create(request, opts, FILES, 0, out);
+    return create_map(request, opts, FILES, 0, out);
 }
 
 acre_status
@@ -253,8 +256,8 @@ acre_status
 acre_mmap_ring(size_t lap, const acre_mmap_opts *opts, acre_mmap *out)
 {
     port_request request = {.size = lap <= SIZE_MAX / 4 ? lap : 0, .access = ACRE_READ_WRITE};
-    acre_status status =
-        complete(&request, opts != NULL ? opts : &no_opts, RING, 0, acre_port_granularity());
+    acre_status status = complete_request(&request, opts != NULL ? opts : &no_opts, RING, 0,
+                                          acre_port_granularity());
     if (status != ACRE_OK)
         return status;
     acre_mmap map = handle_for(&request);
@@ -269,8 +272,8 @@ acre_status
 acre_mmap_twin(size_t size, const acre_mmap_opts *opts, acre_mmap *write, acre_mmap *exec)
 {
     port_request request = {.size = size, .access = ACRE_READ_WRITE};
-    acre_status status =
-        complete(&request, opts != NULL ? opts : &no_opts, TWIN, NEARNESS, acre_port_granularity());
+    acre_status status = complete_request(&request, opts != NULL ? opts : &no_opts, TWIN, NEARNESS,
+                                          acre_port_granularity());
     if (status != ACRE_OK)
         return status;
     acre_mmap first = handle_for(&request);
@@ -324,7 +327,8 @@ acre_status
 acre_image_clone(const acre_image *image, uint32_t access, const acre_mmap_opts *opts,
                  acre_mmap *out)
 {
-    // An image that was never begun has no size: it is told as a state, after the options.
+    // An image that was never begun has no size; with size 1 its options are checked before its
+    // state.
     port_request request = {
         .file = (acre_file)image->private_[IMAGE_FILE],
         .size = image->size != 0 ? image->size : 1,
@@ -332,7 +336,7 @@ acre_image_clone(const acre_image *image, uint32_t access, const acre_mmap_opts 
         .flags = ACRE_IS_CLONE,
     };
     acre_status status =
-        complete(&request, opts != NULL ? opts : &no_opts, CLONE, 0, acre_port_page_size());
+        complete_request(&request, opts != NULL ? opts : &no_opts, CLONE, 0, acre_port_page_size());
     if (status != ACRE_OK)
         return status;
     return image->private_[IMAGE_STATE] == IMMUTABLE ? map_requested(&request, out)
@@ -350,7 +354,7 @@ acre_image_close(acre_image *image)
     return status;
 }
 
-// ---- adoption and the end -----------------------------------------------------------------------
+// ---- adopting and unmapping ---------------------------------------------------------------------
 
 acre_status
 acre_mmap_adopt(void *base, size_t size, size_t page_size, uint32_t access, uint32_t flags,

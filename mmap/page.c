@@ -1,4 +1,4 @@
-// Page sizes, capabilities and limits: what the port found out.
+// Page sizes, capabilities and limits, as the port reports them.
 #include "acre/page.h"
 
 #include "mmap/port/memory.h"

@@ -1,9 +1,10 @@
-// Which process this is.
+// Numbers for processes, which tell the child of a fork from its parent.
 //
-// The number lies in a word that a child finds zeroed, and is counted up by each process that finds
-// it so.  The count itself is inherited, so no descendant counts to a number that an ancestor has.
-// Where no memory is wiped in children, the system's own number serves.  It may come again, but not
-// while a descendant lives that could mix them up (namespaces of processes aside).
+// The number is in a word that the system wipes in a child.  A process that finds 0 there
+// increments a counter and stores the result.  A child inherits the counter, so its number differs
+// from those of all its ancestors.  Where memory cannot be wiped in children, the process ID is
+// used.  The system may reuse an ID, but not while a descendant that could confuse the two is alive
+// (PID namespaces aside).
 #include "mmap/process.h"
 
 #include <stdatomic.h>
@@ -11,7 +12,7 @@
 #include "acre/mmap.h"
 #include "mmap/port/memory.h"
 
-static _Atomic(void *) process_word;  // of _Atomic uint32_t; NULL where the system's number serves
+static _Atomic(void *) process_word;  // an _Atomic uint32_t; NULL: not mapped, or the ID is used
 static _Atomic uint32_t process_count;
 
 static acre_status
@@ -46,7 +47,7 @@ acre_process_number(uint32_t *number)
     if (atomic_load_explicit(word, memory_order_relaxed) == 0) {
         uint32_t none = 0;
         uint32_t next = atomic_fetch_add_explicit(&process_count, 1, memory_order_relaxed) + 1;
-        // Whichever thread wins: both count as this process.
+        // It does not matter which thread wins.
         (void)atomic_compare_exchange_strong_explicit(word, &none, next, memory_order_relaxed,
                                                       memory_order_relaxed);
     }

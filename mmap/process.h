@@ -1,8 +1,8 @@
-// mmap/process.h - whether this is still the same process, or the child of a fork.
+// mmap/process.h - tells the child of a fork from its parent.
 //
-// For all packages: whoever notes who is doing something (holds a lock, populates pages) notes this
-// number, never the system's own.  A child in a new namespace of processes may have the number that
-// its parent has.
+// All packages use this number, never the system's process ID, to record which process does
+// something (holds a lock, populates pages).  In a new PID namespace a child may have the same ID
+// as its parent.
 #ifndef ACRE_MMAP_PROCESS_H_
 #define ACRE_MMAP_PROCESS_H_
 
@@ -12,14 +12,15 @@
 
 ACRE_EXTERN_C_BEGIN
 
-/// A number that no ancestor of this process has, never 0 and never UINT32_MAX.  A child of a fork
-/// gets another when it asks.
+/// Returns a number that no ancestor of this process has, never 0 and never UINT32_MAX.  A child of
+/// a fork gets a new one when it calls this.
 ///
-/// @return ACRE_OK, or why the first call could not map a page: -ENOMEM, ACRE_TOO_MANY_AREAS
+/// @return ACRE_OK; -ENOMEM or ACRE_TOO_MANY_AREAS when the first call could not map a page
 acre_status acre_process_number(uint32_t *number);
 
-/// 1 when `number` is this process's, else 0.  It came from acre_process_number, here or in an
-/// ancestor.  Loads only; where no memory is wiped in children, one call of acre_port_process_id.
+/// Returns 1 when `number` belongs to this process, else 0.  `number` comes from
+/// acre_process_number in this process or an ancestor.  Costs only loads; where memory cannot be
+/// wiped in children, one call of acre_port_process_id.
 int acre_process_is(uint32_t number);
 
 ACRE_EXTERN_C_END

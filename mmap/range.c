@@ -1,17 +1,17 @@
 // Calls on a range of a map: access, contents, residency.
 //
-// Each refuses in the order range, option, state; a length of 0 is checked and then does nothing.
+// Each checks range, option and state in this order; length 0 is checked and then does nothing.
 #include "acre/mmap.h"
 
 #include "mmap/check.h"
 
 static void *
-at(const acre_mmap *map, size_t offset)
+address_at(const acre_mmap *map, size_t offset)
 {
     return (char *)map->base + offset;
 }
 
-// Reservations and private anonymous maps, not adopted ones unless as a reservation.
+// Reservations and private anonymous maps can be committed; adopted maps only as a reservation.
 static acre_status
 check_committable(const acre_mmap *map)
 {
@@ -24,30 +24,30 @@ check_committable(const acre_mmap *map)
     return ACRE_OK;
 }
 
-// What destroys contents is still allowed on a sealed map that is writable.
+// Contents may still be destroyed in a sealed map that is writable.
 static acre_status
 check_destroyable(const acre_mmap *map)
 {
     return map->flags & ACRE_IS_SEALED && (map->access & ACRE_WRITE) == 0 ? ACRE_SEALED : ACRE_OK;
 }
 
-// What the system does not permit on a sealed map.
+// Turns the system's refusal on a sealed map into ACRE_SEALED.
 static acre_status
-of_sealed(const acre_mmap *map, acre_status status)
+status_on_sealed(const acre_mmap *map, acre_status status)
 {
     return status == -EPERM && map->flags & ACRE_IS_SEALED ? ACRE_SEALED : status;
 }
 
 // ---- access -------------------------------------------------------------------------------------
 
-// Whether every page is known to have the map's own access.
+// Whether every page is known to have map->access.
 static int
 is_uniform(const acre_mmap *map)
 {
     return (map->private_[0] & MIXED) == 0;
 }
 
-// Code is made visible by reading through it, which guarded pages do not bear.
+// The flush reads the code, and reading a guarded page would fault.
 static void
 flush_code(const acre_mmap *map, char *start, size_t length)
 {
@@ -63,13 +63,13 @@ flush_code(const acre_mmap *map, char *start, size_t length)
     }
 }
 
-// What commit and protect have in common: gives the range its access and keeps account of whether
-// the map is of one access.
+// Common part of commit and protect: gives the range its access and records whether all of the map
+// has the same access.
 static acre_status
-give(acre_mmap *map, size_t offset, size_t length, uint32_t access, int committing)
+give_access(acre_mmap *map, size_t offset, size_t length, uint32_t access, int committing)
 {
-    void *start = at(map, offset);
-    // The flush reads through the code, so what will only be executed is readable first.
+    void *start = address_at(map, offset);
+    // The flush reads the code, so execute-only memory must be readable first.
     uint32_t first = access & ACRE_EXEC ? access | ACRE_READ : access;
     acre_status status = committing ? acre_port_commit(map, start, length, first)
                                     : acre_port_protect(map, start, length, first);
@@ -92,10 +92,10 @@ give(acre_mmap *map, size_t offset, size_t length, uint32_t access, int committi
 }
 
 static acre_status
-commit(acre_mmap *map, size_t offset, size_t length, uint32_t access)
+commit_range(acre_mmap *map, size_t offset, size_t length, uint32_t access)
 {
     acre_status status = check_committable(map);
-    return status != ACRE_OK || length == 0 ? status : give(map, offset, length, access, 1);
+    return status != ACRE_OK || length == 0 ? status : give_access(map, offset, length, access, 1);
 }
 
 acre_status
@@ -106,7 +106,7 @@ acre_mmap_commit(acre_mmap *map, size_t offset, size_t length)
         return status;
     if (map->access == ACRE_NONE && map->size != 0 && (map->flags & ACRE_IS_SEALED) == 0)
         return ACRE_BAD_STATE;
-    return commit(map, offset, length, map->access);
+    return commit_range(map, offset, length, map->access);
 }
 
 acre_status
@@ -115,7 +115,8 @@ acre_mmap_commit_as(acre_mmap *map, size_t offset, size_t length, uint32_t acces
     acre_status status = check_pages(map, offset, length);
     if (status == ACRE_OK)
         status = access == ACRE_NONE ? ACRE_BAD_OPTION : check_access(access, map->flags);
-    return status == ACRE_OK ? commit(map, offset, length, with_implied_read(access)) : status;
+    return status == ACRE_OK ? commit_range(map, offset, length, with_implied_read(access))
+                             : status;
 }
 
 acre_status
@@ -126,7 +127,7 @@ acre_mmap_decommit(acre_mmap *map, size_t offset, size_t length)
         status = check_committable(map);
     if (status != ACRE_OK || length == 0)
         return status;
-    status = acre_port_decommit(map, at(map, offset), length);
+    status = acre_port_decommit(map, address_at(map, offset), length);
     if (status != ACRE_OK)
         return status;
     if (length == map->size) {
@@ -134,7 +135,7 @@ acre_mmap_decommit(acre_mmap *map, size_t offset, size_t length)
         map->flags &= ~(uint32_t)(ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS);
     }
     map->private_[0] |= MIXED;
-    // What is reserved again is as a reservation was made.
+    // In a reservation, decommitted pages are again as they were made.
     if ((map->flags & ACRE_IS_RESERVATION) == 0)
         note_change(map, offset + length);
     else if (offset + length >= end_of_changed(map) && offset < end_of_changed(map))
@@ -152,7 +153,7 @@ acre_mmap_protect(acre_mmap *map, size_t offset, size_t length, uint32_t access)
         return status;
     if (map->flags & ACRE_IS_SEALED)
         return ACRE_SEALED;
-    return length == 0 ? ACRE_OK : give(map, offset, length, with_implied_read(access), 0);
+    return length == 0 ? ACRE_OK : give_access(map, offset, length, with_implied_read(access), 0);
 }
 
 // ---- contents -----------------------------------------------------------------------------------
@@ -171,7 +172,8 @@ acre_mmap_discard(acre_mmap *map, size_t offset, size_t length, uint32_t when)
     if ((map->flags & (ACRE_IS_FILE | ACRE_MAP_SHARED)) == (ACRE_IS_FILE | ACRE_MAP_SHARED))
         return ACRE_BAD_STATE;
     return length == 0 ? ACRE_OK
-                       : of_sealed(map, acre_port_discard(map, at(map, offset), length, when));
+                       : status_on_sealed(
+                             map, acre_port_discard(map, address_at(map, offset), length, when));
 }
 
 acre_status
@@ -192,7 +194,7 @@ acre_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
     return status;
 }
 
-// Where pages are emptied behind the program's back, guards would be, too.
+// Where the system may empty pages by itself, it would remove their guards too.
 static acre_status
 check_guard(const acre_mmap *map, size_t offset, size_t length)
 {
@@ -214,11 +216,11 @@ acre_mmap_guard(acre_mmap *map, size_t offset, size_t length)
         return status;
 
     uint32_t kind;
-    status = acre_port_guard(map, at(map, offset), length, &kind);
+    status = acre_port_guard(map, address_at(map, offset), length, &kind);
     if (status != ACRE_OK) {
         if (is_uniform(map))
-            (void)acre_port_protect(map, at(map, offset), length, map->access);
-        return of_sealed(map, status);
+            (void)acre_port_protect(map, address_at(map, offset), length, map->access);
+        return status_on_sealed(map, status);
     }
     map->flags |= kind;
     if (kind == ACRE_HAS_PAGE_GUARDS) {
@@ -235,15 +237,15 @@ acre_mmap_unguard(acre_mmap *map, size_t offset, size_t length)
     if (status != ACRE_OK || length == 0)
         return status;
     int uniform = is_uniform(map);
-    status = acre_port_unguard(map, at(map, offset), length, !uniform);
+    status = acre_port_unguard(map, address_at(map, offset), length, !uniform);
     if (status == ACRE_OK && !uniform)
-        note_change(map, offset + length);  // reserved pages have the map's access now
-    return of_sealed(map, status);
+        note_change(map, offset + length);  // reserved pages now have the map's access
+    return status_on_sealed(map, status);
 }
 
 // ---- residency ----------------------------------------------------------------------------------
 
-// The whole base pages that hold a range of bytes.
+// The whole base pages that contain a range of bytes.
 typedef struct span {
     void *start;
     size_t length;
@@ -254,9 +256,9 @@ pages_of(const acre_mmap *map, size_t offset, size_t length)
 {
     size_t page = acre_port_page_size();
     size_t first = offset & ~(page - 1);
-    // The map ends with a page, so this does not overflow, also beyond half of the addresses.
+    // The map ends at a page boundary, so this does not overflow, even for maps above SIZE_MAX / 2.
     size_t end = (offset + length + page - 1) & ~(page - 1);
-    span result = {at(map, first), end - first};
+    span result = {address_at(map, first), end - first};
     return result;
 }
 
@@ -300,9 +302,9 @@ acre_mmap_populate(acre_mmap *map, size_t offset, size_t length)
     return on_any_bytes(acre_port_populate, map, offset, length);
 }
 
-// A lock on droppable pages would be granted and not kept.
+// The system would grant a lock on droppable pages but not keep it.
 static acre_status
-lock(on_pages call, acre_mmap *map, size_t offset, size_t length)
+lock_range(on_pages call, acre_mmap *map, size_t offset, size_t length)
 {
     acre_status status = check_bytes(map, offset, length);
     if (status == ACRE_OK && map->flags & ACRE_MAP_DROPPABLE)
@@ -315,13 +317,13 @@ lock(on_pages call, acre_mmap *map, size_t offset, size_t length)
 acre_status
 acre_mmap_lock(acre_mmap *map, size_t offset, size_t length)
 {
-    return lock(acre_port_lock, map, offset, length);
+    return lock_range(acre_port_lock, map, offset, length);
 }
 
 acre_status
 acre_mmap_lock_on_fault(acre_mmap *map, size_t offset, size_t length)
 {
-    return lock(acre_port_lock_on_fault, map, offset, length);
+    return lock_range(acre_port_lock_on_fault, map, offset, length);
 }
 
 acre_status
@@ -356,12 +358,13 @@ acre_mmap_advise(acre_mmap *map, size_t offset, size_t length, acre_advice advic
     if ((advice == ACRE_ADVISE_DONT_FORK || advice == ACRE_ADVISE_WIPE_ON_FORK) &&
         check_destroyable(map) != ACRE_OK)
         return ACRE_SEALED;
-    // The child would be without its markers.
+    // Wiping would remove the markers in the child.
     if (advice == ACRE_ADVISE_WIPE_ON_FORK && map->flags & ACRE_HAS_MARKER_GUARDS)
         return ACRE_BAD_STATE;
     if (length == 0)
         return ACRE_OK;
-    status = note_parts(map, length, acre_port_advise(map, at(map, offset), length, advice));
+    status =
+        note_parts(map, length, acre_port_advise(map, address_at(map, offset), length, advice));
     if (status != ACRE_OK)
         return status;
     if (advice == ACRE_ADVISE_WIPE_ON_FORK)

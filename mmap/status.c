@@ -6,7 +6,7 @@
 #define TEXT_OF_(value) #value
 #define TEXT_OF(value) TEXT_OF_(value)
 
-// What systems answer to calls about memory, files and processes.
+// Errors that systems return for calls about memory, files and processes.
 #define ERRNO_MAP(X)                                               \
     X(EPERM, "not permitted")                                      \
     X(ENOENT, "no such file")                                      \

@@ -58,7 +58,8 @@ acre_linux_drop_refused(void *base, size_t size)
     void *again = NULL;
     acre_status status = sys_mmap(base, size, PROT_NONE,
                                   LINUX_PLAIN_HOLD | LINUX_MAP_FIXED_NOREPLACE, -1, 0, &again);
-    // Success: there was a hole, which is ours again.  -EEXIST: the hold is still there.
+    // Success: there was a hole, which is ours again.  -EEXIST, or another address (old kernels):
+    // the hold is still there.
     if (status == ACRE_OK)
         (void)sys_munmap(again, size);
     if (status == -EEXIST || (status == ACRE_OK && again != base))
