@@ -1,4 +1,4 @@
-// Capabilities: probed when they are first asked for, remembered once they are known.
+// Capabilities: probed on first use, remembered once known.
 #include "mmap/port/probe.h"
 
 static _Atomic uint32_t known_capabilities;

@@ -1,4 +1,4 @@
-// mmap/port/probe.h - capabilities, each probed once: acre_port_can() of every system's port.
+// mmap/port/probe.h - capabilities, each probed once: implements acre_port_can() for every system.
 #ifndef ACRE_MMAP_PORT_PROBE_H_
 #define ACRE_MMAP_PORT_PROBE_H_
 
@@ -6,18 +6,18 @@
 
 #include <stdatomic.h>
 
-/// Returns 1, 0, PROBE_NOW, or -1: not to be found out now.
+/// Returns 1, 0, PROBE_NOW, or -1 when that cannot be determined now.
 typedef int (*probe)(void);
-enum { PROBE_NOW = 2 };  ///< Yes, but ask again: the program may change it.
+enum { PROBE_NOW = 2 };  ///< Yes, but probe again: the program may change it.
 
 /// One for each capability, from the system's port.
 extern const probe acre_probes[ACRE_CAPABILITY_COUNT];
 
-/// Bits of capabilities that are denied whatever the system has: 0 but in tests (tests/support/
-/// pretend.c).
+/// Bits of capabilities that are denied whatever the system has; 0 except in tests
+/// (tests/support/pretend.c).
 extern _Atomic uint32_t acre_probe_denied;
 
-/// What the probe of a capability answered; -1 when it cannot be found out now.
+/// Returns the result of a capability's probe, 1 or 0; -1 when it cannot be determined now.
 int acre_probe_can(acre_capability what);
 
 static inline int

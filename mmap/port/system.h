@@ -1,10 +1,11 @@
-// mmap/port/system.h - which system acre is compiled for: each source of a port is empty elsewhere.
+// mmap/port/system.h - which system acre is compiled for; the sources of other systems' ports
+// compile to nothing.
 //
-// Included before the first system header, which it tells what to declare.
+// Include this before the first system header: it sets what system headers declare.
 #ifndef ACRE_MMAP_PORT_SYSTEM_H_
 #define ACRE_MMAP_PORT_SYSTEM_H_
 
-// A test plays the calls of FreeBSD elsewhere.
+// A test emulates the calls of FreeBSD on other systems.
 #if defined(__FreeBSD__) || defined(ACRE_PLAYS_FREEBSD)
 #define ACRE_ON_FREEBSD 1
 #elif defined(__linux__)
@@ -39,7 +40,7 @@
 #define _FILE_OFFSET_BITS 64
 #endif
 
-// C wants a declaration in every source.
+// C requires a declaration in every source.
 struct acre_port_system;
 
 #endif  // ACRE_MMAP_PORT_SYSTEM_H_
