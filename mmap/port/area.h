@@ -20,8 +20,7 @@ typedef struct port_view port_view;
 enum { PORT_VIEW_SIZE = 48 * 1024 - 64 };
 
 /// Opens a view, positioned before the first area.  acre_port_view_close closes `*handle` without
-/// reading the view, also in the child of a fork.  -ESRCH: no such process; -EPERM, -EACCES:
-/// denied.
+/// reading the view, also in a child of a fork.  -ESRCH: no such process; -EPERM, -EACCES: denied.
 acre_status acre_port_view_open(port_view *view, acre_process process, uintptr_t handle[2]);
 void acre_port_view_close(const uintptr_t handle[2]);
 /// As acre_areas_next (1, 0, or a failure), but an area may begin below the end of the previous one

@@ -40,8 +40,7 @@ ACRE_EXTERN_C_BEGIN
 /// Powers of two that never change; the granularity is a multiple of the page size.
 size_t acre_port_page_size(void);
 size_t acre_port_granularity(void);
-/// As acre_page_sizes: only sizes that ACRE_MAP_HUGE accepts.  With `capacity` 0 `sizes` may be
-/// NULL.
+/// As acre_page_sizes: only sizes for ACRE_MAP_HUGE.  `sizes` may be NULL when `capacity` is 0.
 int acre_port_page_sizes(size_t *sizes, size_t capacity);
 /// The page size for ACRE_MAP_HUGE when none is given; 0 = there are no huge pages.
 size_t acre_port_default_huge_size(void);

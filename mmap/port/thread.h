@@ -82,8 +82,7 @@ size_t acre_port_signal_stack_size(void);
 /// the stack that faulted, as on Windows, makes sure that there is room on it and returns how much,
 /// so that nobody sets one.)
 acre_status acre_port_signal_stack_get(void **base, size_t *size);
-/// Replaces the signal stack of the calling thread; size 0 = none.  -EPERM while the stack is in
-/// use.
+/// Replaces the signal stack of the calling thread; size 0 = none.  -EPERM while it is in use.
 acre_status acre_port_signal_stack_set(void *base, size_t size);
 
 ACRE_EXTERN_C_END

@@ -40,8 +40,7 @@ acre_port_flush(acre_mmap *map, void *start, size_t length, uint32_t how)
 acre_status
 acre_port_file_open(const char *path, int writable, acre_file *file, uint64_t *size)
 {
-    // NONBLOCK: what has no size, such as a pipe without a writer, is refused instead of waited
-    // for.
+    // NONBLOCK: do not wait for the writer of a pipe.
     int opened = sys_open(path, (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY);
     if (opened < 0)
         return opened;
@@ -103,7 +102,7 @@ acre_posix_consider(posix_room *room, uintptr_t start, uintptr_t end)
         consider_hole(room, start, end);
         return;
     }
-    // The part of the hole below the center, and that above.
+    // The part of the hole below the center, and the part above.
     uintptr_t center = room->center, beyond = room->beyond;
     uintptr_t low_end = center > beyond ? center - beyond : 0;
     low_end = low_end > UINTPTR_MAX - room->size ? UINTPTR_MAX : low_end + room->size;
@@ -115,7 +114,7 @@ acre_posix_consider(posix_room *room, uintptr_t start, uintptr_t end)
 posix_room
 acre_posix_room_within(size_t size, size_t alignment, uintptr_t near_address, size_t reach)
 {
-    enum { LOWEST = 64 * 1024 };  // the lowest pages are the system's
+    enum { LOWEST = 64 * 1024 };  // the system keeps the lowest pages
     posix_room room = {
         .size = size,
         .alignment = alignment,

@@ -1,5 +1,5 @@
-// mmap/port/posix/posix.h - what the ports of all POSIX systems share: system calls that answer by
-// value and keep errno, and the port functions that are the same everywhere (map.c).
+// mmap/port/posix/posix.h - what the ports of all POSIX systems share: system calls that return
+// their status and preserve errno, and port functions that are the same everywhere (map.c).
 #ifndef ACRE_MMAP_PORT_POSIX_POSIX_H_
 #define ACRE_MMAP_PORT_POSIX_POSIX_H_
 
@@ -18,7 +18,7 @@
 
 // ---- system calls -------------------------------------------------------------------------------
 
-// `result` is that of a call that answers -1 on failure, `saved` the errno from before it.
+// `result` comes from a call that returns -1 on failure; `saved` is errno from before that call.
 static inline acre_status
 status_of(long result, int saved)
 {
@@ -26,10 +26,10 @@ status_of(long result, int saved)
         return ACRE_OK;
     int error = errno;
     errno = saved;
-    // Some systems tell EOPNOTSUPP, whose number may be another, or that there is no such call.
+    // Some systems report EOPNOTSUPP, whose number may differ from ENOTSUP, or ENOSYS.
     if (error == ENOSYS || error == EOPNOTSUPP)
         return -ENOTSUP;
-    return error > 0 ? -error : -EIO;  // never the latter: so that compilers see a failure, too
+    return error > 0 ? -error : -EIO;  // EIO never happens, but shows compilers that this fails
 }
 
 static inline acre_status
@@ -58,12 +58,12 @@ sys_mprotect(void *base, size_t size, int protection)
     return status_of(mprotect(base, size, protection), saved);
 }
 
-// Around calls at which a thread may be cancelled: what acre holds meanwhile would stay held.
+// For calls that are cancellation points: a cancelled thread would not release what acre holds.
 static inline int
 posix_put_off_cancellation(void)
 {
     int before = 0;
-#ifndef __ANDROID__  // has no cancellation
+#ifndef __ANDROID__  // which has no cancellation
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
 #endif
     return before;
@@ -79,7 +79,7 @@ posix_permit_cancellation(int before)
 #endif
 }
 
-// The descriptor, or a failure.
+// Returns the descriptor, or a failure.
 static inline int
 sys_open(const char *path, int flags)
 {
@@ -99,7 +99,7 @@ sys_open(const char *path, int flags)
 static inline void
 sys_close(int file)
 {
-    // The descriptor is gone whatever close answers, and nothing was written through it.
+    // The descriptor is gone whatever close returns, and nothing was written through it.
     int saved = errno;
     int before = posix_put_off_cancellation();
     (void)close(file);
@@ -116,8 +116,8 @@ posix_protection(uint32_t access)
 
 // ---- kinds of maps ------------------------------------------------------------------------------
 
-// Memory whose pages belong to an object of the kernel's, not of a file system: shared, or a view
-// of a ring or twin.
+// Memory whose pages belong to a kernel object that is not in a file system: shared memory, or a
+// view of a ring or twin.
 static inline int
 posix_is_shared_memory(const acre_mmap *map)
 {
@@ -125,7 +125,7 @@ posix_is_shared_memory(const acre_mmap *map)
            (map->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE)) == ACRE_MAP_SHARED;
 }
 
-// Whether all pages have the same access, or are all reserved, and how many areas they are.
+// Whether all pages have the same access or are all reserved; sets *areas to the number of areas.
 static inline int
 posix_is_alike(const acre_mmap *map, uint32_t *access, size_t *areas)
 {
@@ -154,8 +154,7 @@ posix_is_anonymous(uint32_t flags)
     return (flags & others) == 0;
 }
 
-// What can be committed: reservations and private anonymous maps; of adopted ones only what was
-// said to be a reservation.
+// Reservations and private anonymous maps can be committed; adopted maps only as a reservation.
 static inline int
 posix_is_committable(uint32_t flags)
 {
@@ -165,18 +164,18 @@ posix_is_committable(uint32_t flags)
 
 // ---- room near an address -----------------------------------------------------------------------
 
-// A place that is looked for among holes.
+// A search for a place among holes.
 typedef struct posix_room {
     size_t size, alignment;
-    uintptr_t low, high;  // it lies within [low, high]
+    uintptr_t low, high;  // the place is within [low, high]
     uintptr_t center;
-    uintptr_t beyond;  // no nearer to the center than this
-    uintptr_t best;    // so far; 0 = none
+    uintptr_t beyond;  // the place is no nearer to the center than this
+    uintptr_t best;    // best place so far; 0 = none
 } posix_room;
 
 posix_room acre_posix_room_within(size_t size, size_t alignment, uintptr_t near_address,
                                   size_t reach);
-// The place in the hole [start, end) that is nearest to the center.
+// Updates room->best if the hole [start, end) has a place that is nearer to the center.
 void acre_posix_consider(posix_room *room, uintptr_t start, uintptr_t end);
 
 #endif  // ACRE_MMAP_PORT_POSIX_POSIX_H_

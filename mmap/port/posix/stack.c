@@ -1,11 +1,11 @@
-// POSIX systems: stacks, which need nothing of their own here.
+// POSIX systems: stacks, which need nothing special here.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_POSIX
 
 #include "mmap/port/posix/posix.h"
 
-// Memory is accounted as it is touched, and no system looks at where a stack is.
+// A committed stack takes no memory until it is touched, and no system checks where a stack is.
 
 int
 acre_port_stacks_grow(void)

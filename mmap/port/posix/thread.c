@@ -1,12 +1,12 @@
-// POSIX systems: words of threads, and what is called when a thread ends.
+// POSIX systems: thread-local words, and calls when a thread exits.
 //
-// 1. A thread's end is told by the destructor of a key of POSIX threads, one for each kind of word.
-// 2. glibc keeps the first 32 keys of each thread in the thread's own memory and allocates for
-//    others: a later key is given back, and threads have no word.
-// 3. Reading goes by a word in static thread-local memory, which costs one load and no allocation
-//    even in a library that was loaded late.  Where the system has no such memory (macOS and
-//    Android allocate it when it is first touched) it is read by the key.
-// 4. No caller sees the address of a word, so none can keep it while it changes threads.
+// 1. The destructor of a POSIX thread key reports a thread's exit; each kind of word has a key.
+// 2. glibc stores the values of the first 32 keys in the thread itself and allocates memory for
+//    others.  If acre gets a later key, it deletes the key, and threads have no word.
+// 3. Words are read from static thread-local memory, which costs one load and no allocation even in
+//    a library that was loaded late.  Where the system has no such memory (macOS and Android
+//    allocate it on first use), they are read through the key.
+// 4. No caller sees the address of a word, so none can keep it while it moves to another thread.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_POSIX
@@ -37,7 +37,7 @@ acre_port_yield(void)
     errno = saved;
 }
 
-static _Atomic uintptr_t keys[PORT_THREAD_WORDS];  // plus one; 0 = there is none yet
+static _Atomic uintptr_t keys[PORT_THREAD_WORDS];  // key + 1; 0 = not created yet
 static _Atomic(port_thread_end) ends[PORT_THREAD_WORDS];
 
 #if POSIX_HAS_STATIC_WORDS
@@ -53,7 +53,7 @@ __attribute__((noinline)) void *
 acre_port_thread_get(port_thread_word which)
 {
     void *word = words[which];
-    // Nothing about this thread is known behind the call, also when all is optimized as one.
+    // Code after the call may assume nothing about this thread, not even when optimized as one.
     __asm__ volatile("" ::: "memory");
     return word;
 }
