@@ -56,8 +56,7 @@ acre_port_discard(acre_mmap *map, void *start, size_t length, uint32_t when)
 
 // ---- many ranges --------------------------------------------------------------------------------
 
-// Gives advice on many ranges by one call and sets *bytes to how much of them it handled.  Works
-// from 6.13 on.
+// Gives advice on many ranges by one call and sets *bytes to how much it handled.  From 6.13 on.
 static acre_status
 advise_batch(const struct iovec *ranges, size_t count, int advice, size_t *bytes)
 {

@@ -132,7 +132,7 @@ acre_linux_take_line(linux_window *text, char **line, size_t *length)
 acre_status
 acre_linux_each_entry(int folder, int (*look)(const char *name, void *of), void *of)
 {
-    // opendir allocates; the call beneath it does not.
+    // opendir allocates memory; getdents64 does not.
     _Alignas(8) char entries[1024];
     int saved = errno;
     long got;

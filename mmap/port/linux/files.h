@@ -51,7 +51,7 @@ acre_status acre_linux_take_line(linux_window *text, char **line, size_t *length
 acre_status acre_linux_each_entry(int folder, int (*look)(const char *name, void *of), void *of);
 
 // Opens "/proc/PID/file"; 0 = this process.  The kernel shows nothing for a first thread that has
-// exited.  From 6.13 on it fails here with -ESRCH; before, the file is empty (for which the
+// exited.  From 6.13 on the open fails with -ESRCH; before, the file is empty (for which the
 // functions of areas.h return -ESRCH).
 int acre_linux_open_proc(acre_process process, const char *file);
 // The same through any thread of another process for which the file is not empty.

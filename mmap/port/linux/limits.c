@@ -15,7 +15,7 @@ static void
 lower_to_file(const char *path, uint64_t *limit)
 {
     uint64_t value = acre_linux_read_number(path);
-    // Version 1 writes "none" as the largest multiple of a page below 2^63.
+    // Version 1 reports "no limit" as the largest multiple of a page below 2^63.
     if (value != 0 && value < (uint64_t)INT64_MAX / 65536 * 65536 &&
         (*limit == 0 || value < *limit))
         *limit = value;

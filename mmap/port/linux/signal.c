@@ -14,7 +14,7 @@
 
 #include "mmap/port/posix/signal.h"
 
-// In this order.
+// The order matters.
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
