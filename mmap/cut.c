@@ -7,7 +7,7 @@ enum {
     // Granted wishes.  Merged maps may differ in these; the result has those that both had.
     WISHES = ACRE_MAP_POPULATE | ACRE_MAP_HUGE_TRANSPARENT | ACRE_GOT_NODE | ACRE_GOT_NAME,
     // Set for the whole if set for a part.
-    OF_ANY_PART = ACRE_MAP_DROPPABLE | ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS
+    OF_ANY_PART = ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS
 };
 
 static acre_status

@@ -96,7 +96,8 @@ TEST(Merge, differences_of_attributes_keep_maps_apart)
     ASSERT_OK(acre_mmap_protect(&right, 0, page(), ACRE_READ_WRITE));
 
     acre_mmap other = right;
-    for (uint32_t flag : {ACRE_MAP_NO_DUMP, ACRE_MAP_SHARED, ACRE_MAP_NO_RESERVE, ACRE_MAP_JIT}) {
+    for (uint32_t flag : {ACRE_MAP_NO_DUMP, ACRE_MAP_SHARED, ACRE_MAP_NO_RESERVE, ACRE_MAP_JIT,
+                          ACRE_MAP_DROPPABLE}) {
         other.flags = right.flags ^ flag;
         expect_refused(ACRE_ATTRIBUTE_MISMATCH, left,
                        [&] { return acre_mmap_merge(&left, &other); });

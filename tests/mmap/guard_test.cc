@@ -128,6 +128,44 @@ TEST_P(Guard, is_refused_where_a_fork_would_lose_it)
     expect_refused(ACRE_BAD_STATE, map, [&] { return acre_mmap_guard(&map, 0, 0); });
 }
 
+// A sealed page ends the call in its middle.
+TEST(GuardMarkers, stand_when_a_later_guard_is_refused)
+{
+    if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS) || !acre_can(ACRE_CAN_SEAL))
+        GTEST_SKIP() << "this kernel has no guard markers or no seals";
+    expect_success(in_child([] {
+        acre_mmap map = {};
+        STEP(1, acre_mmap_anon(8 * page(), ACRE_READ_WRITE, nullptr, &map) == ACRE_OK);
+        STEP(2, acre_mmap_guard(&map, 0, page()) == ACRE_OK);
+        acre_mmap front = map, part = {}, rest = {};  // of the same pages
+        STEP(3, acre_mmap_split(&front, 6 * page(), &part) == ACRE_OK &&
+                    acre_mmap_split(&part, page(), &rest) == ACRE_OK);
+        STEP(4, acre_mmap_protect(&part, 0, page(), ACRE_READ) == ACRE_OK &&
+                    acre_mmap_seal(&part) == ACRE_OK);
+        acre_mmap before = map;
+        STEP(5, acre_mmap_guard(&map, 0, map.size) < 0);
+        STEP(6, std::memcmp(&before, &map, sizeof map) == 0);
+        STEP(7, !readable(bytes(map, 0)));
+        STEP(8, readable(bytes(map, 7 * page())));
+        return 0;
+    }));
+}
+
+// A locked page lets all become protected pages.
+TEST(GuardMarkers, go_where_protected_pages_take_their_place)
+{
+    if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
+        GTEST_SKIP() << "this kernel has no guard markers";
+    Map map;
+    ASSERT_OK(acre_mmap_anon(8 * page(), ACRE_READ_WRITE, nullptr, &map));
+    ASSERT_OK(acre_mmap_guard(&map, 0, page()));
+    ASSERT_OK(acre_mmap_lock(&map, 6 * page(), page()));
+    ASSERT_OK(acre_mmap_guard(&map, 0, map.size));
+    EXPECT_FALSE(readable(bytes(map, 0)));
+    ASSERT_OK(acre_mmap_protect(&map, 0, map.size, ACRE_READ_WRITE));
+    EXPECT_TRUE(readable(bytes(map, 0)));
+}
+
 TEST(GuardMarkers, cost_no_area_however_many)
 {
     if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))

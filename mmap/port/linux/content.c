@@ -171,20 +171,26 @@ acre_port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
     int locks = (map->flags & (ACRE_MAP_LOCKED | ACRE_MAP_LOCK_ON_FAULT)) != 0;
     // Also try when it is unknown whether there are markers: at the limit on areas there is no page
     // to probe with.
-    if (!locks && acre_probe_can(ACRE_CAN_GUARD_WITH_MARKERS) != 0) {
+    int tried = !locks && acre_probe_can(ACRE_CAN_GUARD_WITH_MARKERS) != 0;
+    if (tried) {
         *kind = ACRE_HAS_MARKER_GUARDS;
         status = linux_advise(start, length, LINUX_MADV_GUARD_INSTALL);
         if (status == ACRE_OK)
             return ACRE_OK;
-        // Some page may be locked; pages before it may already have markers.
-        (void)linux_advise(start, length, LINUX_MADV_GUARD_REMOVE);
+        // A page may be locked or sealed; pages before it may already have markers.  If the map had
+        // some before this call, all stay: the new ones cannot be told from the old.
+        if ((map->flags & ACRE_HAS_MARKER_GUARDS) == 0)
+            (void)linux_advise(start, length, LINUX_MADV_GUARD_REMOVE);
         if (status != -EINVAL)
             return linux_explain_advice(status);
     }
     *kind = ACRE_HAS_PAGE_GUARDS;
     status = linux_explain(sys_mprotect(start, length, PROT_NONE));
-    return status != ACRE_OK || shared ? status
-                                       : linux_explain_advice(empty_pages(map, start, length));
+    if (status != ACRE_OK)
+        return status;
+    if (tried && map->flags & ACRE_HAS_MARKER_GUARDS)
+        (void)linux_advise(start, length, LINUX_MADV_GUARD_REMOVE);
+    return shared ? ACRE_OK : linux_explain_advice(empty_pages(map, start, length));
 }
 
 acre_status
