@@ -9,6 +9,7 @@ namespace {
 SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and limits");
 SKIP_WITHOUT_ADVICE(
     "Lock.a_guard_over_a_locked_part_is_whole_and_is_taken_off_whole "
+    "Lock.of_a_part_is_no_wider_after_a_discard_of_all "
     "LockedMap.is_discarded_and_stays_locked "
     "LockedMap.is_guarded_by_protected_pages "
     "LockedMap.without_access_is_locked_when_it_gets_some "
@@ -207,6 +208,23 @@ TEST(LockedMap, is_discarded_and_stays_locked)
 }
 
 // ---- guards -------------------------------------------------------------------------------------
+
+TEST(Lock, of_a_part_is_no_wider_after_a_discard_of_all)
+{
+    for (uint32_t kind : {uint32_t{0}, uint32_t{ACRE_MAP_SHARED}}) {
+        size_t before = status_bytes("VmLck");
+        acre_mmap_opts opts = flags(kind);
+        Map map;
+        ASSERT_OK(acre_mmap_anon(8 * page(), ACRE_READ_WRITE, &opts, &map));
+        std::memset(map.base, 1, map.size);
+        ASSERT_OK(acre_mmap_lock(&map, 3 * page(), page()));
+        ASSERT_OK(acre_mmap_discard(&map, 0, map.size, ACRE_DISCARD_NOW));
+        EXPECT_EQ(before + page(), status_bytes("VmLck"));
+        EXPECT_TRUE(has_vm_flag(bytes(map, 3 * page()), "lo"));
+        for (size_t i = 0; i < 8; i++)
+            EXPECT_EQ(0, bytes(map)[i * page()]);
+    }
+}
 
 TEST(LockedMap, is_guarded_by_protected_pages)
 {

@@ -7,6 +7,7 @@
 
 #if ACRE_ON_LINUX
 
+#include "mmap/port/area.h"
 #include "mmap/port/linux/facts.h"
 #include "mmap/port/probe.h"
 
@@ -27,6 +28,28 @@ drop_locked(const acre_mmap *map, void *start, size_t length, int advice)
     return status != ACRE_OK ? status : locked;
 }
 
+// Drops area by area: the kernel locks whole areas, so pages that were not locked stay unlocked.
+static acre_status
+drop_areas(const acre_mmap *map, void *start, size_t length, int advice)
+{
+    char *end = (char *)start + length;
+    for (char *at = start; at < end;) {
+        acre_area area;
+        acre_status status = acre_port_area_at((uintptr_t)at, &area);
+        if (status != ACRE_OK)
+            return status;
+        char *part_end = area.end < (uintptr_t)end ? (char *)area.end : end;
+        size_t part = (size_t)(part_end - at);
+        status = linux_advise(at, part, advice);
+        if (status == -EINVAL)
+            status = drop_locked(map, at, part, advice);
+        if (status != ACRE_OK)
+            return status;
+        at = part_end;
+    }
+    return ACRE_OK;
+}
+
 // Restores the first contents of the range.  Not for shared file maps.
 static acre_status
 empty_pages(const acre_mmap *map, void *start, size_t length)
@@ -38,7 +61,7 @@ empty_pages(const acre_mmap *map, void *start, size_t length)
     int unknown = status == -EINVAL || (status == -ENOTSUP && advice == MADV_DONTNEED);
     if (unknown && acre_linux_takes_advice(advice) == 0)
         return -ENOTSUP;
-    return unknown ? drop_locked(map, start, length, advice) : status;
+    return unknown ? drop_areas(map, start, length, advice) : status;
 }
 
 acre_status
