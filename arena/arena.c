@@ -110,6 +110,13 @@ usable_end(uintptr_t end)
 }
 
 static uintptr_t
+end_of_memory(const acre_arena_core *core)
+{
+    return usable_end(core->memory != 0 ? core->memory + core->memory_size
+                                        : core_start(core) + core->map.size);
+}
+
+static uintptr_t
 ceiling_of(uintptr_t base, uintptr_t end, size_t limit)
 {
     limit = limit != 0 ? round_down(limit, ACRE_ARENA_LINE) : SIZE_MAX;
@@ -124,8 +131,7 @@ apply_opts(acre_arena_core *core, const acre_arena_opts *opts)
     core->exhausted = opts->exhausted;
     core->context = opts->context;
     copy_name(core->name, opts->name);
-    core->ceiling =
-        ceiling_of(core->base, usable_end(core_start(core) + core->map.size), opts->limit);
+    core->ceiling = ceiling_of(core->base, end_of_memory(core), opts->limit);
 }
 
 // Starts an arena with nothing used.
@@ -409,6 +415,20 @@ acre_arena_ensure(acre_arena *arena, size_t bytes)
     uintptr_t block = 0;
     acre_status status = acre_core_make_room(arena, bytes, 1, &block);
     return status == ACRE_OK ? ACRE_OK : note_failure(arena, status);
+}
+
+acre_status
+acre_arena_limit_set(acre_arena *arena, size_t limit)
+{
+    acre_arena_core *core = core_of(arena);
+    if (core == NULL)
+        return note_failure(arena, ACRE_BAD_STATE);
+    uintptr_t ceiling = ceiling_of(core->base, end_of_memory(core), limit);
+    if (ceiling < arena->cursor)
+        return note_failure(arena, ACRE_FULL);
+    core->ceiling = ceiling;
+    core_set_limit(arena, core);
+    return ACRE_OK;
 }
 
 static acre_status

@@ -13,6 +13,8 @@ SKIP_WHERE_APART(
     "Limit.without_one_the_reservation_is_handed_out "
     "Limit.a_refused_request_changes_nothing_but_the_status "
     "Limit.ensure_and_defer_are_bound_too "
+    "LimitSet.binds_from_then_on LimitSet.below_what_is_used_changes_nothing "
+    "LimitSet.of_the_callers_memory_and_of_none "
     "Exhaustion.the_handler_hears_of_every_refusal "
     "Exhaustion.the_handler_may_longjmp_and_the_arena_goes_on");
 
@@ -117,6 +119,50 @@ TEST(Limit, holds_again_after_reset_and_trim)
     acre_arena_reset(&arena);
     ASSERT_EQ(ACRE_OK, acre_arena_trim(&arena, 0));
     EXPECT_EQ(most, count_bytes(&arena));
+}
+
+TEST(LimitSet, binds_from_then_on)
+{
+    Arena arena(with_limit(4096));
+    ASSERT_NE(nullptr, bytes(&arena, 4096));
+    EXPECT_EQ(nullptr, bytes(&arena, 1));
+    ASSERT_EQ(ACRE_OK, acre_arena_limit_set(&arena, 8192 + 63));
+    EXPECT_EQ(4096u, count_bytes(&arena));
+    acre_arena_reset(&arena);
+    ASSERT_EQ(ACRE_OK, acre_arena_limit_set(&arena, 1024));
+    EXPECT_EQ(1024u, count_bytes(&arena));
+    ASSERT_EQ(ACRE_OK, acre_arena_limit_set(&arena, 3 * MIB));
+    EXPECT_EQ(3 * MIB - 1024, count_bytes(&arena));
+    acre_arena_reset(&arena);
+    ASSERT_EQ(ACRE_OK, acre_arena_limit_set(&arena, 0));
+    EXPECT_NE(nullptr, bytes(&arena, stats_of(&arena).reserved - 64 * KIB));
+}
+
+TEST(LimitSet, below_what_is_used_changes_nothing)
+{
+    Arena arena(with_limit(8192));
+    ASSERT_NE(nullptr, bytes(&arena, 4097));
+    acre_arena before = arena;
+    EXPECT_EQ(ACRE_FULL, acre_arena_limit_set(&arena, 4096 + 63));
+    before.status = ACRE_FULL;
+    EXPECT_TRUE(unchanged(before, arena));
+    EXPECT_EQ(8192u - 4097, count_bytes(&arena));
+    EXPECT_EQ(ACRE_OK, acre_arena_limit_set(&arena, 8192));
+}
+
+TEST(LimitSet, of_the_callers_memory_and_of_none)
+{
+    alignas(64) static char memory[8192];
+    acre_arena arena;
+    ASSERT_EQ(ACRE_OK, acre_arena_over(memory, sizeof memory, &arena));
+    size_t all = count_bytes(&arena);
+    acre_arena_reset(&arena);
+    ASSERT_EQ(ACRE_OK, acre_arena_limit_set(&arena, 640));
+    EXPECT_EQ(640u, count_bytes(&arena));
+    ASSERT_EQ(ACRE_OK, acre_arena_limit_set(&arena, 0));
+    EXPECT_EQ(all - 640, count_bytes(&arena));
+    EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
+    EXPECT_EQ(ACRE_BAD_STATE, acre_arena_limit_set(&arena, 640));
 }
 
 TEST(Limit, without_one_the_reservation_is_handed_out)

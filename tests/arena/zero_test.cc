@@ -1,4 +1,6 @@
 // Zeroed blocks read zero wherever they come from, and what is known to be zero is not cleared.
+#include <vector>
+
 #include "tests/arena/arena_test.h"
 
 using namespace acre_test;
@@ -169,6 +171,16 @@ TEST(Zero, a_wiping_arena_zeroes_what_it_takes_back)
     EXPECT_TRUE(all_are(block, 5000, 0));
     expect_zero(&arena, 10000);
 }
+
+struct WithConstructor {
+    int number = 1;
+};
+
+static_assert(acre_arena_can_make<acre_arena_stats>::value && acre_arena_can_make<int[4]>::value,
+              "zeroed memory is one");
+static_assert(!acre_arena_can_make<WithConstructor>::value &&
+                  !acre_arena_can_make<std::vector<int>>::value,
+              "these want their constructor");
 
 TEST(Zero, others_do_not)
 {
