@@ -87,7 +87,7 @@ acre_areas_next(acre_areas *areas, acre_area *out)
             return status;
     } while (area.end <= state->last_end);
     if (area.start < state->last_end) {
-        if (area.flags & ACRE_AREA_FILE)
+        if (area.flags & ACRE_AREA_FILE || area.inode != 0)
             area.file_offset += state->last_end - area.start;
         if (area.allocation_base == area.start)
             area.allocation_base = state->last_end;

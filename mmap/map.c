@@ -362,6 +362,7 @@ acre_mmap_adopt(void *base, size_t size, size_t page_size, uint32_t access, uint
 {
     enum {
         KINDS = ACRE_IS_RESERVATION | ACRE_IS_FILE | ACRE_IS_RING | ACRE_IS_TWIN | ACRE_IS_CLONE,
+        OF_PRIVATE_MEMORY = ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE,
         TAKEN = ANON | KINDS | ACRE_IS_ADOPTED | ACRE_IS_SEALED | ACRE_HAS_MARKER_GUARDS |
                 ACRE_HAS_PAGE_GUARDS | ACRE_GOT_NODE | ACRE_GOT_NAME
     };
@@ -378,7 +379,8 @@ acre_mmap_adopt(void *base, size_t size, size_t page_size, uint32_t access, uint
     if (flags & ~(uint32_t)TAKEN || flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE) ||
         !flags_agree(flags) || (kind & (kind - 1)) != 0 ||
         (kind == ACRE_IS_RESERVATION && flags & ACRE_MAP_SHARED) ||
-        (kind == ACRE_IS_FILE && flags & (ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE)) ||
+        (kind & ~(uint32_t)ACRE_IS_RESERVATION && flags & OF_PRIVATE_MEMORY) ||
+        (kind == ACRE_IS_CLONE && flags & (ACRE_MAP_SHARED | ACRE_MAP_HUGE)) ||
         page < acre_port_page_size() || huge != ((flags & ACRE_MAP_HUGE) != 0) ||
         (huge && !is_known_page_size(page)))
         return ACRE_BAD_OPTION;

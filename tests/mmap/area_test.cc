@@ -339,6 +339,25 @@ TEST_P(Areas, a_query_does_not_disturb_next)
     EXPECT_GT(alone.count(), 3u);
 }
 
+// Two areas of a memory file become one between two calls.
+TEST_P(Areas, the_rest_of_a_grown_area_has_its_own_offset)
+{
+    acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
+    Map map;
+    ASSERT_OK(acre_mmap_anon(8 * page(), ACRE_READ_WRITE, &opts, &map));
+    ASSERT_OK(acre_mmap_protect(&map, 0, 4 * page(), ACRE_READ));
+    View view;
+    acre_area area;
+    ASSERT_OK(acre_areas_seek(&view, reinterpret_cast<uintptr_t>(map.base)));
+    ASSERT_EQ(1, acre_areas_next(&view, &area));
+    ASSERT_EQ(reinterpret_cast<uintptr_t>(map.base) + 4 * page(), area.end);
+    uint64_t offset = area.file_offset;
+    ASSERT_OK(acre_mmap_protect(&map, 0, 4 * page(), ACRE_READ_WRITE));
+    ASSERT_EQ(1, acre_areas_next(&view, &area));
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(map.base) + 4 * page(), area.start);
+    EXPECT_EQ(offset + 4 * page(), area.file_offset);
+}
+
 TEST_P(Areas, closing_leaves_nothing_behind)
 {
     {

@@ -170,6 +170,19 @@ TEST_P(Resident, the_lowest_touched_page_is_found)
 
 // ---- files --------------------------------------------------------------------------------------
 
+TEST(Populate, brings_pages_of_another_access_than_the_maps)
+{
+    Map map;
+    ASSERT_OK(acre_mmap_reserve(64 * page(), ACRE_NONE, nullptr, &map));
+    ASSERT_OK(acre_mmap_commit_as(&map, 0, map.size, ACRE_READ_WRITE));
+    acre_status status = acre_mmap_populate(&map, 0, map.size);
+    if (acre_status_unsupported(status))
+        GTEST_SKIP() << "this system cannot populate";
+    ASSERT_OK(status);
+    // Pages of their own, not the one page of zeros.
+    EXPECT_EQ(map.size, smaps_bytes(map.base, "Anonymous"));
+}
+
 TEST(FileMap, shows_the_files_bytes_and_zeros_behind_them)
 {
     std::string text(granule() + 10, 'a');
@@ -250,6 +263,13 @@ TEST(FileMap, descriptors_that_do_not_permit_it_are_refused)
     expect_refused(-EACCES, untouched, [&] { return map_file(writer, ACRE_READ, 0); });
     expect_refused(-ENODEV, untouched, [&] { return map_file(folder, ACRE_READ, 0); });
     expect_refused(-EBADF, untouched, [&] { return map_file(-1, ACRE_READ, 0); });
+    if (sizeof(acre_file) > sizeof(int) && !kOnWindows) {
+        acre_file wide =
+            static_cast<acre_file>((uint64_t{1} << 32) + static_cast<unsigned>(reader));
+        expect_refused(-EBADF, untouched, [&] {
+            return acre_mmap_file(wide, 0, page(), ACRE_READ, nullptr, &untouched);
+        });
+    }
     Map copy;
     EXPECT_OK(acre_mmap_file(handle_of(reader), 0, page(), ACRE_READ_WRITE, nullptr, &copy));
     close(reader);

@@ -48,6 +48,30 @@ TEST(DiscardMany, empties_each_range_and_nothing_else)
     }
 }
 
+TEST(DiscardMany, stops_at_a_sealed_range_and_goes_on_afterwards)
+{
+    if (!acre_can(ACRE_CAN_SEAL))
+        GTEST_SKIP() << "this kernel has no mseal (Linux 6.10, 64 bits)";
+    expect_success(in_child([] {
+        acre_mmap sealed = {}, map = {};
+        STEP(1, acre_mmap_anon(page(), ACRE_READ, nullptr, &sealed) == ACRE_OK);
+        STEP(2, acre_mmap_seal(&sealed) == ACRE_OK);
+        STEP(3, acre_mmap_anon(8 * page(), ACRE_READ_WRITE, nullptr, &map) == ACRE_OK);
+        for (int round = 0; round < 2; round++) {
+            fill(map);
+            acre_range ranges[] = {
+                {sealed.base, page()}, {map.base, page()}, {bytes(map, 2 * page()), page()}};
+            size_t done = 7;
+            STEP(4, acre_discard_many(ranges, 3, ACRE_DISCARD_NOW, &done) < 0 && done == 0);
+            STEP(5, bytes(map)[0] == 1);
+            STEP(6,
+                 acre_discard_many(ranges + 1, 2, ACRE_DISCARD_NOW, &done) == ACRE_OK && done == 2);
+            STEP(7, bytes(map)[0] == 0 && bytes(map)[page()] == 1 && bytes(map)[2 * page()] == 0);
+        }
+        return 0;
+    }));
+}
+
 TEST(DiscardMany, of_several_maps_in_any_order_and_size)
 {
     Map one, two;

@@ -46,7 +46,7 @@ file_of(const port_request *request)
 {
     if (request->flags & ACRE_IS_CLONE)
         return (int)bsd_image_of(request->file)->source;
-    return request->flags & ACRE_IS_FILE ? (int)request->file : -1;
+    return request->flags & ACRE_IS_FILE ? posix_descriptor(request->file) : -1;
 }
 
 static acre_status

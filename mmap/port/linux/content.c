@@ -7,6 +7,7 @@
 
 #if ACRE_ON_LINUX
 
+#include "mmap/check.h"
 #include "mmap/port/area.h"
 #include "mmap/port/linux/facts.h"
 #include "mmap/port/probe.h"
@@ -109,11 +110,9 @@ advise_many(const acre_range *ranges, size_t count, int advice,
             batch[filled].iov_len = ranges[*done + filled].length;
         }
         size_t bytes = 0;
-        if (!atomic_load_explicit(&refused, memory_order_relaxed) && filled > 1) {
-            acre_status status = advise_batch(batch, filled, advice, &bytes);
-            if (status == -ENOTSUP || status == -EPERM || status == -EBADF)
-                atomic_store_explicit(&refused, 1, memory_order_relaxed);
-        }
+        acre_status batched = ACRE_OK;
+        if (!atomic_load_explicit(&refused, memory_order_relaxed) && filled > 1)
+            batched = advise_batch(batch, filled, advice, &bytes);
         // The call stops inside the first range that it refuses.
         size_t taken = 0;
         while (taken < filled && bytes >= batch[taken].iov_len)
@@ -124,7 +123,9 @@ advise_many(const acre_range *ranges, size_t count, int advice,
         const acre_range *next = &ranges[*done];
         acre_status status = next->length == 0 ? ACRE_OK : one(next->base, next->length);
         if (status != ACRE_OK)
-            return status;
+            return status;  // perhaps a sealed range, which says nothing about the batch
+        if (batched == -ENOTSUP || batched == -EPERM || batched == -EBADF)
+            atomic_store_explicit(&refused, 1, memory_order_relaxed);
         ++*done;
     }
     return ACRE_OK;
@@ -269,7 +270,7 @@ acre_port_populate(acre_mmap *map, void *start, size_t length)
     // Writing would copy a private file's pages and mark a shared file's pages as modified.
     int copies = (map->flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) != 0;
     acre_status status = -EINVAL;
-    if (map->access & ACRE_WRITE && !copies)
+    if ((map->access & ACRE_WRITE || map->private_[0] & MIXED) && !copies)
         status = linux_advise(start, length, LINUX_MADV_POPULATE_WRITE);
     // A part is not writable, or the kernel is older than 5.14.
     if (status == -EINVAL)

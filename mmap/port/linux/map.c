@@ -56,7 +56,7 @@ protection_of(const port_request *request)
 static acre_status
 map_at(const port_request *request, void *address, int placement, void **base)
 {
-    int file = request->flags & (ACRE_IS_FILE | ACRE_IS_CLONE) ? (int)request->file : -1;
+    int file = request->flags & (ACRE_IS_FILE | ACRE_IS_CLONE) ? posix_descriptor(request->file) : -1;
     int kind = acre_linux_kind_of_map(request->flags, request->page_size);
     return linux_explain(sys_mmap(address, request->size, protection_of(request), placement | kind,
                                   file, request->offset, base));
@@ -252,7 +252,7 @@ check_file(const port_request *request, size_t *page)
 {
     struct statfs system;
     int saved = errno;
-    acre_status status = status_of(fstatfs((int)request->file, &system), saved);
+    acre_status status = status_of(fstatfs(posix_descriptor(request->file), &system), saved);
     if (status != ACRE_OK)
         return status;
     *page = acre_port_page_size();

@@ -107,6 +107,13 @@ sys_close(int file)
     errno = saved;
 }
 
+// -1, which every call refuses, for what is no descriptor.
+static inline int
+posix_descriptor(acre_file file)
+{
+    return file == (int)file ? (int)file : -1;
+}
+
 static inline int
 posix_protection(uint32_t access)
 {
