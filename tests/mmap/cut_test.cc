@@ -243,9 +243,11 @@ TEST(Adopt, refuses_what_cannot_be)
                   adopt(memory, page(), 0, ACRE_READ, ACRE_IS_FILE | ACRE_IS_RESERVATION));
     EXPECT_STATUS(ACRE_BAD_OPTION,
                   adopt(memory, page(), 0, ACRE_READ, ACRE_IS_RESERVATION | ACRE_MAP_SHARED));
-    for (uint32_t flag : {ACRE_IS_CLONE | ACRE_MAP_SHARED, ACRE_IS_CLONE | ACRE_MAP_DROPPABLE,
-                          ACRE_IS_RING | ACRE_MAP_WIPE_ON_FORK, ACRE_IS_TWIN | ACRE_MAP_DROPPABLE,
-                          ACRE_IS_FILE | ACRE_MAP_WIPE_ON_FORK}) {
+    const uint32_t contradictions[] = {
+        ACRE_IS_CLONE | ACRE_MAP_SHARED, ACRE_IS_CLONE | ACRE_MAP_DROPPABLE,
+        ACRE_IS_RING | ACRE_MAP_WIPE_ON_FORK, ACRE_IS_TWIN | ACRE_MAP_DROPPABLE,
+        ACRE_IS_FILE | ACRE_MAP_WIPE_ON_FORK};
+    for (uint32_t flag : contradictions) {
         EXPECT_STATUS(ACRE_BAD_OPTION, adopt(memory, page(), 0, ACRE_READ, flag));
     }
     EXPECT_STATUS(ACRE_UNSAFE_FLAG_NEEDED, adopt(memory, page(), 0, ACRE_READ_WRITE_EXEC, 0));
