@@ -170,7 +170,7 @@ TEST_P(Resident, the_lowest_touched_page_is_found)
 
 // ---- files --------------------------------------------------------------------------------------
 
-TEST(Populate, brings_pages_of_another_access_than_the_maps)
+TEST(PopulatePages, of_another_access_than_the_maps_come)
 {
     if (!acre_can(ACRE_CAN_EXCLUDE_FROM_DUMPS))
         GTEST_SKIP() << "no area of its own can be made here";
