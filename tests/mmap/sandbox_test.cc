@@ -355,7 +355,13 @@ TEST(StackRoom, is_left_by_maps_near_the_stack)
         acre_mmap map = {};
         STEP(71, acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &map) == ACRE_OK);
         uintptr_t base = reinterpret_cast<uintptr_t>(map.base);
-        STEP(72, base >= area.end || base + room <= area.start);
+        // Below another area, a map is in nobody's way.
+        acre_areas view = {};
+        acre_area next = {};
+        STEP(72, acre_areas_open(0, &view) == ACRE_OK &&
+                     acre_areas_seek(&view, base + map.size) == ACRE_OK &&
+                     acre_areas_next(&view, &next) == 1);
+        STEP(73, base >= area.end || base + room <= area.start || next.start < area.start);
         return 0;
     }));
 }
