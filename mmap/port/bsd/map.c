@@ -36,8 +36,8 @@ acre_bsd_explain_file(acre_status status, acre_file file)
 {
     struct stat found;
     int saved = errno;
-    int other = status == -EINVAL && fstat(posix_descriptor(file), &found) == 0 && !S_ISREG(found.st_mode) &&
-                !S_ISCHR(found.st_mode);
+    int other = status == -EINVAL && fstat(posix_descriptor(file), &found) == 0 &&
+                !S_ISREG(found.st_mode) && !S_ISCHR(found.st_mode);
     errno = saved;
     return other ? -ENODEV : status;
 }

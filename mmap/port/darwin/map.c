@@ -96,8 +96,9 @@ map_file(const port_request *request, void **base)
             return status;
     }
     int fixed = claims || request->flags & ACRE_MAP_REPLACE ? MAP_FIXED : 0;
-    acre_status status = sys_mmap(at, request->size, posix_protection(request->access),
-                                  kind | fixed, posix_descriptor(request->file), request->offset, base);
+    acre_status status =
+        sys_mmap(at, request->size, posix_protection(request->access), kind | fixed,
+                 posix_descriptor(request->file), request->offset, base);
     if (status != ACRE_OK) {
         if (claims)
             (void)sys_munmap(at, request->size);

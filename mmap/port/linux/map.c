@@ -56,7 +56,8 @@ protection_of(const port_request *request)
 static acre_status
 map_at(const port_request *request, void *address, int placement, void **base)
 {
-    int file = request->flags & (ACRE_IS_FILE | ACRE_IS_CLONE) ? posix_descriptor(request->file) : -1;
+    int file =
+        request->flags & (ACRE_IS_FILE | ACRE_IS_CLONE) ? posix_descriptor(request->file) : -1;
     int kind = acre_linux_kind_of_map(request->flags, request->page_size);
     return linux_explain(sys_mmap(address, request->size, protection_of(request), placement | kind,
                                   file, request->offset, base));
