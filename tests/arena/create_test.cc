@@ -31,6 +31,17 @@ uint64_t address_space()
     return uint64_t(1) << system.address_bits;
 }
 
+uint64_t default_size()
+{
+    return std::min(address_space() / 64, uint64_t(64) << 30);
+}
+
+// Of which a test cannot take most.
+bool has_few_addresses()
+{
+    return sizeof(void *) == 4 || emulated() || SANITIZED;
+}
+
 // Two arenas that hold five eighths of the address space, if there is room for them.
 bool take_most_addresses(uint32_t flags, acre_arena (&out)[2])
 {
@@ -53,7 +64,7 @@ TEST(Create, by_default_reserves_64_gibibytes_or_a_64th_of_the_address_space)
         GTEST_SKIP() << "emulators may refuse, and take long over, a reservation this large";
     acre_arena arena;
     ASSERT_EQ(ACRE_OK, acre_arena_create(nullptr, &arena));
-    EXPECT_EQ(std::min(address_space() / 64, uint64_t(64) << 30), stats_of(&arena).reserved);
+    EXPECT_EQ(default_size(), stats_of(&arena).reserved);
     EXPECT_EQ(0u, stats_of(&arena).used);
     EXPECT_NE(nullptr, acre_arena_alloc(&arena, 100));
     EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
@@ -196,7 +207,7 @@ TEST(Create, destroy_clears_the_struct_and_unmaps)
 
 TEST(Create, two_thousand_arenas_leave_the_program_its_addresses)
 {
-    if (sizeof(void *) == 4 || emulated() || SANITIZED)
+    if (has_few_addresses())
         GTEST_SKIP() << "takes most of the address space";
     acre_system system;
     ASSERT_EQ(ACRE_OK, acre_system_read(&system));
@@ -215,13 +226,13 @@ TEST(Create, two_thousand_arenas_leave_the_program_its_addresses)
         ASSERT_EQ(ACRE_OK, acre_arena_destroy(&arena));
     // All of it is there again.
     ASSERT_EQ(ACRE_OK, acre_arena_create(nullptr, &arenas[0]));
-    EXPECT_EQ(std::min(address_space() / 64, uint64_t(64) << 30), stats_of(&arenas[0]).reserved);
+    EXPECT_EQ(default_size(), stats_of(&arenas[0]).reserved);
     EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arenas[0]));
 }
 
 TEST(Create, what_the_cache_holds_makes_no_reservation_smaller)
 {
-    if (sizeof(void *) == 4 || emulated() || SANITIZED)
+    if (has_few_addresses())
         GTEST_SKIP() << "takes most of the address space";
     acre_arena large[2];
     if (!take_most_addresses(0, large))
@@ -230,13 +241,13 @@ TEST(Create, what_the_cache_holds_makes_no_reservation_smaller)
         ASSERT_EQ(ACRE_OK, acre_arena_destroy(&arena));
     acre_arena arena;
     ASSERT_EQ(ACRE_OK, acre_arena_create(nullptr, &arena));
-    EXPECT_EQ(std::min(address_space() / 64, uint64_t(64) << 30), stats_of(&arena).reserved);
+    EXPECT_EQ(default_size(), stats_of(&arena).reserved);
     EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
 }
 
 TEST(Create, what_was_made_small_is_not_taken_when_addresses_are_plenty)
 {
-    if (sizeof(void *) == 4 || emulated() || SANITIZED)
+    if (has_few_addresses())
         GTEST_SKIP() << "takes most of the address space";
     acre_arena_cache_trim();
     acre_arena large[2];
@@ -249,13 +260,13 @@ TEST(Create, what_was_made_small_is_not_taken_when_addresses_are_plenty)
     for (acre_arena &one : large)
         ASSERT_EQ(ACRE_OK, acre_arena_destroy(&one));
     ASSERT_EQ(ACRE_OK, acre_arena_create(nullptr, &arena));
-    EXPECT_EQ(std::min(address_space() / 64, uint64_t(64) << 30), stats_of(&arena).reserved);
+    EXPECT_EQ(default_size(), stats_of(&arena).reserved);
     EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
 }
 
 TEST(Create, demanded_reservations_leave_a_quarter_of_the_address_space)
 {
-    if (sizeof(void *) == 4 || emulated() || SANITIZED)
+    if (has_few_addresses())
         GTEST_SKIP() << "takes most of the address space";
     acre_arena_opts opts = {};
     opts.reserve = static_cast<size_t>(address_space() / 16);

@@ -9,15 +9,6 @@ using namespace acre_test;
 
 namespace {
 
-bool limit_to(int resource, size_t bytes_allowed)
-{
-    struct rlimit limit;
-    if (getrlimit(resource, &limit) != 0)
-        return false;
-    limit.rlim_cur = bytes_allowed;
-    return setrlimit(resource, &limit) == 0;
-}
-
 bool unlimit(int resource)
 {
     struct rlimit limit;

@@ -30,9 +30,16 @@ void *zalloc(acre_arena *arena, size_t size, size_t alignment)
     return acre_arena_zalloc(arena, size, alignment);
 }
 
+// Also of a template's parameter.
+template <class T>
+T *new_one(acre_arena *arena)
+{
+    return ACRE_NEW(arena, T);
+}
+
 double *new_double(acre_arena *arena)
 {
-    return ACRE_NEW(arena, double);
+    return new_one<double>(arena);
 }
 
 double *new_doubles(acre_arena *arena, size_t count)

@@ -1,13 +1,11 @@
 // A commit or protection that is refused leaves every page as it was, whatever the areas of the
 // range, and is refused for no other reason than that the memory cannot be promised.
-#include <sys/mman.h>
-#include <sys/resource.h>
-
 #include <cstring>
 #include <vector>
 
 #include "acre/area.h"
 #include "tests/mmap/maps.h"
+#include "tests/support/posix.h"
 
 using namespace acre_test;
 
@@ -17,15 +15,6 @@ SKIP_UNDER_VALGRIND("Valgrind keeps an account of its own of faults, areas and l
 SKIP_EMULATED("an emulator keeps limits and areas of its own", "*");
 
 const size_t PAGES = 64;
-
-bool limit(int resource, size_t bytes)
-{
-    struct rlimit lowered;
-    if (getrlimit(resource, &lowered) != 0)
-        return false;
-    lowered.rlim_cur = bytes;
-    return setrlimit(resource, &lowered) == 0;
-}
 
 std::vector<uint32_t> access_of_pages(const acre_mmap &map)
 {
@@ -45,8 +34,8 @@ acre_status with_memory_for(size_t pages, bool descriptors,
 {
     struct rlimit data, files;
     if (getrlimit(RLIMIT_DATA, &data) != 0 || getrlimit(RLIMIT_NOFILE, &files) != 0 ||
-        !limit(RLIMIT_DATA, status_bytes("VmData") + pages * page()) ||
-        (!descriptors && !limit(RLIMIT_NOFILE, 0)))
+        !limit_to(RLIMIT_DATA, status_bytes("VmData") + pages * page()) ||
+        (!descriptors && !limit_to(RLIMIT_NOFILE, 0)))
         return 1;
     acre_status status = call();
     return setrlimit(RLIMIT_DATA, &data) == 0 && setrlimit(RLIMIT_NOFILE, &files) == 0 ? status : 1;
@@ -155,7 +144,7 @@ TEST(Commit, needs_no_addresses)
         acre_mmap map = {};
         STEP(30, acre_mmap_reserve(64 * mib, ACRE_READ_WRITE, nullptr, &map) == ACRE_OK);
         STEP(31, acre_mmap_advise(&map, mib, mib, ACRE_ADVISE_RANDOM) == ACRE_OK);
-        STEP(32, limit(RLIMIT_AS, status_bytes("VmSize") + mib));
+        STEP(32, limit_to(RLIMIT_AS, status_bytes("VmSize") + mib));
         STEP(33, acre_mmap_commit(&map, 0, map.size) == ACRE_OK);
         return 0;
     }));

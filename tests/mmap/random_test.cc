@@ -10,7 +10,6 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
-#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>

@@ -214,4 +214,18 @@ inline int prctl(int, ...)
 
 #endif  // _WIN32
 
+namespace acre_test {
+
+/// Lowers (or raises again) what the process may have of a resource.
+inline bool limit_to(int resource, size_t bytes_allowed)
+{
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) != 0)
+        return false;
+    limit.rlim_cur = bytes_allowed;
+    return setrlimit(resource, &limit) == 0;
+}
+
+}  // namespace acre_test
+
 #endif  // ACRE_TESTS_SUPPORT_POSIX_H_
