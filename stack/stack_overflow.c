@@ -157,9 +157,16 @@ set_word_of_thread(uintptr_t word)
     return acre_port_thread_set(PORT_THREAD_OVERFLOW, (void *)word);
 }
 
-// Makes a signal stack for a thread that has none, with one entry.
+// How often the thread entered, of a word that leads to no stack of acre's.
+static size_t
+entries_of(uintptr_t word)
+{
+    return word == 0 ? 0 : (word - FIRST_ENTRY) / ANOTHER_ENTRY + 1;
+}
+
+// Makes a signal stack for a thread that has none, for one entry more than `word` counts.
 static acre_status
-make_signal_stack(void)
+make_signal_stack(uintptr_t word)
 {
     acre_stack_opts opts = {.header_size = sizeof(signal_stack)};
     acre_stack stack;
@@ -168,14 +175,14 @@ make_signal_stack(void)
         return status;
     signal_stack *own = stack.header;
     own->stack = stack;
-    own->entries = 1;
+    own->entries = entries_of(word) + 1;
     status = set_word_of_thread((uintptr_t)own);
     if (status == ACRE_OK)
         status = acre_port_signal_stack_set(stack.base, stack.size);
     if (status == ACRE_OK)
         return ACRE_OK;
 
-    acre_status undone = set_word_of_thread(0);
+    acre_status undone = set_word_of_thread(word);
     if (undone == ACRE_OK)
         undone = acre_stack_destroy(&stack);
     return undone == ACRE_OK ? status : undone;
@@ -222,22 +229,26 @@ leave_at_end(void *word)
 acre_status
 acre_stack_overflow_thread_enter(void)
 {
-    uintptr_t word = word_of_thread();
-    if (word % 2 != 0)
-        return set_word_of_thread(word + ANOTHER_ENTRY);
-    if (word != 0) {
-        ((signal_stack *)word)->entries++;
-        return ACRE_OK;
-    }
-
     void *base;
     size_t size;
-    acre_status status = acre_port_thread_hook(PORT_THREAD_OVERFLOW, leave_at_end);
+    uintptr_t word = word_of_thread();
+    acre_status status =
+        word == 0 ? acre_port_thread_hook(PORT_THREAD_OVERFLOW, leave_at_end) : ACRE_OK;
     if (status == ACRE_OK)
         status = acre_port_signal_stack_get(&base, &size);
     if (status != ACRE_OK)
         return status;
-    return size != 0 ? set_word_of_thread(FIRST_ENTRY) : make_signal_stack();
+    if (word == 0 || word % 2 != 0) {
+        uintptr_t next = word == 0 ? FIRST_ENTRY : word + ANOTHER_ENTRY;
+        return size != 0 ? set_word_of_thread(next) : make_signal_stack(word);
+    }
+    // Others may have taken it from the thread: a runtime that detaches, say.
+    signal_stack *own = (signal_stack *)word;
+    if (size == 0)
+        status = acre_port_signal_stack_set(own->stack.base, own->stack.size);
+    if (status == ACRE_OK)
+        own->entries++;
+    return status;
 }
 
 acre_status

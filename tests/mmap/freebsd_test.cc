@@ -92,6 +92,18 @@ bool is_mapped(const void *address)
     return mincore(const_cast<void *>(address), page(), &present) == 0;
 }
 
+// ---- advice -------------------------------------------------------------------------------------
+
+TEST(FreebsdAdvice, that_is_refused_leaves_the_handle_alone)
+{
+    Map map;
+    acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
+    ASSERT_OK(acre_mmap_anon(2 * page(), ACRE_READ_WRITE, &opts, &map));
+    acre_mmap before = map;
+    EXPECT_STATUS(-EINVAL, acre_mmap_advise(&map, 0, map.size, ACRE_ADVISE_WIPE_ON_FORK));
+    EXPECT_EQ(0, std::memcmp(&before, &map, sizeof before));
+}
+
 // ---- merging ------------------------------------------------------------------------------------
 
 TEST(FreebsdMerge, joins_parts_of_anonymous_maps_and_reservations)

@@ -287,6 +287,26 @@ struct sigaction action_of(int signal)
     return action;
 }
 
+TEST(Install, lets_system_calls_go_on_where_they_did_before)
+{
+    for (int restart : {0, int{SA_RESTART}}) {
+        expect_right([&] {
+            if (!set_earlier(repair, restart) || !install())
+                return 1;
+            return (action_of(SIGSEGV).sa_flags & SA_RESTART) == restart &&
+                           (action_of(SIGBUS).sa_flags & SA_RESTART) == restart
+                       ? RIGHT
+                       : 2;
+        });
+    }
+    // A signal that is ignored interrupts nothing.
+    expect_right([] {
+        return set_earlier(SIG_IGN, 0) && install() && action_of(SIGSEGV).sa_flags & SA_RESTART
+                   ? RIGHT
+                   : 1;
+    });
+}
+
 TEST(Remove, puts_back_what_was_there)
 {
     expect_right([] {

@@ -110,6 +110,38 @@ TEST(SignalStack, that_replaced_ours_is_left_alone)
 
 acre_status left_on_it;
 
+TEST(SignalStack, that_was_taken_away_is_given_by_the_next_enter)
+{
+    for (bool theirs_first : {false, true}) {
+        static bool first;
+        first = theirs_first;
+        in_thread([] {
+            static char own[65536];
+            stack_t mine = {}, none = {};
+            mine.ss_sp = own;
+            mine.ss_size = sizeof own;
+            none.ss_flags = SS_DISABLE;
+            none.ss_size = sizeof own;
+            if (first) {
+                ASSERT_EQ(0, sigaltstack(&mine, nullptr));
+            }
+            ASSERT_EQ(ACRE_OK, acre_stack_overflow_thread_enter());
+            ASSERT_EQ(ACRE_OK, acre_stack_overflow_thread_enter());
+            ASSERT_EQ(0, sigaltstack(&none, nullptr));
+            ASSERT_EQ(ACRE_OK, acre_stack_overflow_thread_enter());
+            stack_t given = signal_stack();
+            EXPECT_EQ(0, given.ss_flags);
+            EXPECT_NE(static_cast<void *>(own), given.ss_sp);
+            acre_stack_info info;
+            EXPECT_EQ(ACRE_OK, acre_stack_find(given.ss_sp, &info));
+            for (int i = 0; i < 3; i++)
+                EXPECT_EQ(ACRE_OK, acre_stack_overflow_thread_leave());
+            EXPECT_EQ(SS_DISABLE, signal_stack().ss_flags);
+            EXPECT_EQ(ACRE_BAD_STATE, acre_stack_overflow_thread_leave());
+        });
+    }
+}
+
 TEST(SignalStack, cannot_be_left_from_itself)
 {
     in_thread([] {

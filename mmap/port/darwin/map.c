@@ -366,6 +366,7 @@ acre_port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
 {
     uint32_t fork = advice == ACRE_ADVISE_DONT_FORK ? ACRE_MAP_DONT_FORK
                                                     : map->flags & ~(uint32_t)ACRE_MAP_DONT_FORK;
+    acre_status status;
     switch (advice) {
     case ACRE_ADVISE_NORMAL:
         return sys_madvise(start, length, MADV_NORMAL);
@@ -381,8 +382,10 @@ acre_port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
         return sys_madvise(start, length, MADV_PAGEOUT);
     case ACRE_ADVISE_DONT_FORK:
     case ACRE_ADVISE_DO_FORK:
-        map->private_[1] |= BSD_CHANGED;
-        return sys_minherit(start, length, (int)darwin_inheritance(fork));
+        status = sys_minherit(start, length, (int)darwin_inheritance(fork));
+        if (status == ACRE_OK)
+            map->private_[1] |= BSD_CHANGED;
+        return status;
     case ACRE_ADVISE_NO_HUGE:
     case ACRE_ADVISE_DUMP:
     case ACRE_ADVISE_KEEP_ON_FORK:

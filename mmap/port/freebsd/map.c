@@ -225,12 +225,10 @@ acre_bsd_unlock(void *start, size_t length)
 
 // ---- advice -------------------------------------------------------------------------------------
 
-acre_status
-acre_port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
+static acre_status
+give_advice(const acre_mmap *map, void *start, size_t length, acre_advice advice)
 {
     int shared = (map->flags & (ACRE_MAP_SHARED | ACRE_IS_RING | ACRE_IS_TWIN)) != 0;
-    if (advice >= ACRE_ADVISE_NO_DUMP)
-        map->private_[1] |= BSD_CHANGED;
     switch (advice) {
     case ACRE_ADVISE_NORMAL:
         return sys_madvise(start, length, MADV_NORMAL);
@@ -265,6 +263,15 @@ acre_port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
     default:
         return -ENOTSUP;
     }
+}
+
+acre_status
+acre_port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
+{
+    acre_status status = give_advice(map, start, length, advice);
+    if (status == ACRE_OK && advice >= ACRE_ADVISE_NO_DUMP)
+        map->private_[1] |= BSD_CHANGED;
+    return status;
 }
 
 #endif  // ACRE_ON_FREEBSD

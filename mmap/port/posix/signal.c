@@ -158,6 +158,9 @@ install_handler(size_t index)
     acre_status status = set_action(signals[index], NULL, &now);
     if (status != ACRE_OK || is_our_action(&now))
         return status;
+    // A signal that is sent interrupts a system call only where it did so before.
+    if (is_ignored(&now) || now.sa_flags & SA_RESTART)
+        ours.sa_flags |= SA_RESTART;
     atomic_store(&before[index].is_spent, 0);
     before[index].action = now;
     status = set_action(signals[index], &ours, &replaced);
