@@ -178,6 +178,8 @@ map_core(uint32_t flags, acre_mmap *out)
     acre_status status = acre_mmap_anon(sizeof(acre_arena_core), ACRE_READ_WRITE, &opts, out);
     if (status != ACRE_OK && acre_cache_makes_way(status))
         status = acre_mmap_anon(sizeof(acre_arena_core), ACRE_READ_WRITE, &opts, out);
+    if (status == ACRE_OK)
+        watch_renew((uintptr_t)out->base, out->size);
     return status;
 }
 

@@ -74,6 +74,7 @@ acre_grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need)
         status = acre_mmap_commit(&core->map, offset, step);
     if (status != ACRE_OK)
         return status;
+    watch_renew(core->committed, step);
     core->committed += step;
     core->commits++;
     acre_space_count_commit(step, 0);

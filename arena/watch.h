@@ -80,6 +80,18 @@ watch_forget(uintptr_t start, size_t size)
 #endif
 }
 
+// The range was mapped or committed anew.  In the child of a fork, an arena of the parent's that the
+// child did not get may have left marks of AddressSanitizer there.
+static inline void
+watch_renew(uintptr_t start, size_t size)
+{
+#if defined(ACRE_ARENA_CHECKED_)
+    __asan_unpoison_memory_region((const void *)start, size);
+#else
+    (void)start, (void)size;
+#endif
+}
+
 // Where the next block can begin after one of `size` bytes at `start`.
 static inline uintptr_t
 watch_end(const acre_arena_core *core, uintptr_t start, size_t size)

@@ -168,6 +168,37 @@ TEST(Fork, where_an_absent_arena_was_other_memory_can_lie_in_the_child)
     }
 }
 
+// A checker's marks of an arena that the child did not get lie where the child's own ones go.
+TEST(Fork, the_child_makes_arenas_where_an_absent_one_was)
+{
+    if (!acre_can(ACRE_CAN_WIPE_ON_FORK))
+        GTEST_SKIP() << "this system cannot tell the arena of the fork";
+    acre_arena_opts opts = with_flags(ACRE_ARENA_DONT_FORK);
+    opts.reserve = 4 * MIB;
+    Arena arena(opts);
+    acre_arena_mark mark = acre_arena_save(&arena);
+    ASSERT_NE(nullptr, bytes(&arena, 3 * MIB));
+    acre_arena_restore(&arena, mark);
+    in_child_expect([&] {
+        auto is_there = [&](const void *address) {
+            return reinterpret_cast<uintptr_t>(address) - arena.base < 3 * MIB;
+        };
+        acre_arena_opts small = with_flags(ACRE_ARENA_DONT_FORK | ACRE_ARENA_NO_CACHE);
+        small.reserve = 256 * KIB;
+        std::vector<acre_arena> own;
+        bool has_core_there = false;
+        while (!has_core_there && own.size() < 200) {
+            own.emplace_back();
+            ASSERT_EQ(ACRE_OK, acre_arena_create(&small, &own.back()));
+            has_core_there = is_there(own.back().core);
+            std::memset(bytes(&own.back(), 100), 1, 100);
+        }
+        EXPECT_TRUE(has_core_there || !SANITIZED);
+        for (acre_arena &one : own)
+            EXPECT_EQ(ACRE_OK, acre_arena_destroy(&one));
+    });
+}
+
 TEST(Fork, an_absent_arena_can_only_be_destroyed_in_the_child)
 {
     if (!acre_can(ACRE_CAN_WIPE_ON_FORK))
