@@ -56,6 +56,9 @@ empty_magazines(void *word)
     if (thread == &ended)
         return thread;
     for (size_t i = 0; i < POOL_MAGAZINES; i++) {
+        // Writing to one that was never used would make its page resident.
+        if (thread->magazines[i].pool == NULL)
+            continue;
         return_magazine(&thread->magazines[i]);
         thread->magazines[i] = (magazine){0};
     }

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/stack/pool.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/support.h"
 
 using namespace acre_test;
@@ -114,6 +115,33 @@ TEST(PoolThreads, that_end_leave_their_stacks_to_others)
         pool.give(all);
         EXPECT_OK(acre_stack_pool_flush(pool));
     }
+}
+
+TEST(PoolThreads, that_end_make_no_memory_resident)
+{
+    if (SANITIZED || emulated() || status_bytes("VmRSS") == 0)
+        GTEST_SKIP() << "the memory of the process is not the program's alone, or not told";
+    const size_t count = 200;
+    Pool pool;
+    std::atomic<size_t> waiting{0};
+    std::atomic<bool> done{false};
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < count; i++) {
+        threads.emplace_back([&] {
+            pool.give(pool.take(1));
+            waiting++;
+            while (!done)
+                std::this_thread::yield();
+        });
+    }
+    while (waiting < count)
+        std::this_thread::yield();
+    size_t before = status_bytes("VmRSS");
+    done = true;
+    for (std::thread &thread : threads)
+        thread.join();
+    // Their own stacks are gone, and nothing came instead.
+    EXPECT_LE(status_bytes("VmRSS"), before);
 }
 
 TEST(PoolThreads, keep_no_more_than_their_share_of_the_limit)
