@@ -1,7 +1,7 @@
 // Address space for arenas.
 //
 // 1. An arena without a size of its own reserves 64 GiB, or 1/64 of the address space where that is
-//    less.
+//    less.  Where the process may map less than the address space (RLIMIT_AS), that counts instead.
 // 2. When the system refuses, the cache is emptied and the same size tried again, then half the
 //    size, down to the least that the user accepts.
 // 3. All arenas together leave a quarter of the address space to the program: a reservation beyond
@@ -49,43 +49,58 @@ address_space(void)
     return (uint64_t)1 << bits;
 }
 
+// The address space, or as much of it as a limit permits now.
 static uint64_t
-share_of_arenas(void)
+usable_space(void)
 {
-    return address_space() / 4 * 3;
+    uint64_t space = address_space();
+    uint64_t limit = acre_port_address_limit();
+    return limit < space ? limit : space;
 }
 
 static size_t
-default_reserve(void)
+default_reserve(uint64_t space)
 {
-    uint64_t size = address_space() / 64;
-    return (size_t)(size < DEFAULT_RESERVE ? size : DEFAULT_RESERVE);
+    return (size_t)(space / 64 < DEFAULT_RESERVE ? space / 64 : DEFAULT_RESERVE);
+}
+
+static uint64_t
+share_of_arenas(uint64_t space)
+{
+    return space / 4 * 3;
+}
+
+static int
+is_scarce(uint64_t space)
+{
+    return atomic_load_explicit(&held, memory_order_relaxed) > space / 2;
 }
 
 int
 acre_space_is_scarce(void)
 {
-    return atomic_load_explicit(&held, memory_order_relaxed) > address_space() / 2;
+    return is_scarce(usable_space());
 }
 
 // The size that an arena without a size of its own tries first.
 static size_t
-modest_size(size_t size, size_t least)
+modest_size(uint64_t space, size_t least)
 {
-    if (!acre_space_is_scarce())
-        return size;
-    uint64_t taken = atomic_load_explicit(&held, memory_order_relaxed);
-    uint64_t part = taken < share_of_arenas() ? (share_of_arenas() - taken) / 1024 : 0;
-    if (part >= size)
-        return size;
-    return part > least ? (size_t)part : least;
+    uint64_t size = default_reserve(space);
+    if (is_scarce(space)) {
+        uint64_t taken = atomic_load_explicit(&held, memory_order_relaxed);
+        uint64_t most = share_of_arenas(space);
+        uint64_t part = taken < most ? (most - taken) / 1024 : 0;
+        size = part < size ? part : size;
+    }
+    return size > least ? (size_t)size : least;
 }
 
 // Counts `size` bytes as held, if that leaves the program its quarter.
 static int
-take_addresses(size_t size)
+take_addresses(uint64_t space, size_t size)
 {
-    uint64_t most = share_of_arenas();
+    uint64_t most = share_of_arenas(space);
     size_t taken = atomic_load_explicit(&held, memory_order_relaxed);
     do {
         if (taken > most || size > most - taken)
@@ -170,7 +185,7 @@ cut_beginning(acre_arena_core *core, size_t huge)
 }
 
 static acre_status
-reserve_exactly(size_t size, const acre_arena_opts *opts, acre_arena_core *core)
+reserve_exactly(uint64_t space, size_t size, const acre_arena_opts *opts, acre_arena_core *core)
 {
     size_t huge = huge_for(size, opts->flags);
     acre_mmap_opts map_opts = {0};
@@ -180,7 +195,7 @@ reserve_exactly(size_t size, const acre_arena_opts *opts, acre_arena_core *core)
 
     size_t extra = huge != 0 ? huge - BEFORE_HUGE : 0;
     size_t room = size + extra;
-    if (size > SIZE_MAX - extra || !take_addresses(room))
+    if (size > SIZE_MAX - extra || !take_addresses(space, room))
         return -ENOMEM;
     acre_status status = acre_mmap_reserve(room, ACRE_READ_WRITE, &map_opts, &core->map);
     if (status != ACRE_OK) {
@@ -211,11 +226,11 @@ size_t
 acre_space_least(const acre_arena_opts *opts)
 {
     if (opts->reserve_least == 0) {
-        // The default reserve is larger in any address space.
+        // The default reserve is larger in any address space without a limit.
         int small = opts->reserve != 0 && opts->reserve < DEFAULT_LEAST;
         return small ? opts->reserve : DEFAULT_LEAST;
     }
-    size_t wanted = opts->reserve != 0 ? opts->reserve : default_reserve();
+    size_t wanted = opts->reserve != 0 ? opts->reserve : default_reserve(address_space());
     return opts->reserve_least <= wanted ? opts->reserve_least : 0;
 }
 
@@ -223,18 +238,16 @@ acre_status
 acre_space_reserve(const acre_arena_opts *opts, int (*makes_way)(acre_status refusal),
                    acre_arena_core *core)
 {
+    // A size that the user chose may take all that a limit leaves.
+    uint64_t space = opts->reserve != 0 ? address_space() : usable_space();
     size_t least = acre_space_least(opts);
-    size_t wanted = opts->reserve != 0 ? opts->reserve : modest_size(default_reserve(), least);
-    int emptied = 0;
-    if (opts->reserve == 0 && wanted < default_reserve() && makes_way(-ENOMEM)) {
-        emptied = 1;
-        wanted = modest_size(default_reserve(), least);
-    }
-    core->modest = opts->reserve == 0 && wanted < default_reserve();
+    int emptied = opts->reserve == 0 && is_scarce(space) && makes_way(-ENOMEM);
+    core->modest = opts->reserve == 0 && is_scarce(space);
+    size_t wanted = opts->reserve != 0 ? opts->reserve : modest_size(space, least);
     size_t size = whole_pages(wanted, opts->flags);
     least = whole_pages(least, opts->flags);
     for (;;) {
-        acre_status status = reserve_exactly(size, opts, core);
+        acre_status status = reserve_exactly(space, size, opts, core);
         if (status == ACRE_OK)
             return ACRE_OK;
         if (!emptied && makes_way(status)) {

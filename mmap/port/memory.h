@@ -53,6 +53,8 @@ int acre_port_can(acre_capability what);
 acre_status acre_port_system_read(acre_system *out);
 /// Usable bits of a user address; 0 where the system does not report them.  Reads no file.
 uint64_t acre_port_address_bits(void);
+/// Bytes that the process may map as a whole (RLIMIT_AS); UINT64_MAX: no limit.
+uint64_t acre_port_address_limit(void);
 
 // ---- maps ---------------------------------------------------------------------------------------
 

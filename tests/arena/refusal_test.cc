@@ -109,7 +109,7 @@ TEST_F(Refusal, the_reservation_is_halved_until_it_fits)
 {
     with_addresses(GIB, [] {
         acre_arena_opts opts = {};
-        opts.reserve = sizeof(void *) == 4 ? GIB : 0;
+        opts.reserve = sizeof(void *) == 4 ? GIB : 64 * GIB;
         acre_arena arena;
         ASSERT_EQ(ACRE_OK, acre_arena_create(&opts, &arena));
         EXPECT_LE(stats_of(&arena).reserved, GIB);
@@ -321,6 +321,31 @@ TEST_F(Refusal, without_memory_to_grow_the_cache_is_emptied)
         acre_arena before = arena;
         EXPECT_EQ(nullptr, bytes(&arena, 60 * MIB));
         EXPECT_TRUE(unchanged(but_status(before, -ENOMEM), arena));
+    });
+}
+
+TEST_F(Refusal, arenas_leave_a_quarter_of_a_limit_on_addresses)
+{
+    if (sizeof(void *) == 4)
+        GTEST_SKIP() << "the limit is that of the address space";
+    in_child_expect([] {
+        const size_t limit = size_t{4} << 30;
+        acre_arena_cache_limit(0);
+        ASSERT_TRUE(limit_to(RLIMIT_AS, limit));
+        std::vector<acre_arena> arenas(1000);
+        size_t count = 0;
+        acre_status status = ACRE_OK;
+        while (count < arenas.size() &&
+               (status = acre_arena_create(nullptr, &arenas[count])) == ACRE_OK)
+            count++;
+        EXPECT_EQ(-ENOMEM, status);
+        EXPECT_GT(count, 32u);
+        EXPECT_EQ(limit / 64, stats_of(&arenas[0]).reserved);
+        acre_mmap rest = {};
+        EXPECT_EQ(ACRE_OK, acre_mmap_reserve(limit / 8, ACRE_NONE, nullptr, &rest));
+        EXPECT_EQ(ACRE_OK, acre_mmap_unmap(&rest));
+        for (size_t i = 0; i < count; i++)
+            EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arenas[i]));
     });
 }
 

@@ -354,6 +354,11 @@ uint64_t acre_port_address_bits(void)
     return 47;
 }
 
+uint64_t acre_port_address_limit(void)
+{
+    return UINT64_MAX;
+}
+
 acre_status acre_port_area_at(uintptr_t address, acre_area *out)
 {
     (void)address;

@@ -6,6 +6,7 @@
 #include "mmap/port/posix/posix.h"
 
 #include <stdatomic.h>
+#include <sys/resource.h>
 
 // ---- facts --------------------------------------------------------------------------------------
 
@@ -25,6 +26,16 @@ size_t
 acre_port_granularity(void)
 {
     return acre_port_page_size();
+}
+
+uint64_t
+acre_port_address_limit(void)
+{
+    struct rlimit limit;
+    int saved = errno;
+    int limited = status_of(getrlimit(RLIMIT_AS, &limit), saved) == ACRE_OK &&
+                  limit.rlim_cur != RLIM_INFINITY;
+    return limited ? (uint64_t)limit.rlim_cur : UINT64_MAX;
 }
 
 // ---- files and processes ------------------------------------------------------------------------

@@ -272,6 +272,12 @@ memory_limit(void)
 }
 
 uint64_t
+acre_port_address_limit(void)
+{
+    return UINT64_MAX;
+}
+
+uint64_t
 acre_port_address_bits(void)
 {
     SYSTEM_INFO system;
