@@ -19,7 +19,7 @@ struct acre_arena_core {
     uintptr_t ceiling;    // end of what may be handed out: the user's limit or the memory's end
     uintptr_t committed;  // end of the committed pages
     uintptr_t boundary;   // from here on, commits are whole huge pages; UINTPTR_MAX: nowhere
-    size_t huge;          // size of a huge page
+    size_t huge;          // size of the huge pages that could form; 0: none
     size_t wanted;        // the size asked for; 0: the default
     size_t keep;          // bytes from `base` that a reset leaves committed
     acre_exhausted_fn exhausted;

@@ -1,15 +1,20 @@
 // Growth: when to commit how much, what to give back, and who may touch pages beforehand.
 //
 // 1. Each commit doubles what is committed, but adds at least 64 KiB and at most 8 MiB: commits are
-//    few (their number is logarithmic, then one per 8 MiB) and small arenas stay small.  When the
-//    system refuses such a step, the arena asks for just the pages needed; when it refuses these
-//    too, the cache is emptied and they are asked for once more.  A failed commit changes nothing:
-//    the next request may fit, or may succeed.
-// 2. From core->boundary on (space.c), steps end at multiples of the huge page size.  If the
-//    accessible range ended inside a huge page, none would form there, and base pages would fill
-//    that part (5 times as expensive per byte).  For the same reason only whole huge pages are
-//    given back.
-// 3. Another thread may populate memory that is committed but not used yet.  It reads only the
+//    few (their number is logarithmic, then one per 8 MiB).  When the system refuses such a step,
+//    the arena asks for just the pages needed; when it refuses these too, the cache is emptied and
+//    they are asked for once more.  A failed commit changes nothing: the next request may fit, or
+//    may succeed.
+// 2. A byte in a transparent huge page costs a fifth to a half of one in base pages, but a huge
+//    page that was just begun is almost all unused.  So they begin at core->boundary (space.c),
+//    where that is a small part of what is in use.  From there on, steps end at multiples of the
+//    huge page size: a huge page forms only where all of it is accessible when it is first touched.
+//    For the same reason only whole huge pages are given back.
+// 3. Below the boundary no step ends at such a multiple: the accessible range ends inside the huge
+//    page in which it is needed, and where base pages lie already, the kernel adds base pages.
+//    From 512 KiB on, steps are an eighth of what is in use, and one call makes their pages
+//    present, at two thirds of the price of a fault for each.
+// 4. Another thread may populate memory that is committed but not used yet.  It reads only the
 //    range that a commit has published, whose end is stored last, with release order.  Whoever
 //    takes pages away stops that thread first.  The child of a fork recognises a thread that it did
 //    not inherit by the process number that the thread stored.  That is never the system's process
@@ -23,14 +28,27 @@
 
 static const size_t FIRST_STEP = (size_t)64 << 10;
 static const size_t LAST_STEP = (size_t)8 << 20;
+// The least size of a step whose pages are made present, and the part of what is in use that it is.
+static const size_t LEAST_PRESENT = (size_t)64 << 10;
+static const size_t PRESENT_SHARE = 8;
+
+// Whether growth has to prevent that huge pages form.
+static int
+prevents_huge(const acre_arena_core *core)
+{
+    return core->huge != 0 && core->committed < core->boundary;
+}
 
 static size_t
 next_step(const acre_arena_core *core)
 {
-    size_t step = core->committed - core_start(core);
+    size_t used = core->committed - core_start(core);
+    size_t step = used > FIRST_STEP ? used : FIRST_STEP;
     if (step > LAST_STEP)
         step = LAST_STEP;
-    return round_up(step > FIRST_STEP ? step : FIRST_STEP, core->map.page_size);
+    if (prevents_huge(core) && used >= PRESENT_SHARE * LEAST_PRESENT)
+        step = used / PRESENT_SHARE;
+    return round_up(step, core->map.page_size);
 }
 
 // The distance from `end` to the end of the huge page that it lies in; 0 below the boundary.
@@ -47,13 +65,26 @@ bytes_to_commit(const acre_arena_core *core, size_t least, size_t most)
     size_t step = next_step(core);
     if (step < least)
         step = least;
-    if (step >= most)
-        return most;
-    size_t below = core->committed < core->boundary ? core->boundary - core->committed : 0;
-    if (least <= below && step > below)
-        return below;
-    step += rest_of_huge_page(core, core->committed + step);
+    uintptr_t need = core->committed + least;
+    if (prevents_huge(core) && need < core->boundary) {
+        uintptr_t last = round_down(need, core->huge) + core->huge - core->map.page_size;
+        if (step > last - core->committed)
+            step = last - core->committed;
+    } else {
+        step += rest_of_huge_page(core, core->committed + step);
+    }
     return step < most ? step : most;
+}
+
+// Makes a step's pages present if it is a small part of what is in use.  It is only a wish.
+static void
+make_present(acre_arena_core *core, size_t step)
+{
+    size_t used = core->committed - core_start(core);
+    int by_itself = (core->map.flags & (ACRE_MAP_LOCKED | ACRE_MAP_NO_RESERVE)) != 0;
+    if (prevents_huge(core) && !by_itself && step >= LEAST_PRESENT &&
+        step <= used / PRESENT_SHARE + core->map.page_size)
+        (void)acre_port_populate(&core->map, (void *)core->committed, step);
 }
 
 acre_status
@@ -75,6 +106,7 @@ acre_grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need)
     if (status != ACRE_OK)
         return status;
     watch_renew(core->committed, step);
+    make_present(core, step);
     core->committed += step;
     core->commits++;
     acre_space_count_commit(step, 0);

@@ -10,12 +10,11 @@
 // 4. Once arenas hold half of the address space, one without a size of its own takes 1/1024 of the
 //    remaining share, so that thousands more can be made.  What the cache holds does not count,
 //    because it is released first.
-// 5. Where there are transparent huge pages, a reservation begins BEFORE_HUGE below a multiple of
-//    their size.  Small arenas stay below that multiple, in base pages, whatever the system's mode:
-//    no huge page fits there.  Above it, whole huge pages are committed.  The advice is given once
-//    for all of the reservation, so that the committed part grows as one area.  Huge pages of more
-//    than 4 MiB (processors with larger base pages) are left to the system's mode: one touch would
-//    cost too much.
+// 5. Where there are transparent huge pages, all of a reservation is advised to have them, so that
+//    the committed part grows as one area.  From where they are worth it (core->boundary) grow.c
+//    commits whole ones; below, it commits so that none forms.  Huge pages of more than 4 MiB
+//    (processors with larger base pages) are left to the system's mode: one touch would cost too
+//    much.
 #include <stdatomic.h>
 
 #include "acre/page.h"
@@ -25,8 +24,9 @@
 
 static const uint64_t DEFAULT_RESERVE = (uint64_t)64 << 30;
 static const size_t DEFAULT_LEAST = (size_t)16 << 20;
-static const size_t BEFORE_HUGE = (size_t)256 << 10;
 static const size_t LARGEST_HUGE = (size_t)4 << 20;
+// Room for 4 MiB of blocks and what lies before the first: huge pages begin behind it.
+static const size_t BASE_PAGES_ONLY = ((size_t)4 << 20) + ((size_t)64 << 10);
 
 // Totals of all reservations: their number, bytes of addresses, bytes committed.
 static atomic_size_t reservations;
@@ -153,60 +153,38 @@ map_flags(uint32_t flags)
     return result;
 }
 
-// The size of transparent huge pages in a reservation of `size` bytes; 0: none.
+// The size of the transparent huge pages that could form in a reservation; 0: none.
 static size_t
-huge_for(size_t size, uint32_t flags)
+huge_for(uint32_t flags)
 {
     size_t huge = acre_port_transparent_huge_size();
-    if ((flags & (ACRE_ARENA_NO_HUGE | ACRE_ARENA_HUGE)) != 0 || huge <= BEFORE_HUGE ||
-        huge > LARGEST_HUGE || size < BEFORE_HUGE + huge)
+    if ((flags & (ACRE_ARENA_NO_HUGE | ACRE_ARENA_HUGE)) != 0 || huge > LARGEST_HUGE)
         return 0;
     return acre_can(ACRE_CAN_TRANSPARENT_HUGE_PAGES) ? huge : 0;
-}
-
-// The reservation is aligned and larger than needed: unmaps the excess at its beginning.
-static void
-cut_beginning(acre_arena_core *core, size_t huge)
-{
-    acre_mmap rest;
-    acre_mmap *map = &core->map;
-    core->huge = huge;
-    core->boundary = core_start(core) + huge;
-    if (acre_mmap_split(map, huge - BEFORE_HUGE, &rest) != ACRE_OK)
-        return;
-    if (acre_mmap_unmap(map) == ACRE_OK) {
-        give_addresses(huge - BEFORE_HUGE);
-        *map = rest;
-        return;
-    }
-    // The area limit was reached.  The larger reservation works as well.
-    if (acre_mmap_merge(map, &rest) != ACRE_OK)
-        *map = rest;  // cannot happen: they are parts of one map
 }
 
 static acre_status
 reserve_exactly(uint64_t space, size_t size, const acre_arena_opts *opts, acre_arena_core *core)
 {
-    size_t huge = huge_for(size, opts->flags);
+    size_t huge = huge_for(opts->flags);
     acre_mmap_opts map_opts = {0};
     map_opts.flags = map_flags(opts->flags) | (huge != 0 ? ACRE_MAP_HUGE_TRANSPARENT : 0);
     map_opts.name = opts->name;
     map_opts.node_plus_one = opts->node_plus_one;
 
-    size_t extra = huge != 0 ? huge - BEFORE_HUGE : 0;
-    size_t room = size + extra;
-    if (size > SIZE_MAX - extra || !take_addresses(space, room))
+    if (!take_addresses(space, size))
         return -ENOMEM;
-    acre_status status = acre_mmap_reserve(room, ACRE_READ_WRITE, &map_opts, &core->map);
+    acre_status status = acre_mmap_reserve(size, ACRE_READ_WRITE, &map_opts, &core->map);
     if (status != ACRE_OK) {
-        give_addresses(room);
+        give_addresses(size);
         // On 32 bits, half of all addresses or more exceeds what a map can be: treat that like any
         // other refusal.
         return status == ACRE_BAD_SIZE ? -ENOMEM : status;
     }
+    core->huge = huge;
     core->boundary = UINTPTR_MAX;
-    if (huge != 0)
-        cut_beginning(core, huge);
+    if (huge != 0 && core->map.size >= BASE_PAGES_ONLY + 2 * huge)
+        core->boundary = round_up(core_start(core) + BASE_PAGES_ONLY, huge);
     atomic_fetch_add_explicit(&reservations, 1, memory_order_relaxed);
     return ACRE_OK;
 }
