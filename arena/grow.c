@@ -156,8 +156,8 @@ acre_grow_stop_prefault(acre_arena_core *core)
                                                   memory_order_acquire, memory_order_relaxed)) {
         if (process == 0 || !acre_process_is(process))
             continue;  // the parent's thread does not exist here: replace its number
+        acre_port_wait(&core->prefaulting, process);
         process = 0;
-        acre_port_yield();
     }
 }
 
@@ -193,5 +193,6 @@ acre_arena_prefault(const acre_arena *arena, size_t bytes)
     if (start < end && bytes != 0)
         status = populate_range(start, end - start > bytes ? start + bytes : end);
     atomic_store_explicit(&core->prefaulting, 0, memory_order_release);
+    acre_port_wake(&core->prefaulting);
     return status;
 }

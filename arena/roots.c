@@ -33,8 +33,10 @@ lock_zones(void)
         if (atomic_compare_exchange_weak_explicit(&holder, &found, here, memory_order_acquire,
                                                   memory_order_relaxed))
             return ACRE_OK;
-        if (found == here || found == 0) {
-            acre_port_yield();
+        if (found == 0)
+            continue;
+        if (found == here) {
+            acre_port_wait(&holder, here);
             continue;
         }
         // The holder is a thread that this child of a fork does not have.  Forget what it left half
@@ -52,6 +54,7 @@ static void
 unlock_zones(void)
 {
     atomic_store_explicit(&holder, 0, memory_order_release);
+    acre_port_wake(&holder);
 }
 
 static zone *

@@ -46,7 +46,8 @@ acre_process_number(uint32_t *number)
     }
     if (atomic_load_explicit(word, memory_order_relaxed) == 0) {
         uint32_t none = 0;
-        uint32_t next = atomic_fetch_add_explicit(&process_count, 1, memory_order_relaxed) + 1;
+        uint32_t count = atomic_fetch_add_explicit(&process_count, 1, memory_order_relaxed);
+        uint32_t next = count % INT32_MAX + 1;
         // It does not matter which thread wins.
         (void)atomic_compare_exchange_strong_explicit(word, &none, next, memory_order_relaxed,
                                                       memory_order_relaxed);

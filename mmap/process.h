@@ -12,7 +12,7 @@
 
 ACRE_EXTERN_C_BEGIN
 
-/// Returns a number that no ancestor of this process has, never 0 and never UINT32_MAX.  A child of
+/// Returns a number that no ancestor of this process has, never 0 and below 2^31.  A child of
 /// a fork gets a new one when it calls this.
 ///
 /// @return ACRE_OK; -ENOMEM or ACRE_TOO_MANY_AREAS when the first call could not map a page

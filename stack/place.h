@@ -16,7 +16,8 @@
 #include "mmap/port/memory.h"
 
 enum {
-    STACK_KNOWN_FLAGS = ACRE_STACK_NO_DUMP | ACRE_STACK_LOCKED | ACRE_STACK_DONT_FORK,
+    STACK_KNOWN_FLAGS = ACRE_STACK_NO_DUMP | ACRE_STACK_LOCKED | ACRE_STACK_DONT_FORK |
+                        ACRE_STACK_PAGE_GUARDS | ACRE_STACK_NO_COLOUR,
     STACK_ALIGNMENT = 64,       // of the usable bytes' end, and of a header and its size
     STACK_AT_ONCE = 16 * 1024,  // accessible without growth, where stacks grow
 // At least the step in which a function with a large frame touches the stack on its way down

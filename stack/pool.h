@@ -14,8 +14,8 @@
 //
 // 1. A pool is cut into slots; a slot is a guard, usable bytes and a header.  Slots lie in regions,
 //    which are reserved on demand, each as large as all before it together.
-// 2. Each slot has one state word: READY once its guard is known to be in place, and a generation,
-//    which is odd while the stack is out.  Giving is one compare-and-swap from odd to even, which
+// 2. Each slot has one state word: READY once its guard is known to be in place, the kind of that
+//    guard, and a generation, which is odd while the stack is out.  Giving is one compare-and-swap from odd to even, which
 //    decides which caller gave the stack.  Taking is a plain store, since a ready slot of even
 //    generation belongs to whoever holds its number.
 // 3. The holder is a thread's magazine, the pool's list of free slots, its list of deep ones (whose
@@ -41,7 +41,9 @@
 enum {
     POOL_MAGAZINE = 64,  // most slots that a thread keeps of a pool
     POOL_MAKE = 32,      // cold slots made ready in one batch
-    POOL_DEEP = 256,     // deep slots whose memory is returned in one batch
+    POOL_DEEP = 256,     // most deep slots whose memory is returned in one batch
+    POOL_DISCARD = 64,   // ranges that are discarded by one call
+    POOL_LOOK = 4096,    // one given stack in so many is looked at for hidden depth
     POOL_MEASURE = 256,  // one stack in so many is measured when memory is returned
     POOL_REGIONS = 1024,
     POOL_COLOURS = 16,
@@ -51,9 +53,16 @@ enum {
     POOL_REGION_SLOTS = 1 << POOL_SLOT_BITS
 };
 
-// A slot's state.  All-zero is cold.
-enum { SLOT_GENERATION = (1 << 30) - 1, SLOT_TRIMMED = 1 << 30 };
+// A slot's state.  All-zero is cold.  A slot that is not ready has an even generation, but for the
+// moment in which a thread trims it.
+enum { SLOT_GENERATION = (1 << 30) - 1, SLOT_PAGES = 1 << 30 };
 static const uint32_t SLOT_READY = (uint32_t)1 << 31;
+
+// In the lock word: threads may be waiting for the lock.  Process numbers are smaller.
+static const uint32_t LOCK_AWAITED = (uint32_t)1 << 31;
+
+// When stacks that are given back count as deep (pool->returns).
+enum { RETURNS_NOTHING, RETURNS_MARKED, RETURNS_ALL };
 
 typedef struct region {
     // For lookups by address or handle.  Fields are stored with release order before `use` becomes
@@ -69,7 +78,7 @@ typedef struct region {
     _Atomic uint32_t index;    // of the region in its pool
     _Atomic uintptr_t stride, guard, top, header;
     _Atomic uintptr_t pool, tag;
-    _Atomic uint32_t guard_kind;
+    _Atomic uint32_t colours;
     _Atomic uint32_t locked;  // not 0: its stacks are locked
     shared_map map;
 
@@ -83,12 +92,12 @@ struct acre_stack_pool {
     size_t guard;   // bytes; the usable ones lie above
     size_t top;     // offset of the end of the usable bytes, without colour
     size_t header;
-    size_t mark;              // offset of a line that a stack writes when it needs a second page
-    _Atomic uint32_t *token;  // magazines with this value are valid; changes at a fork
-    _Atomic uint32_t id;      // of this use of the record; 0 = none
-    uint32_t index;           // of the record
-    uint32_t guard_kind;
-    uint16_t returns_deep;
+    size_t mark;                // offset of a line that a stack writes when it needs a second page
+    _Atomic uint32_t *token;    // magazines with this value are valid; changes at a fork
+    _Atomic uint32_t id;        // of this use of the record; 0 = none
+    uint32_t index;             // of the record
+    uint32_t colours;           // the number of colours less 1, a bit mask
+    _Atomic uint16_t returns;   // RETURNS_*
     uint16_t asks_for_process;  // 1 where a fork does not change the token by itself
 
     size_t kept;     // offset of the first byte that a deep stack keeps when given back
@@ -96,20 +105,28 @@ struct acre_stack_pool {
     size_t at_once;  // bytes accessible without growth: marks, header, a first frame
     uintptr_t tag;
     size_t max_stacks;
-    size_t shared_by_threads;  // most free slots that magazines may hold
-    uint64_t area_limit;       // of the process; 0 = unknown or none
-    _Atomic size_t deepest;    // depth among stacks measured before their memory was returned
+    size_t shared_by_threads;      // most free slots that magazines may hold
+    uint64_t area_limit;           // of the process; 0 = unknown or none
+    _Atomic uint32_t guard_kind;   // of stacks that are made from now on
+    _Atomic uint32_t had_markers;  // some were made with markers, before these were refused
+    _Atomic uint32_t looks;        // as magazine.looks, for threads without a magazine
+    size_t deep_batch;             // deep slots whose memory is returned in one batch
+    _Atomic size_t deepest;        // depth among stacks measured before their memory was returned
     uint32_t flags;
     _Atomic uint32_t taken;  // the record is in use
     _Atomic(region *) regions[POOL_REGIONS];
 
     // Under the lock.
-    _Atomic uint32_t lock;     // 0, or the process that holds it
+    _Atomic uint32_t lock;     // 0, or the process that holds it, perhaps with LOCK_AWAITED
     _Atomic uint32_t process;  // for which the lists are valid
     uint32_t region_count;
-    uint32_t growing;   // a thread is mapping a region
-    uint32_t trimming;  // a thread is trimming
-    size_t slots;       // in all regions
+    uint32_t growing;          // a thread is mapping a region
+    uint32_t trimming;         // a thread is trimming
+    uint32_t waiting;          // threads wait for `changes`
+    _Atomic uint32_t changes;  // counts what such threads may wait for
+    uint32_t unmeasured;       // deep slots whose memory was returned since one was measured
+    uint32_t shallow;          // measured ones in a row that were not deep
+    size_t slots;              // in all regions
     size_t free_count;
     size_t cold_count;
     size_t deep_count;
@@ -138,6 +155,8 @@ typedef struct magazine {
     uint32_t token;
     uint32_t capacity;
     uint32_t count;
+    uint32_t looks;     // stacks to give until one is looked at for hidden depth
+    uint32_t interval;  // the next value of `looks`
     pool_slot slots[POOL_MAGAZINE];
 } magazine;
 
@@ -201,9 +220,15 @@ slot_state(const region *r, uint32_t slot)
 
 // How far below the slot's highest possible top its usable bytes end.
 static inline size_t
-slot_colour(uint32_t slot)
+slot_colour(uint32_t colours, uint32_t slot)
 {
-    return (size_t)(slot % POOL_COLOURS) * POOL_LINE;
+    return (size_t)(slot & colours) * POOL_LINE;
+}
+
+static inline uint32_t
+state_guard_kind(uint32_t state)
+{
+    return state & SLOT_PAGES ? ACRE_GUARD_PAGES : ACRE_GUARD_MARKER;
 }
 
 // ---- pool_thread.c ------------------------------------------------------------------------------
@@ -223,6 +248,10 @@ void acre_pool_flush(acre_stack_pool *pool, magazine *m);
 /// @return ACRE_OK; ACRE_BAD_STATE in a child that does not have the pool
 acre_status acre_pool_lock(acre_stack_pool *pool);
 void acre_pool_unlock(acre_stack_pool *pool);
+/// Unlocks, and waits until a thread calls acre_pool_unlock_changed.
+void acre_pool_unlock_wait(acre_stack_pool *pool);
+/// Unlocks after `growing`, `trimming` or `pending` went down, and wakes whoever waits for that.
+void acre_pool_unlock_changed(acre_stack_pool *pool);
 /// Rebuilds lists and counts from the slots' states, and sets a token that no magazine has.  Under
 /// the lock.
 void acre_pool_rebuild(acre_stack_pool *pool);
@@ -235,8 +264,8 @@ uint32_t acre_pool_fresh_token(void);
 ///
 /// @return ACRE_OK; ACRE_FULL when there are no more; the system's limits
 acre_status acre_pool_make(acre_stack_pool *pool, size_t enough);
-/// Records that `count` slots have lost their guards.
-void acre_pool_guards_removed(const acre_stack_pool *pool, size_t count);
+/// Records that `count` slots have lost guards by protection.
+void acre_pool_page_guards_removed(size_t count);
 
 // ---- pool_region.c ------------------------------------------------------------------------------
 
@@ -247,18 +276,20 @@ acre_status acre_region_create(acre_stack_pool *pool, size_t slots, region **out
 /// Unmaps the region; lookups stop finding its addresses before that.  On failure the region is
 /// unchanged.
 acre_status acre_region_destroy(region *r);
-/// Like acre_stack_find, for stacks of pools.
+/// Like acre_stack_find and acre_stack_at, for stacks of pools.
 acre_status acre_pool_find(uintptr_t address, acre_stack_info *out);
+acre_status acre_region_at(uintptr_t address, acre_stack *out);
 /// Like acre_handle_get, for stacks of pools: goes by the pool, region and slot that the handle
 /// names, not by its address.
 acre_status acre_region_get(const acre_stack *stack, stack_place *out);
 
 // ---- pool_stats.c -------------------------------------------------------------------------------
 
-/// How many of its slots are ready (with `out` set: ready and out).
-size_t acre_region_count_ready(const region *r, int out);
-/// Records how deep a stack has been; no other thread may hold the stack.
-void acre_pool_note_depth(acre_stack_pool *pool, uint32_t id);
+/// How many of its slots have all bits of `wanted` in their state, and SLOT_READY.
+size_t acre_region_count_ready(const region *r, uint32_t wanted);
+/// Records how deep a stack has been; no other thread may hold the stack.  Returns the depth, 0 when
+/// it is unknown.
+size_t acre_pool_note_depth(acre_stack_pool *pool, uint32_t id);
 
 // ---- pool_deep.c --------------------------------------------------------------------------------
 
@@ -269,6 +300,8 @@ void acre_pool_clear_marks(const acre_stack_pool *pool, char *start, size_t firs
 acre_status acre_pool_shrink(const acre_stack_pool *pool, const region *r, char *start,
                              size_t keep);
 /// Returns the memory of slots that no other thread holds, except for the kept bytes.
-void acre_pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count);
+void acre_pool_discard(const acre_stack_pool *pool, const uint32_t *ids, size_t count);
+/// Whether a given stack has memory below the kept bytes, whatever its marks say.
+int acre_pool_hides_depth(const acre_stack_pool *pool, const char *start);
 
 #endif  // ACRE_STACK_POOL_INTERNAL_H_

@@ -36,6 +36,8 @@ _Static_assert(sizeof(acre_stack_pool_stats) == (sizeof(void *) == 8 ? 64 : 36),
 static const size_t DEFAULT_SIZE = 64 * 1024;
 static const size_t DEFAULT_KEEP = 16 * 1024;
 static const size_t DEFAULT_MOST = (size_t)1 << 20;
+// Bytes that deep stacks may keep until they are returned in a batch.
+static const size_t MOST_DEEP = (size_t)4 << 20;
 // The number of distinct slot numbers.
 static const uint64_t MOST = (uint64_t)POOL_REGIONS * POOL_REGION_SLOTS;
 
@@ -66,6 +68,7 @@ check_pool_options(const acre_stack_pool_opts *opts)
 typedef struct layout {
     size_t guard, header, stride;  // bytes
     size_t most;                   // stacks
+    uint32_t colours;
 } layout;
 
 static acre_status
@@ -74,9 +77,10 @@ lay_out_pool(const acre_stack_pool_opts *opts, layout *out)
     size_t page = acre_page_size();
     size_t guard = opts->guard_size != 0 ? opts->guard_size : (size_t)STACK_DEFAULT_GUARD;
     size_t sum = opts->stack_size != 0 ? opts->stack_size : DEFAULT_SIZE;
+    out->colours = opts->flags & ACRE_STACK_NO_COLOUR ? 0 : POOL_COLOURS - 1;
     if (!stack_round_up(guard, page, &out->guard) ||
         !stack_round_up(opts->header_size, STACK_ALIGNMENT, &out->header) ||
-        !stack_add(sum, (POOL_COLOURS - 1) * (size_t)POOL_LINE, &sum) ||
+        !stack_add(sum, out->colours * (size_t)POOL_LINE, &sum) ||
         !stack_add(sum, out->header, &sum) || !stack_add(sum, out->guard, &sum) ||
         !stack_round_up(sum, page, &out->stride))
         return ACRE_BAD_SIZE;
@@ -97,7 +101,7 @@ static void
 set_marks(acre_stack_pool *pool, size_t keep)
 {
     size_t page = acre_page_size();
-    size_t lowest_top = pool->top - (POOL_COLOURS - 1) * (size_t)POOL_LINE;
+    size_t lowest_top = pool->top - pool->colours * (size_t)POOL_LINE;
     pool->mark = (lowest_top - POOL_LINE) & ~(page - 1);
     pool->page = page;
     pool->kept = pool->guard;
@@ -106,10 +110,16 @@ set_marks(acre_stack_pool *pool, size_t keep)
     if (pool->kept > pool->mark)
         pool->kept = pool->mark;  // the top page
     int locked = (pool->flags & ACRE_STACK_LOCKED) != 0;
-    pool->returns_deep = pool->kept > pool->guard && !locked &&
-                         !STACKS_ARE_WATCHED();  // Valgrind forbids reading the marks
+    // Valgrind forbids reading the marks.
+    int returns = pool->kept > pool->guard && !locked && !STACKS_ARE_WATCHED();
+    atomic_store_explicit(&pool->returns, returns ? RETURNS_MARKED : RETURNS_NOTHING,
+                          memory_order_relaxed);
+    size_t batch = returns ? MOST_DEEP / (pool->kept - pool->guard) : POOL_DEEP;
+    batch = batch > 8 ? batch : 8;
+    batch = batch > POOL_DISCARD ? batch / POOL_DISCARD * POOL_DISCARD : batch;
+    pool->deep_batch = batch < POOL_DEEP ? batch : POOL_DEEP;
 
-    size_t lowest = pool->returns_deep ? pool->kept : pool->mark;
+    size_t lowest = returns ? pool->kept : pool->mark;
     if (locked || lowest_top - pool->guard < STACK_AT_ONCE)
         lowest = pool->guard;
     else if (lowest > lowest_top - STACK_AT_ONCE)
@@ -223,12 +233,19 @@ set_up_pool(acre_stack_pool *pool, const acre_stack_pool_opts *opts, const layou
     pool->guard = plan->guard;
     pool->header = plan->header;
     pool->top = plan->stride - plan->header;
+    pool->colours = plan->colours;
     pool->max_stacks = plan->most;
     pool->flags = opts->flags;
     pool->tag = opts->tag;
     set_marks(pool, opts->keep != 0 ? opts->keep : DEFAULT_KEEP);
-    pool->guard_kind = acre_can(ACRE_CAN_GUARD_WITH_MARKERS) ? ACRE_GUARD_MARKER : ACRE_GUARD_PAGES;
-    pool->area_limit = pool->guard_kind == ACRE_GUARD_PAGES ? read_area_limit() : 0;
+    int pages = opts->flags & ACRE_STACK_PAGE_GUARDS || !acre_can(ACRE_CAN_GUARD_WITH_MARKERS);
+    atomic_store_explicit(&pool->guard_kind, pages ? ACRE_GUARD_PAGES : ACRE_GUARD_MARKER,
+                          memory_order_relaxed);
+    atomic_store_explicit(&pool->had_markers, 0, memory_order_relaxed);
+    pool->area_limit = pages ? read_area_limit() : 0;
+    atomic_store_explicit(&pool->looks, 0, memory_order_relaxed);
+    pool->unmeasured = POOL_MEASURE;
+    pool->shallow = 0;
     pool->asks_for_process = !acre_can(ACRE_CAN_WIPE_ON_FORK);
     pool->shared_by_threads = pool->max_stacks >= 1024 ? pool->max_stacks / 16 : 0;
     pool->ids = (uint32_t *)((uintptr_t)pool->tables.base + pool->table_size);
@@ -288,11 +305,11 @@ unmap_regions(acre_stack_pool *pool)
         region *r = region_at(pool, i);
         if (r == NULL)
             continue;
-        size_t guards = acre_region_count_ready(r, 0);
+        size_t guards = acre_region_count_ready(r, SLOT_PAGES);
         acre_status status = acre_region_destroy(r);
         if (status != ACRE_OK)
             return status;
-        acre_pool_guards_removed(pool, guards);
+        acre_pool_page_guards_removed(guards);
         atomic_store_explicit(&pool->regions[i], NULL, memory_order_release);
         pool->region_count = i;
     }

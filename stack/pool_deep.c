@@ -33,25 +33,34 @@ acre_pool_shrink(const acre_stack_pool *pool, const region *r, char *start, size
     return status;
 }
 
-void
-acre_pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count)
+int
+acre_pool_hides_depth(const acre_stack_pool *pool, const char *start)
 {
-    enum { BATCH = 64 };
-    for (size_t i = 0; i < count; i += POOL_MEASURE)
-        acre_pool_note_depth(pool, ids[i]);
+    int any;
+    return acre_port_any_present(start + pool->guard, pool->kept - pool->guard, &any) == ACRE_OK &&
+           any;
+}
+
+static void
+shrink_each(const acre_stack_pool *pool, const uint32_t *ids, size_t count)
+{
     // When a call fails, some memory was not returned: its marks stay, so the next attempt includes
     // it.
-    for (size_t i = 0; !acre_port_discards_at_once() && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const region *r = region_of(pool, ids[i]);
         char *start = slot_start(pool, r, slot_of(ids[i]));
         if (acre_pool_shrink(pool, r, start, pool->stride - pool->kept) == ACRE_OK)
             acre_pool_clear_marks(pool, start, pool->kept);
     }
-    if (!acre_port_discards_at_once())
-        return;
-    acre_range ranges[BATCH];
+}
+
+// As shrink_each, with few calls.
+static void
+discard_many(const acre_stack_pool *pool, const uint32_t *ids, size_t count)
+{
+    acre_range ranges[POOL_DISCARD];
     while (count > 0) {
-        size_t batch = count < BATCH ? count : BATCH;
+        size_t batch = count < POOL_DISCARD ? count : POOL_DISCARD;
         for (size_t i = 0; i < batch; i++) {
             ranges[i].base =
                 slot_start(pool, region_of(pool, ids[i]), slot_of(ids[i])) + pool->guard;
@@ -66,4 +75,13 @@ acre_pool_discard(acre_stack_pool *pool, const uint32_t *ids, size_t count)
         ids += batch;
         count -= batch;
     }
+}
+
+void
+acre_pool_discard(const acre_stack_pool *pool, const uint32_t *ids, size_t count)
+{
+    if (acre_port_discards_at_once())
+        discard_many(pool, ids, count);
+    else
+        shrink_each(pool, ids, count);
 }

@@ -9,14 +9,15 @@
 //    that everything else leaves: a program without areas cannot even allocate.  Where the number
 //    of areas cannot be read, or not now (reading opens files), only the system's own limit
 //    applies.
-// 3. Under strict commit accounting, a slot is accounted for from this point on, not before.
+// 3. If markers are refused although there were some (a sandbox was entered), the pool goes on with
+//    protected pages; stacks that it has made keep theirs.
+// 4. Under strict commit accounting, a slot is accounted for from this point on, not before.
 #include "stack/pool.h"
 #include "stack/room.h"
 
 #include "acre/page.h"
 #include "mmap/port/area.h"
 #include "mmap/port/memory.h"
-#include "mmap/port/thread.h"
 
 // ---- areas --------------------------------------------------------------------------------------
 
@@ -25,17 +26,26 @@
 static _Atomic size_t page_guards;
 static _Atomic size_t page_guards_allowed;
 
-enum { COUNT_EVERY = 1024 };
+enum {
+    COUNT_EVERY = 1024,
+    AREAS_ASSUMED = 65530  // Linux's default limit
+};
 
 static void
 allow_more(const acre_stack_pool *pool, size_t used)
 {
     uint64_t areas;
     uint64_t allowed = (uint64_t)used + COUNT_EVERY;
-    if (acre_port_area_count(&areas) == ACRE_OK) {
+    uint64_t most;
+    if (atomic_load_explicit(&pool->had_markers, memory_order_relaxed)) {
+        // Markers are refused now: perhaps by a sandbox, in which looking for the number of areas
+        // could end the process.
+        most = AREAS_ASSUMED / 4;
+        allowed = most < allowed ? most : allowed;
+    } else if (acre_port_area_count(&areas) == ACRE_OK) {
         // Half of the areas that would be left without these guards.
         uint64_t left = pool->area_limit > areas ? pool->area_limit - areas : 0;
-        uint64_t most = (left + 2 * (uint64_t)used) / 4;
+        most = (left + 2 * (uint64_t)used) / 4;
         allowed = most < allowed ? most : allowed;
     }
     atomic_store_explicit(&page_guards_allowed, (size_t)allowed, memory_order_relaxed);
@@ -48,7 +58,8 @@ take_areas(const acre_stack_pool *pool, size_t count, size_t *granted)
     size_t used = atomic_load_explicit(&page_guards, memory_order_relaxed);
     do {
         *granted = count;
-        if (pool->area_limit == 0)
+        if (pool->area_limit == 0 &&
+            !atomic_load_explicit(&pool->had_markers, memory_order_relaxed))
             continue;
         size_t allowed = atomic_load_explicit(&page_guards_allowed, memory_order_relaxed);
         if (used + count > allowed) {
@@ -65,10 +76,9 @@ take_areas(const acre_stack_pool *pool, size_t count, size_t *granted)
 }
 
 void
-acre_pool_guards_removed(const acre_stack_pool *pool, size_t count)
+acre_pool_page_guards_removed(size_t count)
 {
-    if (pool->guard_kind == ACRE_GUARD_PAGES)
-        atomic_fetch_sub_explicit(&page_guards, count, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&page_guards, count, memory_order_relaxed);
 }
 
 // ---- memory and guards --------------------------------------------------------------------------
@@ -126,12 +136,10 @@ guard_slots(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_t co
 // Locked pages stay resident, whether a fault or a call brought them in; the guard among them has
 // no pages.
 static acre_status
-lock_slot(const acre_stack_pool *pool, acre_mmap *map, char *start)
+lock_slot_with_marker(const acre_stack_pool *pool, acre_mmap *map, char *start)
 {
     char *base = start + pool->guard;
     size_t usable = pool->stride - pool->guard;
-    if (pool->guard_kind == ACRE_GUARD_PAGES)
-        return acre_port_lock(map, base, usable);
     acre_status status = acre_port_lock_on_fault(map, start, pool->stride);
     if (status == -ENOTSUP)
         return acre_port_lock(map, base, usable);
@@ -152,7 +160,7 @@ lock_slots(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_t cou
     }
     for (*done = 0; *done < count; ++*done) {
         char *start = lowest + (count - 1 - *done) * pool->stride;
-        acre_status status = lock_slot(pool, map, start);
+        acre_status status = lock_slot_with_marker(pool, map, start);
         if (status != ACRE_OK)
             return status;
     }
@@ -201,18 +209,21 @@ make_with_pages(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_
     acre_status status = take_areas(pool, count, &granted);
     if (status != ACRE_OK)
         return status;
+    // Where markers were tried, what shall be the guard may be accessible.
+    if (atomic_load_explicit(&pool->had_markers, memory_order_relaxed))
+        status = acre_port_decommit(map, lowest, count * pool->stride);
     for (*done = 0; status == ACRE_OK && *done < granted;) {
         char *start = lowest + (count - 1 - *done) * pool->stride;
         size_t usable = pool->stride - pool->guard;
         status = acre_port_commit_stack(map, start + pool->guard, usable, pool->at_once);
         if (status == ACRE_OK && pool->flags & ACRE_STACK_LOCKED)
-            status = lock_slot(pool, map, start);
+            status = acre_port_lock(map, start + pool->guard, usable);
         if (status == ACRE_OK)
             ++*done;
         else
             (void)acre_port_decommit(map, start + pool->guard, usable);
     }
-    acre_pool_guards_removed(pool, granted - *done);
+    acre_pool_page_guards_removed(granted - *done);
     return status;
 }
 
@@ -228,7 +239,8 @@ run_length(const uint32_t *ids, size_t count)
 }
 
 static acre_status
-make_slots(const acre_stack_pool *pool, const uint32_t *ids, size_t count, size_t *done)
+make_slots(const acre_stack_pool *pool, const uint32_t *ids, size_t count, uint32_t kind,
+           size_t *done)
 {
     while (*done < count) {
         size_t length = run_length(ids + *done, count - *done);
@@ -238,16 +250,36 @@ make_slots(const acre_stack_pool *pool, const uint32_t *ids, size_t count, size_
         acre_mmap map;
         shared_map_load(&r->map, &map);
         size_t made = 0;
-        acre_status status = pool->guard_kind == ACRE_GUARD_MARKER
+        acre_status status = kind == ACRE_GUARD_MARKER
                                  ? make_with_markers(pool, &map, lowest, length, &made)
                                  : make_with_pages(pool, &map, lowest, length, &made);
         *done += made;
         if (status != ACRE_OK)
             return status;
-        if (made < length)
-            continue;
     }
     return ACRE_OK;
+}
+
+// Whether a refusal is one of markers altogether, as by a sandbox that was entered meanwhile.
+static int
+refuses_markers(acre_status status)
+{
+    return status != ACRE_OK && status != -ENOMEM && status != -EAGAIN &&
+           status != ACRE_TOO_MANY_AREAS;
+}
+
+// Makes slots with guards of the pool's kind.  If markers are refused, the pool goes on with pages.
+static acre_status
+make_guarded(acre_stack_pool *pool, const uint32_t *ids, size_t count, uint32_t *kind, size_t *done)
+{
+    *kind = atomic_load_explicit(&pool->guard_kind, memory_order_relaxed);
+    acre_status status = make_slots(pool, ids, count, *kind, done);
+    if (*kind == ACRE_GUARD_PAGES || *done > 0 || !refuses_markers(status))
+        return status;
+    atomic_store_explicit(&pool->had_markers, 1, memory_order_relaxed);
+    atomic_store_explicit(&pool->guard_kind, ACRE_GUARD_PAGES, memory_order_relaxed);
+    *kind = ACRE_GUARD_PAGES;
+    return make_slots(pool, ids, count, *kind, done);
 }
 
 // ---- lists --------------------------------------------------------------------------------------
@@ -268,16 +300,19 @@ claim_cold(acre_stack_pool *pool, uint32_t *ids, size_t wanted)
     return count;
 }
 
-// Returns slots from claim_cold, of which the first `done` are ready.  Under the lock.
+// Returns slots from claim_cold, of which the first `done` are ready with guards of `kind`.  Under
+// the lock.
 static void
-return_claimed(acre_stack_pool *pool, const uint32_t *ids, size_t count, size_t done)
+return_claimed(acre_stack_pool *pool, const uint32_t *ids, size_t count, uint32_t kind, size_t done)
 {
     // The list is last in, first out.
     for (size_t i = count; i-- > done;)
         pool->ids[pool->slots - ++pool->cold_count] = ids[i];
     for (size_t i = done; i-- > 0;) {
         _Atomic uint32_t *state = slot_state(region_of(pool, ids[i]), slot_of(ids[i]));
-        atomic_fetch_or_explicit(state, SLOT_READY, memory_order_release);
+        uint32_t generation = atomic_load_explicit(state, memory_order_relaxed) & SLOT_GENERATION;
+        uint32_t pages = kind == ACRE_GUARD_PAGES ? SLOT_PAGES : 0;
+        atomic_store_explicit(state, generation | pages | SLOT_READY, memory_order_release);
         pool->ids[pool->free_count++] = ids[i];
     }
     pool->ready += done;
@@ -343,7 +378,7 @@ add_slots(acre_stack_pool *pool)
     pool->growing = 0;
     if (status == ACRE_OK)
         add_region(pool, r);
-    acre_pool_unlock(pool);
+    acre_pool_unlock_changed(pool);
     return status;
 }
 
@@ -365,12 +400,13 @@ acre_pool_make(acre_stack_pool *pool, size_t enough)
         if (count > 0) {
             acre_pool_unlock(pool);
             size_t done = 0;
-            status = make_slots(pool, ids, count, &done);
+            uint32_t kind;
+            status = make_guarded(pool, ids, count, &kind, &done);
             acre_status locked = acre_pool_lock(pool);
             if (locked != ACRE_OK)
                 return locked;
-            return_claimed(pool, ids, count, done);
-            acre_pool_unlock(pool);
+            return_claimed(pool, ids, count, kind, done);
+            acre_pool_unlock_changed(pool);
             if (done == 0)
                 return status;
             continue;
@@ -382,10 +418,10 @@ acre_pool_make(acre_stack_pool *pool, size_t enough)
             continue;
         }
         // Slots that other threads hold for a moment may become available.
-        int wait = pool->growing || pool->pending > 0;
-        acre_pool_unlock(pool);
-        if (!wait)
+        if (!pool->growing && pool->pending == 0) {
+            acre_pool_unlock(pool);
             return ACRE_FULL;
-        acre_port_yield();
+        }
+        acre_pool_unlock_wait(pool);
     }
 }

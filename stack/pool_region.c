@@ -128,7 +128,7 @@ acre_region_create(acre_stack_pool *pool, size_t slots, region **out)
     store_field(&r->tag, pool->tag);
     store_field(&r->states, (uintptr_t)pool->tables.base + pool->slots * sizeof(uint32_t));
     uint32_t process = pool->flags & ACRE_STACK_DONT_FORK ? pool->process : 0;
-    atomic_store_explicit(&r->guard_kind, pool->guard_kind, memory_order_release);
+    atomic_store_explicit(&r->colours, pool->colours, memory_order_release);
     atomic_store_explicit(&r->process, process, memory_order_release);
     atomic_store_explicit(&r->locked, pool->flags & ACRE_STACK_LOCKED, memory_order_release);
     atomic_fetch_add_explicit(&r->use, 1, memory_order_release);
@@ -161,6 +161,7 @@ typedef struct region_view {
     uintptr_t start, end;  // addresses
     uintptr_t stride, guard, top, header;
     const _Atomic uint32_t *states;
+    uint32_t colours;
     uint32_t use;
 } region_view;
 
@@ -181,6 +182,7 @@ read_region(const region *r, uint32_t use, region_view *out)
     out->guard = load_field(&r->guard);
     out->top = load_field(&r->top);
     out->header = load_field(&r->header);
+    out->colours = atomic_load_explicit(&r->colours, memory_order_acquire);
     out->states = (const _Atomic uint32_t *)load_field(&r->states);
     uint32_t process = atomic_load_explicit(&r->process, memory_order_acquire);
     // Unchanged, so all fields are of one use, and these slots and states exist.
@@ -191,7 +193,7 @@ read_region(const region *r, uint32_t use, region_view *out)
 
 // Returns 0 when `address` is not in the region, or the region was destroyed meanwhile.
 static int
-find_in_region(const region *r, uintptr_t address, acre_stack_info *out)
+find_in_region(const region *r, uintptr_t address, acre_stack_info *out, acre_stack *handle)
 {
     uint32_t use = atomic_load_explicit(&r->use, memory_order_acquire);
     region_view view;
@@ -202,36 +204,68 @@ find_in_region(const region *r, uintptr_t address, acre_stack_info *out)
         .pool = (const void *)load_field(&r->pool),
         .tag = load_field(&r->tag),
         .where = ACRE_STACK_FREE,
-        .guard_kind = atomic_load_explicit(&r->guard_kind, memory_order_acquire),
     };
     uintptr_t slot = (view.end - 1 - address) / view.stride;
     uintptr_t base = view.end - (slot + 1) * view.stride + view.guard;
-    uintptr_t limit = base - view.guard + view.top - slot_colour((uint32_t)slot);
+    uintptr_t limit = base - view.guard + view.top - slot_colour(view.colours, (uint32_t)slot);
     uint32_t state = atomic_load_explicit(&view.states[slot], memory_order_acquire);
     info.base = (void *)base;
     info.size = limit - base;
     info.header = view.header != 0 ? (void *)limit : NULL;
-    info.generation = state & ~(uint32_t)SLOT_TRIMMED;
+    info.generation = state & SLOT_READY ? state : state & ~(uint32_t)1;
+    info.guard_kind = state_guard_kind(state);
     if (state & SLOT_READY && address < base)
         info.where = ACRE_STACK_GUARD;
     else if (state & SLOT_READY && state % 2 != 0)
         info.where = ACRE_STACK_USABLE;
     *out = info;
+    uint32_t index = atomic_load_explicit(&r->index, memory_order_acquire);
+    *handle = (acre_stack){
+        .base = info.base,
+        .size = info.size,
+        .header = info.header,
+        .guard_kind = info.guard_kind,
+        .generation = info.generation,
+        .private_ = {slot_number(index, (uint32_t)slot),
+                     atomic_load_explicit(&r->pool_id, memory_order_acquire)},
+    };
     return is_same_use(r, use);
+}
+
+static acre_status
+find_in_regions(uintptr_t address, acre_stack_info *out, acre_stack *handle)
+{
+    uint32_t count = lasting_count(&records);
+    for (uint32_t i = 0; i < count; i++) {
+        if (find_in_region(lasting_at(&records, i), address, out, handle))
+            return ACRE_OK;
+    }
+    return ACRE_NOT_OURS;
 }
 
 acre_status
 acre_pool_find(uintptr_t address, acre_stack_info *out)
 {
-    uint32_t count = lasting_count(&records);
-    for (uint32_t i = 0; i < count; i++) {
-        acre_stack_info info;
-        if (find_in_region(lasting_at(&records, i), address, &info)) {
-            *out = info;
-            return ACRE_OK;
-        }
-    }
-    return ACRE_NOT_OURS;
+    acre_stack_info info;
+    acre_stack handle;
+    acre_status status = find_in_regions(address, &info, &handle);
+    if (status == ACRE_OK)
+        *out = info;
+    return status;
+}
+
+acre_status
+acre_region_at(uintptr_t address, acre_stack *out)
+{
+    acre_stack_info info;
+    acre_stack handle;
+    acre_status status = find_in_regions(address, &info, &handle);
+    if (status != ACRE_OK)
+        return status;
+    if ((handle.generation & SLOT_READY) == 0 || handle.generation % 2 == 0)
+        return ACRE_STALE;
+    *out = handle;
+    return ACRE_OK;
 }
 
 // ---- handles ------------------------------------------------------------------------------------
@@ -250,16 +284,15 @@ get_in_region(const region *r, uint32_t use, const acre_stack *stack, stack_plac
     shared_map_load(&r->map, &out->map);
     out->start = start;
     out->base = start + view.guard;
-    out->limit = start + view.top - slot_colour((uint32_t)slot);
+    out->limit = start + view.top - slot_colour(view.colours, (uint32_t)slot);
     out->content = out->limit + view.header;
     out->end = start + view.stride;
     out->locked = atomic_load_explicit(&r->locked, memory_order_acquire) != 0;
     uint32_t state = atomic_load_explicit(&view.states[slot], memory_order_acquire);
     if (!is_same_use(r, use) || out->base != stack->base)
         return ACRE_NOT_OURS;
-    return stack->generation % 2 != 0 && (state & ~(uint32_t)SLOT_TRIMMED) == stack->generation
-               ? ACRE_OK
-               : ACRE_STALE;
+    int out_now = (state & SLOT_READY) != 0 && state % 2 != 0;
+    return out_now && state == stack->generation ? ACRE_OK : ACRE_STALE;
 }
 
 acre_status

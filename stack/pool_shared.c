@@ -1,7 +1,10 @@
 // A pool's lock, and its lists in the child of a fork.
 //
 // The lock word is the number of the process that holds it.  A child of a fork thus recognises a
-// lock that was held by a thread it does not have, and takes it over.  Whatever that thread was
+// lock that was held by a thread it does not have, and takes it over.  A thread that finds it taken
+// waits in the system after a few tries: if it only let others run, one of real-time priority would
+// keep the holder from the processor.  (The word tells whether somebody waits, as in the second
+// mutex of U. Drepper, "Futexes Are Tricky", 2011.)  Whatever that thread was
 // changing is rebuilt from the slots' states: a state changes with one store, and everything else
 // follows from the states.
 #include "mmap/process.h"
@@ -20,19 +23,30 @@ acre_pool_fresh_token(void)
     return token;
 }
 
+// Waiting costs a system call, and the lock is held for a moment only.
+enum { LOCK_TRIES = 100 };
+
 static void
 acquire_lock(acre_stack_pool *pool, uint32_t process)
 {
-    for (;;) {
-        uint32_t holder = 0;
-        if (atomic_compare_exchange_weak_explicit(&pool->lock, &holder, process,
-                                                  memory_order_acquire, memory_order_relaxed))
-            return;
-        if (holder != 0 && holder != process &&
-            atomic_compare_exchange_strong_explicit(&pool->lock, &holder, process,
-                                                    memory_order_acquire, memory_order_relaxed))
-            return;
-        acre_port_yield();
+    uint32_t mine = process;
+    for (unsigned tries = 0;; tries++) {
+        uint32_t found = atomic_load_explicit(&pool->lock, memory_order_relaxed);
+        if (found == 0 || (found & ~LOCK_AWAITED) != process) {
+            if (atomic_compare_exchange_weak_explicit(&pool->lock, &found, mine,
+                                                      memory_order_acquire, memory_order_relaxed))
+                return;
+            continue;
+        }
+        if (tries < LOCK_TRIES)
+            continue;
+        if ((found & LOCK_AWAITED) == 0 &&
+            !atomic_compare_exchange_weak_explicit(&pool->lock, &found, found | LOCK_AWAITED,
+                                                   memory_order_relaxed, memory_order_relaxed))
+            continue;
+        acre_port_wait(&pool->lock, process | LOCK_AWAITED);
+        // Others may be waiting, too.
+        mine = process | LOCK_AWAITED;
     }
 }
 
@@ -58,7 +72,29 @@ acre_pool_lock(acre_stack_pool *pool)
 void
 acre_pool_unlock(acre_stack_pool *pool)
 {
-    atomic_store_explicit(&pool->lock, 0, memory_order_release);
+    if (atomic_exchange_explicit(&pool->lock, 0, memory_order_release) & LOCK_AWAITED)
+        acre_port_wake(&pool->lock);
+}
+
+void
+acre_pool_unlock_wait(acre_stack_pool *pool)
+{
+    uint32_t seen = atomic_load_explicit(&pool->changes, memory_order_relaxed);
+    pool->waiting = 1;
+    acre_pool_unlock(pool);
+    acre_port_wait(&pool->changes, seen);
+}
+
+void
+acre_pool_unlock_changed(acre_stack_pool *pool)
+{
+    uint32_t waiting = pool->waiting;
+    pool->waiting = 0;
+    if (waiting)
+        atomic_fetch_add_explicit(&pool->changes, 1, memory_order_relaxed);
+    acre_pool_unlock(pool);
+    if (waiting)
+        acre_port_wake(&pool->changes);
 }
 
 static void
@@ -68,7 +104,7 @@ sort_slots(acre_stack_pool *pool, uint32_t index, region *r)
         _Atomic uint32_t *place = slot_state(r, slot);
         uint32_t state = atomic_load_explicit(place, memory_order_acquire);
         if ((state & SLOT_READY) == 0) {
-            atomic_store_explicit(place, state & ~(uint32_t)SLOT_TRIMMED, memory_order_relaxed);
+            atomic_store_explicit(place, state & ~(uint32_t)1, memory_order_relaxed);
             pool->ids[pool->slots - ++pool->cold_count] = slot_number(index, slot);
             continue;
         }
@@ -83,6 +119,7 @@ acre_pool_rebuild(acre_stack_pool *pool)
 {
     pool->growing = 0;
     pool->trimming = 0;
+    pool->waiting = 0;
     pool->slots = 0;
     pool->free_count = 0;
     pool->cold_count = 0;

@@ -15,12 +15,13 @@ frontier_of(const region *r)
 }
 
 size_t
-acre_region_count_ready(const region *r, int out)
+acre_region_count_ready(const region *r, uint32_t wanted)
 {
     size_t count = 0;
+    wanted |= SLOT_READY;
     for (uint32_t slot = 0; slot < frontier_of(r); slot++) {
         uint32_t state = atomic_load_explicit(slot_state(r, slot), memory_order_acquire);
-        count += (state & SLOT_READY) != 0 && (!out || state % 2 != 0);
+        count += (state & wanted) == wanted;
     }
     return count;
 }
@@ -103,7 +104,8 @@ find_deepest(const acre_stack_pool *pool, const region *r, size_t *deepest)
             return status;
         for (uint32_t i = 0; i < batch; i++) {
             uint32_t slot = first + batch - 1 - i;
-            const char *limit = slot_start(pool, r, slot) + pool->top - slot_colour(slot);
+            const char *limit =
+                slot_start(pool, r, slot) + pool->top - slot_colour(pool->colours, slot);
             const char *depth = lowest[i];
             if (depth < limit && (size_t)(limit - depth) > *deepest)
                 *deepest = (size_t)(limit - depth);
@@ -112,26 +114,27 @@ find_deepest(const acre_stack_pool *pool, const region *r, size_t *deepest)
     return ACRE_OK;
 }
 
-void
+size_t
 acre_pool_note_depth(acre_stack_pool *pool, uint32_t id)
 {
     if (!depths_are_told(pool))
-        return;
+        return 0;
     const region *r = region_of(pool, id);
     char *start = slot_start(pool, r, slot_of(id));
-    const char *limit = start + pool->top - slot_colour(slot_of(id));
+    const char *limit = start + pool->top - slot_colour(pool->colours, id);
     const void *lowest;
     if (acre_port_lowest_touched(start + pool->guard, pool->stride - pool->guard, &lowest) !=
         ACRE_OK)
-        return;  // unknown; acre_stack_pool_suggest then returns the error
+        return 0;  // unknown; acre_stack_pool_suggest then returns the error
     if ((const char *)lowest >= limit)
-        return;
+        return 0;
     size_t depth = (size_t)(limit - (const char *)lowest);
     size_t known = atomic_load_explicit(&pool->deepest, memory_order_relaxed);
     while (depth > known &&
            !atomic_compare_exchange_weak_explicit(&pool->deepest, &known, depth,
                                                   memory_order_relaxed, memory_order_relaxed))
         continue;
+    return depth;
 }
 
 static acre_status
@@ -161,7 +164,7 @@ acre_stack_pool_suggest(acre_stack_pool *pool, size_t *stack_size)
         return status;
     size_t wanted = deepest + deepest / 2;
     *stack_size = deepest != 0 ? (wanted + pool->page - 1) & ~(pool->page - 1)
-                               : pool->top - pool->guard - (POOL_COLOURS - 1) * (size_t)POOL_LINE;
+                               : pool->top - pool->guard - pool->colours * (size_t)POOL_LINE;
     return ACRE_OK;
 }
 
@@ -171,7 +174,8 @@ acre_status
 acre_stack_pool_stats_read(acre_stack_pool *pool, acre_stack_pool_stats *out)
 {
     room_touch_for_lists();
-    acre_stack_pool_stats stats = {.guard_kind = pool->guard_kind};
+    acre_stack_pool_stats stats = {
+        .guard_kind = atomic_load_explicit(&pool->guard_kind, memory_order_relaxed)};
     acre_status status = acre_pool_lock(pool);
     if (status != ACRE_OK)
         return status;

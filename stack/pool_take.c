@@ -13,7 +13,9 @@
 #if defined(__GNUC__)
 #define UNSANITIZED __attribute__((no_sanitize_address))
 #define PREFETCH(address) __builtin_prefetch(address)
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 #else
+#define ALWAYS_INLINE static inline
 #define UNSANITIZED
 #define PREFETCH(address) (void)(address)
 #endif
@@ -42,11 +44,11 @@ hand_out(const acre_stack_pool *pool, const pool_slot *slot, acre_stack *out)
     uint32_t generation = slot->generation + 1;
     atomic_store_explicit(slot->state, generation, memory_order_relaxed);
 
-    char *limit = slot->start + pool->top - slot_colour(slot_of(slot->number));
+    char *limit = slot->start + pool->top - slot_colour(pool->colours, slot->number);
     out->base = slot->start + pool->guard;
     out->size = (size_t)(limit - (slot->start + pool->guard));
     out->header = pool->header != 0 ? limit : NULL;
-    out->guard_kind = pool->guard_kind;
+    out->guard_kind = state_guard_kind(generation);
     out->generation = generation;
     out->private_[0] = slot->number;
     out->private_[1] = atomic_load_explicit(&pool->id, memory_order_relaxed);
@@ -149,6 +151,39 @@ was_deep(const acre_stack_pool *pool, char *start)
     return 0;
 }
 
+// Whether a stack has memory that its marks do not show: a frame that is larger than a page may
+// leave a mark unwritten.  Looking costs a system call, so only one stack in POOL_LOOK is looked
+// at, and more of them at first.
+static ACRE_COLD int
+look_for_depth(acre_stack_pool *pool, magazine *m, const char *start)
+{
+    if (m != NULL) {
+        m->interval = m->interval < POOL_LOOK ? 2 * m->interval + 1 : POOL_LOOK;
+        m->looks = m->interval;
+    } else {
+        atomic_store_explicit(&pool->looks, POOL_LOOK, memory_order_relaxed);
+    }
+    if (!acre_pool_hides_depth(pool, start))
+        return 0;
+    // From now on, all stacks count as deep.
+    atomic_store_explicit(&pool->returns, RETURNS_ALL, memory_order_relaxed);
+    return 1;
+}
+
+// After many measured stacks that were not deep, marks decide again.  Under the lock.
+static void
+note_measured(acre_stack_pool *pool, size_t depth)
+{
+    enum { SHALLOW = 64 };
+    // An unknown depth may be any.
+    int deep = depth == 0 || depth > pool->top - pool->kept;
+    pool->shallow = deep ? 0 : pool->shallow + 1;
+    if (pool->shallow < SHALLOW)
+        return;
+    pool->shallow = 0;
+    atomic_store_explicit(&pool->returns, RETURNS_MARKED, memory_order_relaxed);
+}
+
 // Returns the memory of all slots in the list of deep ones, if the list is full.
 static ACRE_COLD acre_status
 return_deep(acre_stack_pool *pool)
@@ -157,25 +192,33 @@ return_deep(acre_stack_pool *pool)
     acre_status status = acre_pool_lock(pool);
     if (status != ACRE_OK)
         return status;
-    if (pool->deep_count < POOL_DEEP) {
+    size_t count = pool->deep_count;
+    if (count < pool->deep_batch) {
         acre_pool_unlock(pool);
         return ACRE_OK;
     }
     uint32_t ids[POOL_DEEP];
-    for (size_t i = 0; i < POOL_DEEP; i++)
+    for (size_t i = 0; i < count; i++)
         ids[i] = pool->deep[i];
     pool->deep_count = 0;
-    pool->pending += POOL_DEEP;
+    pool->pending += count;
+    pool->unmeasured += (uint32_t)count;
+    int measures = pool->unmeasured >= POOL_MEASURE;
+    if (measures)
+        pool->unmeasured = 0;
     acre_pool_unlock(pool);
 
-    acre_pool_discard(pool, ids, POOL_DEEP);
+    size_t depth = measures ? acre_pool_note_depth(pool, ids[0]) : 0;
+    acre_pool_discard(pool, ids, count);
     status = acre_pool_lock(pool);
     if (status != ACRE_OK)
         return status;
-    for (size_t i = 0; i < POOL_DEEP; i++)
+    for (size_t i = 0; i < count; i++)
         pool->ids[pool->free_count++] = ids[i];
-    pool->pending -= POOL_DEEP;
-    acre_pool_unlock(pool);
+    pool->pending -= count;
+    if (measures)
+        note_measured(pool, depth);
+    acre_pool_unlock_changed(pool);
     return ACRE_OK;
 }
 
@@ -197,7 +240,7 @@ give_deep(acre_stack_pool *pool, magazine *m, uint32_t id)
         pool->deep[pool->deep_count++] = id;
     else
         pool->ids[pool->free_count++] = id;
-    int full = pool->deep_count == POOL_DEEP;
+    int full = pool->deep_count >= pool->deep_batch;
     acre_pool_unlock(pool);
     return full ? return_deep(pool) : ACRE_OK;
 }
@@ -213,23 +256,47 @@ give_shared(acre_stack_pool *pool, uint32_t id)
     return ACRE_OK;
 }
 
+// What give does beyond the fast path: the stack used more than a page, it is its turn to be looked
+// at, or there is no magazine.
+static ACRE_COLD acre_status
+give_aside(acre_stack_pool *pool, magazine *m, uint32_t id, char *start)
+{
+    uint32_t returns = atomic_load_explicit(&pool->returns, memory_order_relaxed);
+    int deep = returns == RETURNS_ALL;
+    if (returns == RETURNS_MARKED) {
+        deep = is_written(start + pool->mark) && was_deep(pool, start);
+        uint32_t looks =
+            m != NULL ? m->looks : atomic_load_explicit(&pool->looks, memory_order_relaxed) - 1;
+        if (m == NULL)
+            atomic_store_explicit(&pool->looks, looks, memory_order_relaxed);
+        if (looks >= POOL_LOOK)  // it was 0
+            deep |= look_for_depth(pool, m, start);
+    }
+    if (deep)
+        return give_deep(pool, m, id);
+    return m != NULL ? ACRE_OK : give_shared(pool, id);
+}
+
 // The thread that makes the state even has given the stack, to `m` (which has room) or, if NULL, to
 // the pool's lists.
-static inline acre_status
+ALWAYS_INLINE acre_status
 give_stack_to(acre_stack_pool *pool, magazine *m, const acre_stack *stack, _Atomic uint32_t *state,
               char *start)
 {
     uint32_t id = (uint32_t)stack->private_[0];
     uint32_t taken = stack->generation;
-    uint32_t next = ((taken + 1) & SLOT_GENERATION) | SLOT_READY;
+    uint32_t next = ((taken + 1) & SLOT_GENERATION) | (taken & SLOT_PAGES) | SLOT_READY;
     if (!atomic_compare_exchange_strong_explicit(state, &taken, next, memory_order_acq_rel,
                                                  memory_order_relaxed))
         return ACRE_STALE;
-    if (m != NULL)
-        m->slots[m->count++] = (pool_slot){start, state, id, next};
-    if (pool->returns_deep && is_written(start + pool->mark) && was_deep(pool, start))
-        return give_deep(pool, m, id);
-    return m != NULL ? ACRE_OK : give_shared(pool, id);
+    if (m == NULL)
+        return give_aside(pool, m, id, start);
+    m->slots[m->count++] = (pool_slot){start, state, id, next};
+    uint32_t returns = atomic_load_explicit(&pool->returns, memory_order_relaxed);
+    if (returns != RETURNS_NOTHING &&
+        (m->looks-- == 0 || returns == RETURNS_ALL || is_written(start + pool->mark)))
+        return give_aside(pool, m, id, start);
+    return ACRE_OK;
 }
 
 static ACRE_COLD acre_status

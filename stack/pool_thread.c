@@ -113,6 +113,8 @@ acre_pool_attach(acre_stack_pool *pool, pool_thread *thread)
     m->token = atomic_load_explicit(pool->token, memory_order_relaxed);
     m->capacity = (uint32_t)wanted;
     m->count = 0;
+    m->looks = 0;
+    m->interval = 0;
     return m;
 }
 

@@ -9,7 +9,6 @@
 
 #include "acre/page.h"
 #include "mmap/port/memory.h"
-#include "mmap/port/thread.h"
 
 // ---- trim ---------------------------------------------------------------------------------------
 
@@ -17,7 +16,7 @@ static int
 is_trimmed(const region *r, uint32_t slot)
 {
     uint32_t state = atomic_load_explicit(slot_state(r, slot), memory_order_relaxed);
-    return (state & SLOT_TRIMMED) != 0;
+    return (state & SLOT_READY) == 0 && state % 2 != 0;
 }
 
 static void
@@ -25,7 +24,7 @@ mark_slot(const acre_stack_pool *pool, uint32_t id)
 {
     _Atomic uint32_t *place = slot_state(region_of(pool, id), slot_of(id));
     uint32_t state = atomic_load_explicit(place, memory_order_relaxed);
-    atomic_store_explicit(place, (state & ~SLOT_READY) | SLOT_TRIMMED, memory_order_relaxed);
+    atomic_store_explicit(place, (state & ~SLOT_READY) | 1, memory_order_relaxed);
 }
 
 // Marks all free slots but the `keep` that were given last; the marked ones belong to the caller.
@@ -59,7 +58,7 @@ unmark_run(acre_stack_pool *pool, uint32_t index, uint32_t first, uint32_t count
     for (uint32_t slot = first + count; slot-- > first;) {
         _Atomic uint32_t *place = slot_state(r, slot);
         uint32_t state = atomic_load_explicit(place, memory_order_relaxed);
-        state &= ~(uint32_t)SLOT_TRIMMED;
+        state &= ~(uint32_t)1;
         atomic_store_explicit(place, ready ? state | SLOT_READY : state, memory_order_relaxed);
         if (ready)
             pool->ids[pool->free_count++] = slot_number(index, slot);
@@ -86,6 +85,17 @@ discard_run(const acre_stack_pool *pool, const region *r, uint32_t first, uint32
     return ACRE_OK;
 }
 
+static size_t
+count_page_guards(const region *r, uint32_t first, uint32_t count)
+{
+    size_t guards = 0;
+    for (uint32_t slot = first; slot < first + count; slot++) {
+        uint32_t state = atomic_load_explicit(slot_state(r, slot), memory_order_relaxed);
+        guards += (state & SLOT_PAGES) != 0;
+    }
+    return guards;
+}
+
 // Returns the memory of a run of marked slots, and sets *cold if the slots are then cold.  Without
 // the lock.
 static acre_status
@@ -110,7 +120,7 @@ return_run(acre_stack_pool *pool, uint32_t index, uint32_t first, uint32_t count
         status = acre_port_decommit(&map, slot_start(pool, r, first + count - 1), length);
         *cold = status == ACRE_OK;
         if (*cold)
-            acre_pool_guards_removed(pool, count);
+            acre_pool_page_guards_removed(count_page_guards(r, first, count));
     }
     return *cold || locked ? status : discard_run(pool, r, first, count);
 }
@@ -133,7 +143,7 @@ return_region(acre_stack_pool *pool, uint32_t index, size_t *left)
         if (locked != ACRE_OK)
             return locked;
         unmark_run(pool, index, first, slot - first, !cold);
-        acre_pool_unlock(pool);
+        acre_pool_unlock_changed(pool);
         *left -= slot - first;
         result = result != ACRE_OK ? result : status;
     }
@@ -153,8 +163,7 @@ begin_trim(acre_stack_pool *pool, size_t keep, size_t *count, uint32_t *regions)
             return status;
         if (!pool->trimming)
             break;
-        acre_pool_unlock(pool);
-        acre_port_yield();
+        acre_pool_unlock_wait(pool);
     }
     pool->trimming = 1;
     *count = mark_free_slots(pool, keep);
@@ -180,7 +189,7 @@ acre_stack_pool_trim(acre_stack_pool *pool, size_t keep)
     if (locked != ACRE_OK)
         return locked;
     pool->trimming = 0;
-    acre_pool_unlock(pool);
+    acre_pool_unlock_changed(pool);
     return result;
 }
 

@@ -27,14 +27,14 @@
 #include "mmap/process.h"
 #include "stack/lasting.h"
 
-// A handle's first private word is the index of its record, with this bit set if it is locked.
-static const uintptr_t IS_LOCKED = (uintptr_t)1 << 31;
+// A handle's first private word is the index of its record.
 
 enum {
     LEAF_SHIFT = 18,  // a leaf: 1 MiB of entries for 1 GiB of 4 KiB pages
     LEAF_ENTRIES = 1 << LEAF_SHIFT,
     CHUNK_SHIFT = 12,
     CHUNKS = 1 << 12,
+    IS_LOCKED = 1 << 8,
     // Where the system does not report it.
     COMMON_ADDRESS_BITS = sizeof(void *) == 8 ? 48 : 32
 };
@@ -46,7 +46,7 @@ typedef struct record {
     _Atomic uintptr_t size;
     _Atomic uintptr_t header;
     _Atomic uintptr_t tag;
-    _Atomic uint32_t guard_kind;
+    _Atomic uint32_t guard;    // acre_guard_kind, perhaps with IS_LOCKED
     _Atomic uint32_t process;  // the only process that has the stack; 0 = children, too
     _Atomic uint32_t generation;
     _Atomic uint32_t next_free;  // an index
@@ -226,7 +226,8 @@ acre_registry_add(const acre_mmap *map, const acre_stack_info *stack, int locked
     atomic_store_explicit(&r->size, stack->size, memory_order_release);
     atomic_store_explicit(&r->header, (uintptr_t)stack->header, memory_order_release);
     atomic_store_explicit(&r->tag, stack->tag, memory_order_release);
-    atomic_store_explicit(&r->guard_kind, stack->guard_kind, memory_order_release);
+    atomic_store_explicit(&r->guard, stack->guard_kind | (locked ? IS_LOCKED : 0),
+                          memory_order_release);
     atomic_store_explicit(&r->process, process, memory_order_release);
     set_entries(start, end, index);
 
@@ -238,7 +239,7 @@ acre_registry_add(const acre_mmap *map, const acre_stack_info *stack, int locked
         .header = stack->header,
         .guard_kind = stack->guard_kind,
         .generation = generation,
-        .private_ = {index | (locked ? IS_LOCKED : 0), 0},
+        .private_ = {index, 0},
     };
     return ACRE_OK;
 }
@@ -247,7 +248,7 @@ acre_registry_add(const acre_mmap *map, const acre_stack_info *stack, int locked
 static record *
 record_of(const acre_stack *stack)
 {
-    uintptr_t index = stack->private_[0] & ~IS_LOCKED;
+    uintptr_t index = stack->private_[0];
     if (stack->private_[1] != 0 || index == 0 || index >= lasting_count(&records))
         return NULL;
     return record_at((uint32_t)index);
@@ -273,7 +274,7 @@ acre_registry_get(const acre_stack *stack, stack_place *out)
     out->limit = (char *)(base + size);
     out->content = (char *)end;
     out->end = (char *)end;
-    out->locked = (stack->private_[0] & IS_LOCKED) != 0;
+    out->locked = (atomic_load_explicit(&r->guard, memory_order_acquire) & IS_LOCKED) != 0;
     // Only an unchanged generation proves that the fields belong together.
     if (atomic_load_explicit(&r->generation, memory_order_relaxed) != stack->generation)
         return ACRE_STALE;
@@ -303,12 +304,13 @@ acre_registry_remove(const acre_stack *stack)
         atomic_store_explicit(&r->generation, live, memory_order_release);
         return status;
     }
-    push_free_record((uint32_t)(stack->private_[0] & ~IS_LOCKED));
+    push_free_record((uint32_t)stack->private_[0]);
     return ACRE_OK;
 }
 
-acre_status
-acre_registry_find(uintptr_t address, acre_stack_info *out)
+// Reads the stack at `address`, and sets *index to its record's.
+static acre_status
+find_record(uintptr_t address, acre_stack_info *out, uint32_t *found)
 {
     uint32_t index = entry_at(address);
     if (index == 0)
@@ -327,7 +329,7 @@ acre_registry_find(uintptr_t address, acre_stack_info *out)
         .tag = atomic_load_explicit(&r->tag, memory_order_acquire),
         .where = address < base ? ACRE_STACK_GUARD : ACRE_STACK_USABLE,
         .generation = generation,
-        .guard_kind = atomic_load_explicit(&r->guard_kind, memory_order_acquire),
+        .guard_kind = atomic_load_explicit(&r->guard, memory_order_acquire) & ~(uint32_t)IS_LOCKED,
     };
     if (generation % 2 == 0 ||
         atomic_load_explicit(&r->generation, memory_order_relaxed) != generation)
@@ -335,5 +337,32 @@ acre_registry_find(uintptr_t address, acre_stack_info *out)
     if (address < start || address >= end || (process != 0 && !acre_process_is(process)))
         return ACRE_NOT_OURS;
     *out = info;
+    *found = index;
+    return ACRE_OK;
+}
+
+acre_status
+acre_registry_find(uintptr_t address, acre_stack_info *out)
+{
+    uint32_t index;
+    return find_record(address, out, &index);
+}
+
+acre_status
+acre_registry_at(uintptr_t address, acre_stack *out)
+{
+    acre_stack_info info;
+    uint32_t index;
+    acre_status status = find_record(address, &info, &index);
+    if (status != ACRE_OK)
+        return status;
+    *out = (acre_stack){
+        .base = info.base,
+        .size = info.size,
+        .header = info.header,
+        .guard_kind = info.guard_kind,
+        .generation = info.generation,
+        .private_ = {index, 0},
+    };
     return ACRE_OK;
 }

@@ -93,7 +93,10 @@ map_stack(const layout *plan, uint32_t flags, acre_mmap *out)
     if (status != ACRE_OK)
         return status;
 
-    status = acre_mmap_guard(&map, 0, plan->guard);
+    // Where stacks grow, the guard stays reserved.
+    status = flags & ACRE_STACK_PAGE_GUARDS && !acre_port_stacks_grow()
+                 ? acre_mmap_protect(&map, 0, plan->guard, ACRE_NONE)
+                 : acre_mmap_guard(&map, 0, plan->guard);
     if (status == ACRE_OK && acre_port_stacks_grow())
         status = open_stack_top(&map, plan, flags);
     // Locked pages accept no markers, and a guard has no pages to lock: so lock last, and only what
@@ -142,10 +145,23 @@ acre_stack_create(size_t size, const acre_stack_opts *opts, acre_stack *out)
     return status == ACRE_OK ? status : unmap_after(status, &map);
 }
 
+// Returns the memory of a stack that could not be unmapped.
+static void
+empty_stack(const acre_stack *stack)
+{
+    stack_place place;
+    if (acre_handle_get(stack, &place) != ACRE_OK || place.locked || acre_port_stacks_grow())
+        return;
+    (void)acre_port_discard(&place.map, place.base, (size_t)(place.end - place.base),
+                            ACRE_DISCARD_NOW);
+}
+
 acre_status
 acre_stack_destroy(acre_stack *stack)
 {
     acre_status status = acre_registry_remove(stack);
+    if (status == ACRE_TOO_MANY_AREAS)
+        empty_stack(stack);
     if (status != ACRE_OK)
         return status;
 
@@ -239,4 +255,21 @@ acre_stack_find(const void *address, acre_stack_info *out)
 {
     acre_status status = acre_registry_find((uintptr_t)address, out);
     return status == ACRE_OK ? status : acre_pool_find((uintptr_t)address, out);
+}
+
+acre_status
+acre_stack_at(const void *address, acre_stack *out)
+{
+    acre_status status = acre_registry_at((uintptr_t)address, out);
+    return status == ACRE_OK ? status : acre_region_at((uintptr_t)address, out);
+}
+
+acre_status
+acre_stack_header_size(const acre_stack *stack, size_t *bytes)
+{
+    stack_place place;
+    acre_status status = acre_handle_get(stack, &place);
+    if (status == ACRE_OK)
+        *bytes = (size_t)(place.content - place.limit);
+    return status;
 }

@@ -163,6 +163,8 @@ acre_status acre_port_flush(acre_mmap *map, void *start, size_t length, uint32_t
 /// Sets *bytes to the size of the pages that are present; where ACRE_CAN_COUNT_RESIDENT_EXACTLY is
 /// 0, a file's pages count when they are in the page cache.
 acre_status acre_port_resident(const void *start, size_t length, size_t *bytes);
+/// Sets *any to whether a page of private anonymous memory is present.  Opens no file.
+acre_status acre_port_any_present(const void *start, size_t length, int *any);
 /// Finds the lowest page of private anonymous memory that was touched since it was fresh; start +
 /// length when none was.  Swapped-out pages count where the system reports them (not on FreeBSD).
 acre_status acre_port_lowest_touched(const void *start, size_t length, const void **lowest);

@@ -27,8 +27,12 @@ int acre_port_stack_exchange(const port_bounds *to, port_bounds *from);
 
 // ---- threads ------------------------------------------------------------------------------------
 
-/// Lets other threads that wait for this processor run.
-void acre_port_yield(void);
+/// Waits while the uint32_t at `word` is `value`, until a thread of this process calls
+/// acre_port_wake for it.  May return at any time, so check the word again.  The thread gives the
+/// processor away, whatever its priority.
+void acre_port_wait(const void *word, uint32_t value);
+/// Wakes the threads that wait for the word.  Call it after the word was changed.
+void acre_port_wake(const void *word);
 
 /// Thread-local words, NULL in a new thread.
 typedef enum port_thread_word {

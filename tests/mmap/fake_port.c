@@ -246,6 +246,12 @@ acre_status acre_port_resident(const void *start, size_t length, size_t *bytes)
     return record_range("resident", start, length);
 }
 
+acre_status acre_port_any_present(const void *start, size_t length, int *any)
+{
+    *any = 1;
+    return record_range("any_present", start, length);
+}
+
 acre_status acre_port_lowest_touched(const void *start, size_t length, const void **lowest)
 {
     *lowest = (const char *)start + length;
@@ -325,8 +331,15 @@ acre_process acre_port_process_id(void)
     return 1;
 }
 
-void acre_port_yield(void)
+void acre_port_wait(const void *word, uint32_t value)
 {
+    (void)word;
+    (void)value;
+}
+
+void acre_port_wake(const void *word)
+{
+    (void)word;
 }
 
 acre_status acre_port_thread_hook(port_thread_word which, port_thread_end end)

@@ -6,6 +6,7 @@
 
 #include "acre/page.h"
 #include "acre/stack.h"
+#include "acre/stack_pool.h"
 #include "gtest/gtest.h"
 #include "tests/stack/guards.h"
 #include "tests/support/posix.h"
@@ -159,6 +160,58 @@ TEST(Find, answers_a_signal_handler)
     EXPECT_EQ(answered, ACRE_NOT_OURS);
     ASSERT_EQ(sigaction(SIGUSR1, &before, nullptr), 0);
     EXPECT_EQ(acre_stack_destroy(&stack), ACRE_OK);
+}
+
+TEST(At, an_address_suffices_to_destroy_a_stack)
+{
+    acre_stack_opts opts = {};
+    opts.header_size = 64;
+    acre_stack made;
+    ASSERT_EQ(acre_stack_create(65536, &opts, &made), ACRE_OK);
+    for (char *address :
+         {static_cast<char *>(made.base), static_cast<char *>(made.base) + made.size - 1,
+          static_cast<char *>(made.header), static_cast<char *>(made.base) - 1}) {
+        acre_stack found = {};
+        ASSERT_EQ(acre_stack_at(address, &found), ACRE_OK);
+        EXPECT_EQ(std::memcmp(&made, &found, sizeof made), 0);
+    }
+    size_t header;
+    ASSERT_EQ(acre_stack_header_size(&made, &header), ACRE_OK);
+    EXPECT_EQ(header, 64u);
+    acre_stack found = {};
+    ASSERT_EQ(acre_stack_at(made.base, &found), ACRE_OK);
+    void *base = made.base;
+    EXPECT_EQ(acre_stack_destroy(&found), ACRE_OK);
+    EXPECT_EQ(acre_stack_destroy(&made), ACRE_STALE);
+    std::memset(&found, 0x5a, sizeof found);
+    acre_stack before = found;
+    EXPECT_EQ(acre_stack_at(base, &found), ACRE_NOT_OURS);
+    EXPECT_EQ(acre_stack_at(nullptr, &found), ACRE_NOT_OURS);
+    EXPECT_EQ(acre_stack_at(&found, &found), ACRE_NOT_OURS);
+    EXPECT_EQ(std::memcmp(&before, &found, sizeof found), 0);
+}
+
+TEST(At, an_address_suffices_to_give_a_stack_back)
+{
+    acre_stack_pool_opts opts = {};
+    opts.header_size = 200;
+    acre_stack_pool *pool;
+    ASSERT_EQ(acre_stack_pool_create(&opts, &pool), ACRE_OK);
+    acre_stack first, second;
+    ASSERT_EQ(acre_stack_pool_take(pool, &first), ACRE_OK);
+    ASSERT_EQ(acre_stack_pool_take(pool, &second), ACRE_OK);
+    size_t header;
+    ASSERT_EQ(acre_stack_header_size(&second, &header), ACRE_OK);
+    EXPECT_EQ(header, 256u);
+    acre_stack found = {};
+    ASSERT_EQ(acre_stack_at(static_cast<char *>(second.base) + 100, &found), ACRE_OK);
+    EXPECT_EQ(std::memcmp(&second, &found, sizeof found), 0);
+    EXPECT_EQ(acre_stack_pool_give(pool, &found), ACRE_OK);
+    EXPECT_EQ(acre_stack_pool_give(pool, &second), ACRE_STALE);
+    EXPECT_EQ(acre_stack_at(second.base, &found), ACRE_STALE);
+    EXPECT_EQ(acre_stack_header_size(&second, &header), ACRE_STALE);
+    EXPECT_EQ(acre_stack_pool_give(pool, &first), ACRE_OK);
+    EXPECT_EQ(acre_stack_pool_destroy(pool), ACRE_OK);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "acre/area.h"
 #include "acre/mmap.h"
 #include "tests/stack/guards.h"
 #include "tests/stack/pool.h"
@@ -256,6 +257,63 @@ TEST_P(PoolFlags, a_program_that_locks_all_it_maps_has_guards_too)
     EXPECT_EQ(0, ended.code);
 }
 #endif
+
+TEST(PoolGuardFlags, page_guards_are_protected_pages)
+{
+    acre_stack_pool_opts opts = with_flags(ACRE_STACK_PAGE_GUARDS);
+    Pool pool(&opts);
+    for (int round = 0; round < 2; round++) {
+        std::vector<acre_stack> stacks = pool.take(40);
+        for (const acre_stack &stack : stacks) {
+            EXPECT_EQ(static_cast<uint32_t>(ACRE_GUARD_PAGES), stack.guard_kind);
+            acre_area area;
+            ASSERT_OK(acre_area_at(static_cast<char *>(stack.base) - 1, &area));
+            EXPECT_EQ(static_cast<uint32_t>(ACRE_NONE), area.access);
+        }
+        pool.give(stacks);
+        ASSERT_OK(acre_stack_pool_trim(pool, 0));
+    }
+    EXPECT_EQ(static_cast<uint32_t>(ACRE_GUARD_PAGES), pool.stats().guard_kind);
+}
+
+TEST(PoolGuardFlags, page_guards_of_a_single_stack)
+{
+    acre_stack_opts opts = {};
+    opts.flags = ACRE_STACK_PAGE_GUARDS;
+    acre_stack stack;
+    ASSERT_OK(acre_stack_create(65536, &opts, &stack));
+    EXPECT_EQ(static_cast<uint32_t>(ACRE_GUARD_PAGES), stack.guard_kind);
+    acre_area area;
+    ASSERT_OK(acre_area_at(static_cast<char *>(stack.base) - 1, &area));
+    EXPECT_EQ(static_cast<uint32_t>(ACRE_NONE), area.access);
+    EXPECT_OK(acre_stack_destroy(&stack));
+}
+
+TEST(PoolGuardFlags, without_colour_a_page_of_use_takes_a_page)
+{
+    for (uint32_t flags : {uint32_t(0), uint32_t(ACRE_STACK_NO_COLOUR)}) {
+        acre_stack_pool_opts opts = {};
+        opts.max_stacks = 100;
+        opts.flags = flags;
+        Pool pool(&opts);
+        std::vector<acre_stack> stacks = pool.take(64);
+        size_t pages = 0;
+        for (const acre_stack &stack : stacks) {
+            at_depth(stack, 1) = 1;
+            at_depth(stack, acre_page_size() - 64) = 1;
+            auto top = reinterpret_cast<uintptr_t>(stack.base) + stack.size;
+            pages += (top - 1) / acre_page_size() -
+                     (top - (acre_page_size() - 64)) / acre_page_size() + 1;
+        }
+        if (flags != 0) {
+            EXPECT_EQ(stacks.size(), pages);
+            EXPECT_EQ(acre_page_size(), pool.stats().deepest);
+        } else {
+            EXPECT_GT(pages, stacks.size());
+        }
+        pool.give(stacks);
+    }
+}
 
 FOR_EACH_GUARD(PoolFlags);
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "acre/area.h"
 #include "mmap/port/area.h"
 #include "tests/stack/pool.h"
 #include "tests/support/posix.h"
@@ -196,6 +197,42 @@ TEST(PoolLimit, works_without_vectored_advice)
 }
 #endif
 
+TEST(PoolLimit, stacks_of_both_kinds_of_guards_are_told_apart)
+{
+    if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS))
+        GTEST_SKIP() << "this system has no guard markers";
+    acre_stack_pool_opts opts = {};
+    opts.max_stacks = 100;
+    Pool pool(&opts);
+    std::vector<acre_stack> marked = pool.take(40);
+    // As in a sandbox that refuses markers.
+    acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+    std::vector<acre_stack> paged = pool.take(60);
+    acre_port_pretend_nothing();
+    acre_stack one_more;
+    EXPECT_STATUS(ACRE_FULL, acre_stack_pool_take(pool, &one_more));
+    size_t pages = 0;
+    for (const std::vector<acre_stack> *stacks : {&marked, &paged}) {
+        for (const acre_stack &stack : *stacks) {
+            char *below = static_cast<char *>(stack.base) - 1;
+            acre_stack_info info;
+            ASSERT_OK(acre_stack_find(below, &info));
+            EXPECT_EQ(stack.guard_kind, info.guard_kind);
+            // Only protected pages are an area of their own.
+            acre_area area;
+            ASSERT_OK(acre_area_at(below, &area));
+            EXPECT_EQ(stack.guard_kind == ACRE_GUARD_PAGES, area.access == ACRE_NONE);
+            EXPECT_FALSE(readable(below));
+            pages += stack.guard_kind == ACRE_GUARD_PAGES;
+        }
+    }
+    EXPECT_GE(pages, 36u);  // made in batches of 32
+    pool.give(marked);
+    pool.give(paged);
+    ASSERT_OK(acre_stack_pool_trim(pool, 0));
+    pool.give(pool.take(100));
+}
+
 TEST(PoolLimit, refused_options_make_nothing)
 {
     acre_stack_pool *const untouched = reinterpret_cast<acre_stack_pool *>(uintptr_t{64});
@@ -207,7 +244,7 @@ TEST(PoolLimit, refused_options_make_nothing)
         EXPECT_STATUS(ACRE_BAD_OPTION, acre_stack_pool_create(&opts, &pool));
     }
     opts = {};
-    opts.flags = 1u << 3;
+    opts.flags = 1u << 5;
     EXPECT_STATUS(ACRE_BAD_OPTION, acre_stack_pool_create(&opts, &pool));
     for (size_t acre_stack_pool_opts::*size :
          {&acre_stack_pool_opts::stack_size, &acre_stack_pool_opts::guard_size,

@@ -124,6 +124,34 @@ TEST_P(PoolMemory, a_stack_that_was_taken_out_of_the_deep_ones_is_not_emptied)
     pool.give(stacks);
 }
 
+// A frame that is larger than what is kept, of which only the beginning is written.
+TEST_P(PoolMemory, a_large_frame_that_is_partly_written_does_not_stay)
+{
+    size_.stack_size = 64 * page();
+    for (size_t most : {size_t(100), size_t(2000)}) {  // without and with magazines
+        size_.max_stacks = most;
+        Pool pool(&size_);
+        size_t count = most < 200 ? most : 200;
+        for (int round = 0; round < 2; round++) {
+            std::vector<acre_stack> stacks = pool.take(count);
+            for (const acre_stack &stack : stacks) {
+                use(stack, 256);
+                for (size_t depth = 50; depth > 40; depth--)
+                    at_depth(stack, depth * page()) = 1;
+            }
+            pool.give(stacks);
+        }
+        // But for a batch that waits to be returned.
+        EXPECT_LE(pool.stats().resident, count * 5 * page() + (4 << 20) + 8 * 64 * page());
+        size_t deep = 0;
+        std::vector<acre_stack> again = pool.take(count);
+        for (const acre_stack &stack : again)
+            deep += resident_below(stack, 5 * page()) != 0;
+        EXPECT_LE(deep, (4 << 20) / (60 * page()) + 8);
+        pool.give(again);
+    }
+}
+
 TEST_P(PoolMemory, keep_all_keeps_all)
 {
     size_.keep = SIZE_MAX;

@@ -82,7 +82,8 @@ TEST_F(Refused, sizes_that_wrap_around)
 
 TEST_F(Refused, unknown_flags)
 {
-    const uint32_t known = ACRE_STACK_NO_DUMP | ACRE_STACK_LOCKED | ACRE_STACK_DONT_FORK;
+    const uint32_t known = ACRE_STACK_NO_DUMP | ACRE_STACK_LOCKED | ACRE_STACK_DONT_FORK |
+                           ACRE_STACK_PAGE_GUARDS | ACRE_STACK_NO_COLOUR;
     for (uint32_t bit = 1; bit != 0; bit <<= 1) {
         if (known & bit)
             continue;

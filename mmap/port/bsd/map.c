@@ -490,6 +490,16 @@ acre_port_resident(const void *start, size_t length, size_t *bytes)
 }
 
 acre_status
+acre_port_any_present(const void *start, size_t length, int *any)
+{
+    size_t bytes;
+    acre_status status = acre_port_resident(start, length, &bytes);
+    if (status == ACRE_OK)
+        *any = bytes != 0;
+    return status;
+}
+
+acre_status
 acre_port_lowest_touched(const void *start, size_t length, const void **lowest)
 {
     pages block = {.start = (uintptr_t)start, .end = (uintptr_t)start + length};

@@ -111,7 +111,9 @@ advise_many(const acre_range *ranges, size_t count, int advice,
         }
         size_t bytes = 0;
         acre_status batched = ACRE_OK;
-        if (!atomic_load_explicit(&refused, memory_order_relaxed) && filled > 1)
+        // Kernels that have markers have the call; Valgrind, which knows neither, would complain.
+        if (filled > 1 && !atomic_load_explicit(&refused, memory_order_relaxed) &&
+            acre_port_can(ACRE_CAN_GUARD_WITH_MARKERS))
             batched = advise_batch(batch, filled, advice, &bytes);
         // The call stops inside the first range that it refuses.
         size_t taken = 0;
@@ -205,7 +207,8 @@ acre_port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
         // some before this call, all stay: the new ones cannot be told from the old.
         if ((map->flags & ACRE_HAS_MARKER_GUARDS) == 0)
             (void)linux_advise(start, length, LINUX_MADV_GUARD_REMOVE);
-        if (status != -EINVAL)
+        // Any other refusal is one of markers: of locked pages, or by a sandbox.
+        if (status == -ENOMEM || status == -EAGAIN)
             return linux_explain_advice(status);
     }
     *kind = ACRE_HAS_PAGE_GUARDS;

@@ -188,6 +188,16 @@ acre_port_resident(const void *start, size_t length, size_t *bytes)
 }
 
 acre_status
+acre_port_any_present(const void *start, size_t length, int *any)
+{
+    found result = {0};
+    acre_status status = scan_by_mincore((uintptr_t)start, (uintptr_t)start + length, 1, &result);
+    if (status == ACRE_OK)
+        *any = result.bytes != 0;
+    return status;
+}
+
+acre_status
 acre_port_lowest_touched(const void *start, size_t length, const void **lowest)
 {
     found result = {0};

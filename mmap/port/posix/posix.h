@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mmap/port/area.h"
@@ -184,5 +185,13 @@ posix_room acre_posix_room_within(size_t size, size_t alignment, uintptr_t near_
                                   size_t reach);
 // Updates room->best if the hole [start, end) has a place that is nearer to the center.
 void acre_posix_consider(posix_room *room, uintptr_t start, uintptr_t end);
+
+// Gives the processor away for a moment, also to threads of lower priority.  Changes errno.
+static inline void
+posix_pause(void)
+{
+    struct timespec moment = {.tv_nsec = 50000};
+    (void)nanosleep(&moment, NULL);
+}
 
 #endif  // ACRE_MMAP_PORT_POSIX_POSIX_H_

@@ -14,7 +14,6 @@
 #include "mmap/port/posix/posix.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 
 #if defined(__APPLE__) || defined(__ANDROID__)
@@ -28,14 +27,6 @@ static const uintptr_t KEYS_WITHOUT_MALLOC = 32;
 #else
 static const uintptr_t KEYS_WITHOUT_MALLOC = UINTPTR_MAX;
 #endif
-
-void
-acre_port_yield(void)
-{
-    int saved = errno;
-    (void)sched_yield();
-    errno = saved;
-}
 
 static _Atomic uintptr_t keys[PORT_THREAD_WORDS];  // key + 1; 0 = not created yet
 static _Atomic(port_thread_end) ends[PORT_THREAD_WORDS];

@@ -23,6 +23,8 @@ acre_windows_newer(int which)
         [NEWER_PREFETCH] = {L"kernel32.dll", "PrefetchVirtualMemory"},
         [NEWER_WER_EXCLUDE] = {L"kernel32.dll", "WerRegisterExcludedMemoryBlock"},
         [NEWER_SHUTDOWN] = {L"ntdll.dll", "RtlDllShutdownInProgress"},
+        [NEWER_WAIT] = {L"kernelbase.dll", "WaitOnAddress"},
+        [NEWER_WAKE] = {L"kernelbase.dll", "WakeByAddressAll"},
         [NEWER_WER_INCLUDE] = {L"kernel32.dll", "WerUnregisterExcludedMemoryBlock"},
     };
     static _Atomic uintptr_t found[NEWER_COUNT];

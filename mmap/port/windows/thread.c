@@ -114,10 +114,30 @@ acre_port_thread_get(port_thread_word which)
     return word;
 }
 
+// ---- waiting ------------------------------------------------------------------------------------
+
+// From Windows 8 on.  Before, threads sleep for a moment.
 void
-acre_port_yield(void)
+acre_port_wait(const void *word, uint32_t value)
 {
-    (void)SwitchToThread();  // 0: no other thread waits
+    typedef BOOL(WINAPI * call)(volatile void *, void *, SIZE_T, DWORD);
+    DWORD saved = GetLastError();
+    call wait = (call)acre_windows_newer(NEWER_WAIT);
+    if (wait == NULL || acre_windows_newer(NEWER_WAKE) == NULL ||
+        !wait((volatile void *)(uintptr_t)word, &value, sizeof value, INFINITE))
+        Sleep(1);
+    SetLastError(saved);
+}
+
+void
+acre_port_wake(const void *word)
+{
+    typedef void(WINAPI * call)(void *);
+    DWORD saved = GetLastError();
+    call wake = (call)acre_windows_newer(NEWER_WAKE);
+    if (wake != NULL)
+        wake((void *)(uintptr_t)word);
+    SetLastError(saved);
 }
 
 #endif  // ACRE_ON_WINDOWS
