@@ -2,6 +2,7 @@
 // false report, and what is wrong on their stacks is reported.
 #include <csetjmp>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -216,6 +217,64 @@ TEST(Switch, with_memory_that_only_a_coroutine_knows)
     });
     EXPECT_TRUE(forever->resume());
 }
+
+TEST(Switch, with_memory_that_only_a_header_knows)
+{
+    // As above.
+    static acre_stack stack;
+    acre_stack_opts opts = {};
+    opts.header_size = 3 * 4096;
+    ASSERT_EQ(ACRE_OK, acre_stack_create(64 * 1024, &opts, &stack));
+    static Coroutine *const forever = new Coroutine(stack, [](Coroutine &self) { self.yield(); });
+    EXPECT_TRUE(forever->resume());
+    char **last = static_cast<char **>(stack.header) + 3 * 4096 / sizeof(char *) - 1;
+    *last = new char[1000]();
+}
+
+#ifndef _WIN32
+// Each waits in a handler while the others throw.
+TEST(Switch, with_exceptions_of_their_own)
+{
+    Stack stacks[3];
+    std::string caught[3];
+    int uncaught[3] = {-1, -1, -1};
+    std::vector<std::unique_ptr<Coroutine>> coroutines;
+    for (int i = 0; i < 3; i++) {
+        coroutines.push_back(std::make_unique<Coroutine>(stacks[i].stack, [&, i](Coroutine &self) {
+            try {
+                throw std::runtime_error(std::to_string(i));
+            } catch (const std::runtime_error &) {
+                self.yield();
+                try {
+                    throw;
+                } catch (const std::runtime_error &again) {
+                    caught[i] = again.what();
+                }
+                self.yield();
+                uncaught[i] = std::uncaught_exceptions();
+            }
+        }));
+    }
+    try {
+        throw std::runtime_error("of the thread");
+    } catch (const std::runtime_error &) {
+        for (int round = 0; round < 3; round++) {
+            for (auto &coroutine : coroutines)
+                coroutine->resume();
+        }
+        try {
+            throw;
+        } catch (const std::runtime_error &again) {
+            EXPECT_STREQ("of the thread", again.what());
+        }
+    }
+    for (int i = 0; i < 3; i++) {
+        EXPECT_EQ(std::to_string(i), caught[i]);
+        EXPECT_EQ(0, uncaught[i]);
+    }
+    EXPECT_EQ(nullptr, std::current_exception());
+}
+#endif
 
 #if defined(ACRE_SWITCH_ASAN_)
 // What AddressSanitizer ends a child with.

@@ -1,9 +1,12 @@
-// acre/stack_switch.h - informs AddressSanitizer, LeakSanitizer, ThreadSanitizer and Valgrind about
-// stack switches.
+// acre/stack_switch.h - what must be told of a stack switch: to AddressSanitizer, LeakSanitizer,
+// ThreadSanitizer and Valgrind, and to C++ exceptions.
 //
 // Code that switches stacks (a coroutine library, a scheduler) makes these calls around its
-// switches, so that the tools report real errors and nothing else.  In a build without a sanitizer
-// all that is left of them is three client requests of Valgrind's for each coroutine (some
+// switches, so that the tools report real errors and nothing else, and so that each coroutine has
+// C++ exceptions of its own: the runtime keeps the exceptions that are being handled for a thread,
+// and without this, `throw;` in one coroutine would rethrow another's.  In a build without a
+// sanitizer all that is left of them is the exchange of two words where the program has C++
+// exceptions (not on Windows), and three client requests of Valgrind's for each coroutine (some
 // instructions that do nothing; none with NVALGRIND, or where its headers are not installed).
 //
 // Conventions
@@ -74,34 +77,101 @@
 
 ACRE_EXTERN_C_BEGIN
 
+#if defined(__GNUC__) && !defined(_WIN32)
+#define ACRE_SWITCH_EXCEPTIONS_
+#if defined(__APPLE__)
+#define ACRE_SWITCH_SYMBOL_(name) "_" name
+#define ACRE_SWITCH_WEAK_ __attribute__((weak_import))
+#else
+#define ACRE_SWITCH_SYMBOL_(name) name
+#define ACRE_SWITCH_WEAK_ __attribute__((weak))
+#endif
+// __cxa_get_globals of the Itanium C++ ABI, 2.2.2.  By another name, since the runtime's header
+// declares it as a function that always returns the same, which it does not after a switch.  NULL
+// in a program without C++ exceptions.
+extern void *acre_switch_exceptions_of_thread_(void) __asm__(
+    ACRE_SWITCH_SYMBOL_("__cxa_get_globals")) ACRE_SWITCH_WEAK_;
+#endif
+
+// The exceptions that a flow of control is handling, and how many it has thrown that nobody caught
+// yet.
+typedef struct acre_switch_exceptions_ {
+    void *caught;
+    unsigned uncaught;
+#if defined(__arm__)
+    void *propagating;
+#endif
+} acre_switch_exceptions_;
+
 /// All-zero = none; private.
 typedef struct acre_stack_switch {
     const void *base;  // of its stack; NULL for a thread until it was left once
     size_t size;
-    struct acre_stack_switch *from;  // who switched here last
-    void *fake;                      // AddressSanitizer's stack of locals
-    void *fiber;                     // ThreadSanitizer's
-    uintptr_t registered;            // Valgrind's number
+    struct acre_stack_switch *from;      // who switched here last
+    void *fake;                          // AddressSanitizer's stack of locals
+    void *fiber;                         // ThreadSanitizer's
+    uintptr_t registered;                // Valgrind's number
+    size_t rooted;                       // bytes in which LeakSanitizer looks for pointers
+    acre_switch_exceptions_ exceptions;  // while it does not run
 } acre_stack_switch;
+
+// All fields, in C and in C++.
+ACRE_SWITCH_INLINE_ void
+acre_switch_clear_(acre_stack_switch *self)
+{
+    self->base = ACRE_NULL_;
+    self->size = 0;
+    self->from = ACRE_NULL_;
+    self->fake = ACRE_NULL_;
+    self->fiber = ACRE_NULL_;
+    self->registered = 0;
+    self->rooted = 0;
+    self->exceptions.caught = ACRE_NULL_;
+    self->exceptions.uncaught = 0;
+#if defined(__arm__)
+    self->exceptions.propagating = ACRE_NULL_;
+#endif
+}
+
+// Puts the exceptions of `self` aside (NULL: it ends) and those of `to` in place.
+ACRE_SWITCH_INLINE_ void
+acre_switch_exchange_exceptions_(acre_stack_switch *self, const acre_stack_switch *to)
+{
+#ifdef ACRE_SWITCH_EXCEPTIONS_
+    if (acre_switch_exceptions_of_thread_ != ACRE_NULL_) {
+        acre_switch_exceptions_ *now =
+            ACRE_CAST_(acre_switch_exceptions_ *, acre_switch_exceptions_of_thread_());
+        if (self != ACRE_NULL_)
+            self->exceptions = *now;
+        *now = to->exceptions;
+    }
+#endif
+    (void)self;
+    (void)to;
+}
 
 /// Registers a coroutine that will run on `stack`.  Call it before the first switch to it.
 ///
 /// The tools forget what an earlier user of the memory left behind; otherwise they would report the
 /// remains of a coroutine that never ended.  From now on LeakSanitizer looks for pointers in the
-/// stack.
+/// stack and in its header.
 ACRE_SWITCH_INLINE_ void
 acre_stack_switch_open(acre_stack_switch *self, const acre_stack *stack)
 {
+    acre_switch_clear_(self);
     self->base = stack->base;
     self->size = stack->size;
-    self->from = ACRE_NULL_;
-    self->fake = ACRE_NULL_;
-    self->fiber = ACRE_NULL_;
-    self->registered = 0;
 #ifdef ACRE_SWITCH_ASAN_
     __asan_unpoison_memory_region(stack->base, stack->size);
 #ifdef __linux__
-    __lsan_register_root_region(stack->base, stack->size);
+    // The header lies behind the usable bytes.
+    self->rooted = stack->size;
+    if (stack->header != ACRE_NULL_) {
+        size_t header;
+        if (acre_stack_header_size(stack, &header) == ACRE_OK)
+            self->rooted += header;
+    }
+    __lsan_register_root_region(stack->base, self->rooted);
 #endif
 #endif
 #ifdef ACRE_SWITCH_TSAN_
@@ -117,12 +187,7 @@ acre_stack_switch_open(acre_stack_switch *self, const acre_stack *stack)
 ACRE_SWITCH_INLINE_ void
 acre_stack_switch_open_thread(acre_stack_switch *self)
 {
-    self->base = ACRE_NULL_;
-    self->size = 0;
-    self->from = ACRE_NULL_;
-    self->fake = ACRE_NULL_;
-    self->fiber = ACRE_NULL_;
-    self->registered = 0;
+    acre_switch_clear_(self);
 #ifdef ACRE_SWITCH_TSAN_
     self->fiber = __tsan_get_current_fiber();
 #endif
@@ -136,7 +201,7 @@ acre_stack_switch_close(acre_stack_switch *self)
 #ifdef ACRE_SWITCH_ASAN_
     __asan_unpoison_memory_region(self->base, self->size);
 #ifdef __linux__
-    __lsan_unregister_root_region(self->base, self->size);
+    __lsan_unregister_root_region(self->base, self->rooted);
 #endif
 #endif
 #ifdef ACRE_SWITCH_TSAN_
@@ -147,12 +212,7 @@ acre_stack_switch_close(acre_stack_switch *self)
     // What lies below a stack pointer is forbidden, also when nobody has that any more.
     (void)VALGRIND_MAKE_MEM_DEFINED(self->base, self->size);
 #endif
-    self->base = ACRE_NULL_;
-    self->size = 0;
-    self->from = ACRE_NULL_;
-    self->fake = ACRE_NULL_;
-    self->fiber = ACRE_NULL_;
-    self->registered = 0;
+    acre_switch_clear_(self);
 }
 
 /// Call it on `self`'s stack immediately before a switch, in the function that makes it; `to` is
@@ -161,6 +221,7 @@ ACRE_SWITCH_INLINE_ void
 acre_stack_switch_leave(acre_stack_switch *self, acre_stack_switch *to)
 {
     to->from = self;
+    acre_switch_exchange_exceptions_(self, to);
 #ifdef ACRE_SWITCH_ASAN_
     __sanitizer_start_switch_fiber(&self->fake, to->base, to->size);
 #endif
@@ -174,6 +235,7 @@ ACRE_SWITCH_INLINE_ void
 acre_stack_switch_leave_forever(acre_stack_switch *self, acre_stack_switch *to)
 {
     to->from = self;
+    acre_switch_exchange_exceptions_(ACRE_NULL_, to);
 #ifdef ACRE_SWITCH_ASAN_
     __sanitizer_start_switch_fiber(ACRE_NULL_, to->base, to->size);
 #endif
