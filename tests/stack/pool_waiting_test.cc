@@ -1,4 +1,6 @@
 // Threads that wait for a pool give the processor to whoever they wait for, whatever its priority.
+#ifdef __linux__
+
 #include <pthread.h>
 #include <sched.h>
 #include <sys/timerfd.h>
@@ -99,3 +101,5 @@ TEST_P(PoolWaiting, of_a_real_time_thread_for_an_ordinary_one_ends)
 FOR_EACH_GUARD(PoolWaiting);
 
 }  // namespace
+
+#endif  // __linux__

@@ -6,7 +6,7 @@
 // C++ exceptions of its own: the runtime keeps the exceptions that are being handled for a thread,
 // and without this, `throw;` in one coroutine would rethrow another's.  In a build without a
 // sanitizer all that is left of them is the exchange of two words where the program has C++
-// exceptions (not on Windows), and three client requests of Valgrind's for each coroutine (some
+// exceptions (not on Windows; on macOS and iOS in C++ code only), and three client requests of Valgrind's for each coroutine (some
 // instructions that do nothing; none with NVALGRIND, or where its headers are not installed).
 //
 // Conventions
@@ -77,20 +77,19 @@
 
 ACRE_EXTERN_C_BEGIN
 
-#if defined(__GNUC__) && !defined(_WIN32)
+// A linker of Apple's finds weak symbols only in the libraries of the program: C has none of C++'s.
+#if defined(__GNUC__) && !defined(_WIN32) && (defined(__cplusplus) || !defined(__APPLE__))
 #define ACRE_SWITCH_EXCEPTIONS_
-#if defined(__APPLE__)
+#ifdef __APPLE__
 #define ACRE_SWITCH_SYMBOL_(name) "_" name
-#define ACRE_SWITCH_WEAK_ __attribute__((weak_import))
 #else
 #define ACRE_SWITCH_SYMBOL_(name) name
-#define ACRE_SWITCH_WEAK_ __attribute__((weak))
 #endif
 // __cxa_get_globals of the Itanium C++ ABI, 2.2.2.  By another name, since the runtime's header
 // declares it as a function that always returns the same, which it does not after a switch.  NULL
 // in a program without C++ exceptions.
-extern void *acre_switch_exceptions_of_thread_(void) __asm__(
-    ACRE_SWITCH_SYMBOL_("__cxa_get_globals")) ACRE_SWITCH_WEAK_;
+extern void *acre_switch_exceptions_of_thread_(void)
+    __asm__(ACRE_SWITCH_SYMBOL_("__cxa_get_globals")) __attribute__((weak));
 #endif
 
 // The exceptions that a flow of control is handling, and how many it has thrown that nobody caught

@@ -14,6 +14,7 @@
 #define SIG_SETMASK 3
 
 #define SA_ONSTACK 0x0001
+#define SA_RESTART 0x0002
 #define SA_RESETHAND 0x0004
 #define SA_NODEFER 0x0010
 #define SA_SIGINFO 0x0040

@@ -7,6 +7,7 @@
 typedef int64_t rlim_t;
 
 #define RLIMIT_MEMLOCK 6
+#define RLIMIT_AS 10
 #define RLIM_INFINITY ((rlim_t)(((uint64_t)1 << 63) - 1))
 
 struct rlimit {
