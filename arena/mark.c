@@ -10,6 +10,7 @@
 // 4. In the child of a fork that finds the arena's memory zeroed, a node whose call is NULL means
 //    that it and all older ones are forgotten.
 #include "arena/core.h"
+#include "arena/watch.h"
 
 typedef struct deferred {
     struct deferred *older;
@@ -78,6 +79,10 @@ acre_arena_restore(acre_arena *arena, acre_arena_mark mark)
     }
     if (core == NULL)
         return;
+    if (watch_is_inside(core, mark.cursor)) {
+        arena->status = ACRE_STALE;
+        return;
+    }
     if ((uintptr_t)arena->deferred >= mark.cursor)
         acre_core_run_deferred(arena, mark.cursor);
     acre_core_take_back(arena, core, mark.cursor);

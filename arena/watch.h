@@ -18,6 +18,7 @@
 #if defined(ACRE_ARENA_CHECKED_)
 void __asan_poison_memory_region(void const volatile *start, size_t size);
 void __asan_unpoison_memory_region(void const volatile *start, size_t size);
+int __asan_address_is_poisoned(void const volatile *address);
 #elif defined(__has_include)
 #if __has_include("valgrind/memcheck.h")
 #include <valgrind/memcheck.h>
@@ -89,6 +90,23 @@ watch_renew(uintptr_t start, size_t size)
     __asan_unpoison_memory_region((const void *)start, size);
 #else
     (void)start, (void)size;
+#endif
+}
+
+// Whether a position lies inside a block: then a mark of it was saved before that block's memory was
+// taken back and handed out again.
+static inline int
+watch_is_inside(const acre_arena_core *core, uintptr_t position)
+{
+    if (!core->watched || position == core->base)
+        return 0;
+#if defined(ACRE_ARENA_CHECKED_)
+    return !__asan_address_is_poisoned((const void *)(position - 1));
+#elif defined(ACRE_WATCH_BY_VALGRIND)
+    unsigned char bits;
+    return VALGRIND_GET_VBITS(position - 1, &bits, 1) != 3;  // 3: not addressable
+#else
+    return 0;
 #endif
 }
 

@@ -116,6 +116,28 @@ TEST(Mark, above_the_cursor_or_below_the_base_is_stale)
     expect_stale(&arena, low);
 }
 
+TEST(Mark, inside_a_newer_block_is_stale_where_a_checker_watches)
+{
+    Arena arena;
+    if (arena.limit != arena.cursor)
+        GTEST_SKIP() << "neither AddressSanitizer nor Valgrind is there";
+    acre_arena_mark outer = acre_arena_save(&arena);
+    ASSERT_NE(nullptr, bytes(&arena, 100));
+    acre_arena_mark inner = acre_arena_save(&arena);
+    ASSERT_NE(nullptr, bytes(&arena, 100));
+    acre_arena_restore(&arena, inner);
+    acre_arena_restore(&arena, inner);  // nothing was taken back below it
+    EXPECT_EQ(ACRE_OK, acre_arena_status(&arena));
+    acre_arena_restore(&arena, outer);
+    unsigned char *kept = bytes(&arena, 1000);
+    ASSERT_NE(nullptr, kept);
+    expect_stale(&arena, inner);
+    std::memset(kept, 7, 1000);
+    EXPECT_TRUE(all_are(kept, 1000, 7));
+    acre_arena_restore(&arena, outer);
+    EXPECT_EQ(kept, bytes(&arena, 1000));
+}
+
 TEST(Mark, restore_keeps_memory_committed)
 {
     Arena arena;
