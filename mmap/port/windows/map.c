@@ -393,9 +393,11 @@ acre_port_map(const port_request *request, acre_mmap *out)
         status = map_memory(request, &map);
     if (status == ACRE_OK)
         status = acre_windows_finish(request, &map);
-    if (status == ACRE_OK)
-        *out = map;
-    return status;
+    if (status != ACRE_OK)
+        return status;
+    acre_windows_settle(&map);
+    *out = map;
+    return ACRE_OK;
 }
 
 // ---- resizing -----------------------------------------------------------------------------------

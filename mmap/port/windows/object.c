@@ -216,9 +216,11 @@ acre_port_ring(const port_request *request, acre_mmap *out)
     status = map_pieces(&whole, laps, 2, NULL, &map);
     if (status == ACRE_OK)
         status = acre_windows_finish(&whole, &map);
-    if (status == ACRE_OK)
-        *out = map;
-    return status;
+    if (status != ACRE_OK)
+        return status;
+    acre_windows_settle(&map);
+    *out = map;
+    return ACRE_OK;
 }
 
 // ---- twin ---------------------------------------------------------------------------------------
@@ -265,7 +267,9 @@ acre_port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
         status = map_twin(request, &view, ACRE_READ_EXEC, exec);
     if (status == ACRE_OK) {
         status = map_twin(request, &view, ACRE_READ_WRITE, write);
-        if (status != ACRE_OK)
+        if (status == ACRE_OK)
+            acre_windows_settle(exec);
+        else
             (void)acre_port_unmap(exec);
     }
     sys_close(view.section);

@@ -5,9 +5,8 @@
 //    no other thread can get in between.
 // 2. Without them, a free place is found and released, and the pieces are mapped there one by one.
 //    If another thread was faster, all is undone and tried again, a bounded number of times.
-// 3. Anything made from a placeholder, or a part of it, can become a placeholder again.  So any
-//    range inside one of acre's maps can be replaced; no other range can.
-// 4. Records are never freed, so searching them (for REPLACE) needs no lock.
+// 3. Memory made from a placeholder, or a part of it, can become a placeholder again, and so can a
+//    whole view.  So a range inside one of acre's maps can be replaced, if it has no view in part.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_WINDOWS
@@ -18,8 +17,8 @@ typedef void *(WINAPI *map_view_3)(HANDLE, HANDLE, void *, ULONG64, SIZE_T, ULON
                                    ULONG);
 typedef BOOL(WINAPI *unmap_view_2)(HANDLE, void *, ULONG);
 
-static acre_status
-unmap_view(void *base, DWORD flags)
+acre_status
+acre_windows_unmap_view(void *base, DWORD flags)
 {
     unmap_view_2 call = (unmap_view_2)acre_windows_newer(NEWER_UNMAP_VIEW_2);
     DWORD saved = GetLastError();
@@ -37,145 +36,12 @@ reserve_memory(void *base, size_t size, uint32_t node_plus_one)
     return sys_alloc_on_node(base, size, MEM_RESERVE, PAGE_READWRITE, node_plus_one, &reserved);
 }
 
-// Does the same in place of a placeholder.
-static acre_status
-fill_with_memory(void *base, size_t size, uint32_t node_plus_one)
+acre_status
+acre_windows_fill(void *base, size_t size, uint32_t node_plus_one)
 {
     void *filled;
     return acre_windows_alloc_2(base, size, MEM_RESERVE | WINDOWS_REPLACE_PLACEHOLDER,
                                 PAGE_READWRITE, node_plus_one, &filled);
-}
-
-// ---- records ------------------------------------------------------------------------------------
-
-enum { RECORDS = WINDOWS_GRANULE / sizeof(windows_record) };
-
-// The first record of each chunk is not used as one.
-typedef union chunk {
-    struct {
-        SLIST_ENTRY unused;
-        union chunk *next;
-    } head;
-    windows_record records[RECORDS];
-} chunk;
-
-static SLIST_HEADER free_records;
-static _Atomic(chunk *) chunks;
-
-acre_status
-acre_windows_record_take(windows_record **out)
-{
-    SLIST_ENTRY *entry = InterlockedPopEntrySList(&free_records);
-    if (entry == NULL) {
-        void *base;
-        acre_status status =
-            sys_alloc(NULL, sizeof(chunk), MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE, &base);
-        if (status != ACRE_OK)
-            return status;
-        chunk *fresh = base;
-        fresh->head.next = atomic_load_explicit(&chunks, memory_order_relaxed);
-        while (!atomic_compare_exchange_weak_explicit(&chunks, &fresh->head.next, fresh,
-                                                      memory_order_release, memory_order_relaxed))
-            continue;
-        for (size_t i = 2; i < RECORDS; i++)
-            InterlockedPushEntrySList(&free_records, &fresh->records[i].entry);
-        entry = &fresh->records[1].entry;
-    }
-    *out = (windows_record *)entry;
-    return ACRE_OK;
-}
-
-void
-acre_windows_record_drop(windows_record *record)
-{
-    if (record->section != NULL)
-        sys_close(record->section);
-    if (record->file != NULL)
-        sys_close(record->file);
-    record->section = record->file = NULL;
-    record->parent = NULL;
-    atomic_store_explicit(&record->start, 0, memory_order_relaxed);
-    InterlockedPushEntrySList(&free_records, &record->entry);
-}
-
-// Finds acre's smallest range that contains all of [start, start + size).
-static windows_record *
-find_record(uintptr_t start, size_t size)
-{
-    windows_record *best = NULL;
-    size_t best_size = SIZE_MAX;
-    chunk *at = atomic_load_explicit(&chunks, memory_order_acquire);
-    for (; at != NULL; at = at->head.next) {
-        for (size_t i = 1; i < RECORDS; i++) {
-            windows_record *record = &at->records[i];
-            uintptr_t first = atomic_load_explicit(&record->start, memory_order_acquire);
-            size_t length = atomic_load_explicit(&record->size, memory_order_relaxed);
-            if (first != 0 && first <= start && start - first <= length &&
-                size <= length - (start - first) && length < best_size) {
-                best = record;
-                best_size = length;
-            }
-        }
-    }
-    return best;
-}
-
-// ---- regions ------------------------------------------------------------------------------------
-
-int
-acre_windows_next_region(uintptr_t *at, uintptr_t end, windows_region *out)
-{
-    if (*at >= end)
-        return 0;
-    MEMORY_BASIC_INFORMATION info;
-    DWORD saved = GetLastError();
-    size_t got = VirtualQuery((void *)*at, &info, sizeof info);
-    SetLastError(saved);
-    out->start = (char *)*at;
-    if (got == 0) {
-        // Addresses that no program can use.
-        out->length = end - *at;
-        out->allocation = NULL;
-        out->state = MEM_FREE;
-        out->protection = out->type = 0;
-    } else {
-        uintptr_t stop = (uintptr_t)info.BaseAddress + info.RegionSize;
-        out->length = (stop < end ? stop : end) - *at;
-        out->allocation = info.State == MEM_FREE ? NULL : info.AllocationBase;
-        out->state = info.State;
-        out->protection = info.State == MEM_COMMIT ? info.Protect : 0;
-        out->type = info.State == MEM_FREE ? 0 : info.Type;
-    }
-    *at += out->length;
-    return 1;
-}
-
-int
-acre_windows_is_free(uintptr_t start, size_t size)
-{
-    windows_region region;
-    uintptr_t at = start;
-    while (acre_windows_next_region(&at, start + size, &region)) {
-        if (region.state != MEM_FREE)
-            return 0;
-    }
-    return 1;
-}
-
-// Returns the first allocation in [*at, end), cut to that range, and moves *at to its end.
-static int
-next_allocation(uintptr_t *at, uintptr_t end, windows_region *out)
-{
-    if (!acre_windows_next_region(at, end, out))
-        return 0;
-    windows_region more;
-    uintptr_t next = *at;
-    while (acre_windows_next_region(&next, end, &more) && more.allocation == out->allocation &&
-           (more.state == MEM_FREE) == (out->state == MEM_FREE)) {
-        out->length += more.length;
-        *at = next;
-    }
-    return 1;
 }
 
 // ---- giving back --------------------------------------------------------------------------------
@@ -185,24 +51,9 @@ retire_view(const windows_region *part)
 {
     // This works for whole views of placeholders; the system refuses it for any other view.
     if (part->start == part->allocation &&
-        unmap_view(part->start, WINDOWS_PRESERVE_PLACEHOLDER) == ACRE_OK)
-        return fill_with_memory(part->start, part->length, 0);
+        acre_windows_unmap_view(part->start, WINDOWS_PRESERVE_PLACEHOLDER) == ACRE_OK)
+        return acre_windows_fill(part->start, part->length, 0);
     return sys_protect(part->start, part->length, PAGE_NOACCESS);
-}
-
-// Whether the allocation continues after the part.
-static int
-allocation_continues(const windows_region *part)
-{
-    windows_region behind;
-    uintptr_t at = (uintptr_t)part->start + part->length;
-    return acre_windows_next_region(&at, at + 1, &behind) && behind.allocation == part->allocation;
-}
-
-static int
-is_whole_allocation(const windows_region *part)
-{
-    return part->start == part->allocation && !allocation_continues(part);
 }
 
 static acre_status
@@ -210,8 +61,9 @@ retire_part(const windows_region *part)
 {
     if (part->type == MEM_PRIVATE)
         return sys_free(part->start, part->length, MEM_DECOMMIT);
-    return is_whole_allocation(part) ? retire_view(part)
-                                     : sys_protect(part->start, part->length, PAGE_NOACCESS);
+    return acre_windows_is_whole_allocation(part)
+               ? retire_view(part)
+               : sys_protect(part->start, part->length, PAGE_NOACCESS);
 }
 
 acre_status
@@ -220,7 +72,7 @@ acre_windows_retire(void *start, size_t length)
     windows_region part;
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
-    while (next_allocation(&at, end, &part)) {
+    while (acre_windows_next_allocation(&at, end, &part)) {
         acre_status status = part.state != MEM_FREE ? retire_part(&part) : ACRE_OK;
         if (status != ACRE_OK)
             return status;
@@ -236,20 +88,58 @@ release_range(uintptr_t start, size_t size)
     acre_status status = ACRE_OK;
     windows_region part;
     uintptr_t at = start;
-    while (next_allocation(&at, start + size, &part)) {
+    while (acre_windows_next_allocation(&at, start + size, &part)) {
         if (part.state == MEM_FREE)
             continue;
         acre_status released;
-        if (!is_whole_allocation(&part))
+        if (!acre_windows_is_whole_allocation(&part))
             released = retire_part(&part);
         else if (part.type == MEM_PRIVATE)
             released = sys_free(part.start, 0, MEM_RELEASE);
         else
-            released = unmap_view(part.start, 0);
+            released = acre_windows_unmap_view(part.start, 0);
         if (released != ACRE_OK)
             status = released;
     }
     return status;
+}
+
+// Takes out of use what a map has, but for what newer maps have in its place.
+static acre_status
+retire_owned(const windows_record *record, void *start, size_t length)
+{
+    windows_span span;
+    uintptr_t at = (uintptr_t)start;
+    uintptr_t end = at + length;
+    acre_status status = ACRE_OK;
+    while (status == ACRE_OK && acre_windows_next_owned(record, &at, end, &span))
+        status = acre_windows_retire(span.start, span.length);
+    return status;
+}
+
+// Gives up the place of a map whose last part is gone.
+static acre_status
+leave_place(windows_record *record, uintptr_t start, size_t size)
+{
+    if (record->parent == NULL)
+        return release_range(start, size);
+    // It was put in place of another, and never complete.
+    if (record->displaced != NULL) {
+        // It no longer owns the place.
+        atomic_store_explicit(&record->start, 0, memory_order_relaxed);
+        acre_windows_put_back(record->displaced);
+        record->displaced = NULL;
+        return ACRE_OK;
+    }
+    return retire_owned(record, (void *)start, size);
+}
+
+void
+acre_windows_settle(acre_mmap *map)
+{
+    windows_record *record = windows_record_of(map);
+    acre_windows_displaced_drop(record->displaced);
+    record->displaced = NULL;
 }
 
 acre_status
@@ -262,8 +152,9 @@ acre_port_unmap(acre_mmap *map)
     // Take the range out of use before counting: when the count reaches zero, no thread is still
     // working on it.  Large pages are released with the last part.
     if (atomic_load_explicit(&record->live, memory_order_acquire) != map->size) {
-        acre_status status = map->flags & ACRE_MAP_HUGE ? acre_windows_hide(map->base, map->size)
-                                                        : acre_windows_retire(map->base, map->size);
+        acre_status status = map->flags & ACRE_MAP_HUGE
+                                 ? acre_windows_hide(map->base, map->size)
+                                 : retire_owned(record, map->base, map->size);
         if (status != ACRE_OK)
             return status;
     }
@@ -275,8 +166,7 @@ acre_port_unmap(acre_mmap *map)
         windows_record *parent = record->parent;
         // Before anyone else can get the addresses.
         (void)acre_windows_exclude((void *)start, gone, 0);
-        acre_status status =
-            parent != NULL ? acre_windows_retire((void *)start, gone) : release_range(start, gone);
+        acre_status status = leave_place(record, start, gone);
         if (status != ACRE_OK) {
             atomic_fetch_add_explicit(&record->live, map->size, memory_order_relaxed);
             if (map->flags & ACRE_MAP_NO_DUMP)
@@ -307,6 +197,30 @@ view_access(DWORD protection)
     }
 }
 
+static acre_status
+map_view(const windows_piece *piece, size_t bytes, char *base, int placeholder)
+{
+    map_view_3 call = (map_view_3)acre_windows_newer(NEWER_MAP_VIEW_3);
+    DWORD saved = GetLastError();
+    void *view =
+        placeholder && call != NULL
+            ? call(piece->section, GetCurrentProcess(), base, piece->offset, bytes,
+                   WINDOWS_REPLACE_PLACEHOLDER, piece->protection, NULL, 0)
+            : MapViewOfFileEx(piece->section, view_access(piece->protection),
+                              (DWORD)(piece->offset >> 32), (DWORD)piece->offset, bytes, base);
+    return status_of(view != NULL, saved);
+}
+
+acre_status
+acre_windows_make_view(const windows_piece *piece, char *base, int placeholder)
+{
+    acre_status status = map_view(piece, piece->bytes, base, placeholder);
+    // Of a file that ends within a page, the manual wants whole pages in place of a placeholder, and
+    // systems were seen that want the bytes that there are.
+    int other = status != ACRE_OK && placeholder && piece->bytes != piece->size;
+    return other && map_view(piece, piece->size, base, placeholder) == ACRE_OK ? ACRE_OK : status;
+}
+
 // Makes a piece in place of a placeholder of its size, or at free addresses.
 static acre_status
 make_piece(const windows_piece *piece, char *base, int placeholder)
@@ -318,18 +232,10 @@ make_piece(const windows_piece *piece, char *base, int placeholder)
             return ACRE_OK;
         if (!placeholder && rest != 0)
             return reserve_memory(base + rest, piece->size - rest, piece->node_plus_one);
-        return placeholder ? fill_with_memory(base, piece->size, piece->node_plus_one)
+        return placeholder ? acre_windows_fill(base, piece->size, piece->node_plus_one)
                            : reserve_memory(base, piece->size, piece->node_plus_one);
     }
-    map_view_3 call = (map_view_3)acre_windows_newer(NEWER_MAP_VIEW_3);
-    DWORD saved = GetLastError();
-    void *view = placeholder && call != NULL
-                     ? call(piece->section, GetCurrentProcess(), base, piece->offset, piece->bytes,
-                            WINDOWS_REPLACE_PLACEHOLDER, piece->protection, NULL, 0)
-                     : MapViewOfFileEx(piece->section, view_access(piece->protection),
-                                       (DWORD)(piece->offset >> 32), (DWORD)piece->offset,
-                                       piece->bytes, base);
-    return status_of(view != NULL, saved);
+    return acre_windows_make_view(piece, base, placeholder);
 }
 
 // Makes the pieces in the placeholder [base, base + size).  On failure, the pieces already made
@@ -351,53 +257,22 @@ make_pieces(const windows_piece *pieces, size_t count, char *base, size_t size)
     return ACRE_OK;
 }
 
-// Turns a range inside one of acre's maps into one placeholder.
-static acre_status
-vacate_range(uintptr_t start, size_t size)
-{
-    windows_region part;
-    uintptr_t at = start;
-    size_t parts = 0;
-    while (next_allocation(&at, start + size, &part)) {
-        acre_status status = -ENOTSUP;
-        if (part.state != MEM_FREE && part.type == MEM_PRIVATE)
-            status = sys_free(part.start, part.length, MEM_RELEASE | WINDOWS_PRESERVE_PLACEHOLDER);
-        else if (part.state != MEM_FREE && part.start == part.allocation &&
-                 !allocation_continues(&part))
-            status = unmap_view(part.start, WINDOWS_PRESERVE_PLACEHOLDER);
-        if (status != ACRE_OK)
-            return -ENOTSUP;
-        parts++;
-    }
-    return parts > 1 ? sys_free((void *)start, size, MEM_RELEASE | WINDOWS_COALESCE_PLACEHOLDERS)
-                     : ACRE_OK;
-}
-
-// Makes the range reserved memory again after a failed REPLACE: only placeholders lack an owner.
-static void
-restore_reserved(uintptr_t start, size_t size)
-{
-    windows_region part;
-    uintptr_t at = start;
-    while (next_allocation(&at, start + size, &part)) {
-        if (part.type != MEM_PRIVATE)
-            (void)unmap_view(part.start, WINDOWS_PRESERVE_PLACEHOLDER);
-        (void)fill_with_memory(part.start, part.length, 0);
-    }
-}
-
 static acre_status
 build_in_place(const port_request *request, const windows_piece *pieces, size_t count, size_t size,
-               windows_record *parent)
+               windows_record *record)
 {
-    acre_status status = vacate_range((uintptr_t)request->address, size);
-    if (status == ACRE_OK)
-        status = make_pieces(pieces, count, request->address, size);
+    acre_status status =
+        acre_windows_displace((uintptr_t)request->address, size, &record->displaced);
+    if (status != ACRE_OK)
+        return status;
+    status = make_pieces(pieces, count, request->address, size);
     if (status != ACRE_OK) {
-        restore_reserved((uintptr_t)request->address, size);
+        acre_windows_put_back(record->displaced);
+        record->displaced = NULL;
         return status;
     }
-    atomic_fetch_add_explicit(&parent->live, size, memory_order_relaxed);
+    record->order = acre_windows_record_order();
+    atomic_fetch_add_explicit(&record->parent->live, size, memory_order_relaxed);
     return ACRE_OK;
 }
 
@@ -447,7 +322,7 @@ build_by_trying(const port_request *request, const windows_piece *pieces, size_t
 
 static acre_status
 build_at_place(const port_request *request, windows_piece *pieces, size_t count,
-               windows_record **parent, size_t *size, void **base)
+               windows_record *record, size_t *size, void **base)
 {
     *size = 0;
     for (size_t i = 0; i < count; i++)
@@ -455,10 +330,10 @@ build_at_place(const port_request *request, windows_piece *pieces, size_t count,
     int placeholders = acre_port_can(ACRE_CAN_REPLACE);
     if (request->flags & ACRE_MAP_REPLACE &&
         !acre_windows_is_free((uintptr_t)request->address, *size)) {
-        *parent = find_record((uintptr_t)request->address, *size);
+        record->parent = acre_windows_record_around((uintptr_t)request->address, *size);
         *base = request->address;
-        return *parent != NULL && placeholders
-                   ? build_in_place(request, pieces, count, *size, *parent)
+        return record->parent != NULL && placeholders
+                   ? build_in_place(request, pieces, count, *size, record)
                    : -ENOTSUP;
     }
     // The rest of a granule cannot be used by anyone else: it is room to grow.
@@ -477,12 +352,11 @@ acre_windows_build(const port_request *request, windows_piece *pieces, size_t co
                    HANDLE file, acre_mmap *out)
 {
     windows_record *record;
-    windows_record *parent = NULL;
     void *base = NULL;
     size_t size = 0;
     acre_status status = acre_windows_record_take(&record);
     if (status == ACRE_OK) {
-        status = build_at_place(request, pieces, count, &parent, &size, &base);
+        status = build_at_place(request, pieces, count, record, &size, &base);
         if (status != ACRE_OK)
             acre_windows_record_drop(record);
     }
@@ -494,8 +368,9 @@ acre_windows_build(const port_request *request, windows_piece *pieces, size_t co
         return status;
     }
     record->section = section;
+    record->offset = pieces[0].offset;
+    record->viewed = pieces[0].bytes;
     record->file = file;
-    record->parent = parent;
     atomic_store_explicit(&record->live, out->size, memory_order_relaxed);
     atomic_store_explicit(&record->size, size, memory_order_relaxed);
     atomic_store_explicit(&record->start, (uintptr_t)base, memory_order_release);
@@ -531,7 +406,8 @@ acre_windows_remap(const acre_mmap *map, void *start, size_t length)
             return -ENOTSUP;
     }
     view.length = length;
-    if (!is_whole_allocation(&view) || unmap_view(start, WINDOWS_PRESERVE_PLACEHOLDER) != ACRE_OK)
+    if (!acre_windows_is_whole_allocation(&view) ||
+        acre_windows_unmap_view(start, WINDOWS_PRESERVE_PLACEHOLDER) != ACRE_OK)
         return -ENOTSUP;
 
     windows_piece piece = {
@@ -541,9 +417,9 @@ acre_windows_remap(const acre_mmap *map, void *start, size_t length)
         .bytes = length,
         .protection = acre_windows_most(PAGE_EXECUTE_WRITECOPY),
     };
-    acre_status status = make_piece(&piece, start, 1);
+    acre_status status = acre_windows_make_view(&piece, start, 1);
     if (status != ACRE_OK) {
-        (void)fill_with_memory(start, length, 0);
+        (void)acre_windows_fill(start, length, 0);
         return status;
     }
     if (protection != piece.protection)

@@ -126,16 +126,22 @@ typedef struct windows_region {
     char *start;
     size_t length;
     char *allocation;
-    DWORD state;       // MEM_FREE, MEM_RESERVE, MEM_COMMIT
-    DWORD protection;  // PAGE_*, 0 unless committed
-    DWORD type;        // MEM_PRIVATE, MEM_MAPPED, MEM_IMAGE
+    DWORD state;             // MEM_FREE, MEM_RESERVE, MEM_COMMIT
+    DWORD protection;        // PAGE_*, 0 unless committed
+    DWORD type;              // MEM_PRIVATE, MEM_MAPPED, MEM_IMAGE
+    DWORD first_protection;  // PAGE_* that the allocation was made with
 } windows_region;
 
 // Returns the first region in [*at, end), cut to that range, and moves *at to its end.  Returns 0
 // at the end.
 int acre_windows_next_region(uintptr_t *at, uintptr_t end, windows_region *out);
 
+// Returns the first allocation in [*at, end), cut to that range, and moves *at to its end.
+int acre_windows_next_allocation(uintptr_t *at, uintptr_t end, windows_region *out);
+
 int acre_windows_is_free(uintptr_t start, size_t size);
+// Whether the part is all of its allocation.
+int acre_windows_is_whole_allocation(const windows_region *part);
 
 // ---- records ------------------------------------------------------------------------------------
 
@@ -150,8 +156,12 @@ typedef struct windows_record {
     _Atomic size_t size;             // whole granules
     _Atomic size_t live;             // bytes that handles still have
     struct windows_record *parent;   // the owner of these addresses, after REPLACE
+    uint64_t order;                  // of maps put in place of others: the newest has the highest
     HANDLE section;                  // the views' section, holds the first contents; or NULL
+    uint64_t offset;                 // of each view in the section
+    size_t viewed;                   // bytes of each view
     HANDLE file;                     // to flush; or NULL
+    struct windows_displaced *displaced;  // what the map was put in place of, until it is complete
 } windows_record;
 
 static inline windows_record *
@@ -163,6 +173,22 @@ windows_record_of(const acre_mmap *map)
 acre_status acre_windows_record_take(windows_record **out);
 // Closes the record's handles and frees the record.
 void acre_windows_record_drop(windows_record *record);
+// Returns the next `order`.
+uint64_t acre_windows_record_order(void);
+// Returns acre's smallest range that contains all of [start, start + size); NULL = none.
+windows_record *acre_windows_record_around(uintptr_t start, size_t size);
+// Returns the newest map at the address; NULL = none.
+windows_record *acre_windows_owner_of(uintptr_t address);
+
+typedef struct windows_span {
+    char *start;
+    size_t length;
+} windows_span;
+
+// Returns the first part of [*at, end) that no map newer than `record` has, and moves *at to its
+// end.  Returns 0 at the end.
+int acre_windows_next_owned(const windows_record *record, uintptr_t *at, uintptr_t end,
+                            windows_span *out);
 
 // ---- building -----------------------------------------------------------------------------------
 
@@ -190,6 +216,31 @@ acre_status acre_windows_hold(const port_request *request, size_t size, void **b
 // The record takes over `section` and `file`; on failure both are closed.
 acre_status acre_windows_build(const port_request *request, windows_piece *pieces, size_t count,
                                HANDLE section, HANDLE file, acre_mmap *out);
+
+// The map is complete: what it was put in place of is not needed any more.
+void acre_windows_settle(acre_mmap *map);
+
+// Maps a view in place of a placeholder of its size, or at free addresses.
+acre_status acre_windows_make_view(const windows_piece *piece, char *base, int placeholder);
+// Reserves memory in place of a placeholder.
+acre_status acre_windows_fill(void *base, size_t size, uint32_t node_plus_one);
+// `flags`: 0, or WINDOWS_PRESERVE_PLACEHOLDER.
+acre_status acre_windows_unmap_view(void *base, DWORD flags);
+
+// ---- replacing ----------------------------------------------------------------------------------
+
+// What was at a place, to put it back.
+typedef struct windows_displaced windows_displaced;
+
+// Turns a range inside one of acre's maps into one placeholder.  -ENOTSUP where that is impossible,
+// and on any failure the range is as it was.
+acre_status acre_windows_displace(uintptr_t start, size_t size, windows_displaced **out);
+// Removes whatever has been made at the place since, and puts back what was there: views with what
+// they show, private memory with its access and fresh pages.  Drops `displaced`.
+void acre_windows_put_back(windows_displaced *displaced);
+void acre_windows_displaced_drop(windows_displaced *displaced);
+
+// ---- the rest of building -----------------------------------------------------------------------
 
 // Takes a range out of use: private memory becomes reserved again, a view of a placeholder is
 // unmapped, any other view becomes inaccessible.
