@@ -173,9 +173,13 @@ TEST_F(Reported, as_a_stray_write_by_the_stack_pointer)
 }
 
 void *elsewhere[5];
+bool recovers;
 
+// Left by a jump it stays in the system's list, also when it was removed.
 LONG CALLBACK recover_elsewhere(EXCEPTION_POINTERS *)
 {
+    if (!recovers)
+        return EXCEPTION_CONTINUE_SEARCH;
     __builtin_longjmp(elsewhere, 1);
 }
 
@@ -186,14 +190,65 @@ TEST_F(Reported, and_other_faults_go_to_others)
     void *page = VirtualAlloc(nullptr, acre_page_size(), MEM_RESERVE, PAGE_NOACCESS);
     void *later = AddVectoredExceptionHandler(0, recover_elsewhere);
     volatile bool passed = false;
+    recovers = true;
     if (__builtin_setjmp(elsewhere) == 0)
         *static_cast<volatile char *>(page) = 1;
     else
         passed = true;
+    recovers = false;
     RemoveVectoredExceptionHandler(later);
     VirtualFree(page, 0, MEM_RELEASE);
     EXPECT_TRUE(passed);
     EXPECT_EQ(0, subject.count);
+}
+
+void *raised_at;
+
+LONG CALLBACK go_on(EXCEPTION_POINTERS *raised)
+{
+    const EXCEPTION_RECORD *record = raised->ExceptionRecord;
+    bool ours = record->ExceptionCode == EXCEPTION_ACCESS_VIOLATION &&
+                record->ExceptionInformation[1] == reinterpret_cast<ULONG_PTR>(raised_at);
+    return ours ? EXCEPTION_CONTINUE_EXECUTION : EXCEPTION_CONTINUE_SEARCH;
+}
+
+// A fault as handlers see it, behind which the thread can go on.
+void raise_fault()
+{
+    ULONG_PTR what[2] = {1, reinterpret_cast<ULONG_PTR>(raised_at)};
+    RaiseException(EXCEPTION_ACCESS_VIOLATION, 0, 2, what);
+}
+
+__attribute__((noinline)) void raise_fault_and_jump()
+{
+    if (__builtin_setjmp(running->start) == 0)
+        raise_fault();
+}
+
+TEST(ReportedOnce, however_often_a_jump_left_a_report_that_was_installed_again)
+{
+    Subject subject;
+    running = &subject;
+    ASSERT_EQ(ACRE_OK, acre_stack_create(64 * 1024, nullptr, &subject.stack));
+    raised_at = static_cast<char *>(subject.stack.base) - 1;
+    void *last = AddVectoredExceptionHandler(0, go_on);
+    int returns;
+    for (int i = 0; i < 3; i++) {
+        ASSERT_EQ(ACRE_OK, acre_stack_overflow_install(note, nullptr));
+        raise_fault_and_jump();
+        ASSERT_EQ(ACRE_OK, acre_stack_overflow_remove());
+        subject.count = 0;
+        raise_fault();
+        EXPECT_EQ(0, subject.count) << i;
+        ASSERT_EQ(ACRE_OK, acre_stack_overflow_install(note, &returns));
+        raise_fault();
+        EXPECT_EQ(1, subject.count) << i;
+        ASSERT_EQ(ACRE_OK, acre_stack_overflow_remove());
+    }
+    RemoveVectoredExceptionHandler(last);
+    while (acre_stack_overflow_thread_leave() == ACRE_OK)
+        continue;
+    EXPECT_EQ(ACRE_OK, acre_stack_destroy(&subject.stack));
 }
 
 TEST(Entered, counts_and_needs_no_handler)

@@ -6,6 +6,9 @@
 //    threads have no signal stack, and need none.
 // 3. The system may notice an overflow some pages before the guard begins, or report no address:
 //    then the guard's lowest byte is reported instead.
+// 4. The system keeps a handler in its list as long as a call of it runs, and a call that was left
+//    by a jump runs for ever.  So the handler is removed only while no call runs; else it stays,
+//    with nothing to call, and is not added a second time.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_WINDOWS
@@ -13,7 +16,8 @@
 #include "mmap/port/windows/windows.h"
 
 static _Atomic(port_fault_fn) looks;
-static _Atomic(void *) handler;
+static _Atomic(void *) handler;    // in the system's list; or NULL
+static _Atomic uintptr_t running;  // calls that have not returned
 
 static const void *
 stack_pointer_of(const CONTEXT *context)
@@ -46,9 +50,11 @@ take_exception(EXCEPTION_POINTERS *raised)
         return EXCEPTION_CONTINUE_SEARCH;
     }
     DWORD saved = GetLastError();
-    port_fault_fn look = atomic_load_explicit(&looks, memory_order_acquire);
+    atomic_fetch_add(&running, 1);
+    port_fault_fn look = atomic_load(&looks);
     if (look != NULL && address != NULL)
         look(address, 1, stack_pointer_of(raised->ContextRecord));
+    atomic_fetch_sub(&running, 1);
     SetLastError(saved);
     return EXCEPTION_CONTINUE_SEARCH;
 }
@@ -56,22 +62,25 @@ take_exception(EXCEPTION_POINTERS *raised)
 acre_status
 acre_port_fault_install(port_fault_fn look)
 {
-    atomic_store_explicit(&looks, look, memory_order_release);
-    DWORD saved = GetLastError();
-    void *added = AddVectoredExceptionHandler(1, take_exception);
-    SetLastError(saved);
-    if (added == NULL)
-        return -ENOMEM;
-    atomic_store_explicit(&handler, added, memory_order_release);
+    if (atomic_load(&handler) == NULL) {
+        DWORD saved = GetLastError();
+        void *added = AddVectoredExceptionHandler(1, take_exception);
+        SetLastError(saved);
+        if (added == NULL)
+            return -ENOMEM;
+        atomic_store(&handler, added);
+    }
+    atomic_store(&looks, look);
     return ACRE_OK;
 }
 
 acre_status
 acre_port_fault_remove(void)
 {
-    // A handler that someone else installed before it stays in place.  Ours stays listed if a jump
-    // left it, but has nothing to call.
-    atomic_store_explicit(&looks, NULL, memory_order_release);
+    // A handler that someone else installed before it stays in place.
+    atomic_store(&looks, NULL);
+    if (atomic_load(&running) != 0)
+        return ACRE_OK;
     DWORD saved = GetLastError();
     (void)RemoveVectoredExceptionHandler(atomic_exchange(&handler, NULL));
     SetLastError(saved);
