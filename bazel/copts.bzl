@@ -9,12 +9,27 @@ _WARNINGS = [
     "-Wcast-align",
 ]
 
+# Which takes -W… as gcc does, but the standard as Microsoft's compiler.
+_CLANG_CL_WARNINGS = ["/clang:" + warning for warning in _WARNINGS if warning != "-Wall"] + ["/W4"]
+
 # The libraries: C11, and nothing visible outside a shared object but what ACRE_API marks.
-ACRE_COPTS = _WARNINGS + [
-    "-std=c11",
-    "-Wstrict-prototypes",
-    "-fvisibility=hidden",
-]
+ACRE_COPTS = select({
+    "//bazel:clang_cl": _CLANG_CL_WARNINGS + ["/std:c11"],
+    "//bazel:msvc_cl": [
+        "/W4",
+        "/std:c11",
+        "/experimental:c11atomics",
+    ],
+    "//conditions:default": _WARNINGS + [
+        "-std=c11",
+        "-Wstrict-prototypes",
+        "-fvisibility=hidden",
+    ],
+})
 
 # Programs and tests in C++.
-ACRE_CXXOPTS = _WARNINGS
+ACRE_CXXOPTS = select({
+    "//bazel:clang_cl": _CLANG_CL_WARNINGS,
+    "//bazel:msvc_cl": ["/W4"],
+    "//conditions:default": _WARNINGS,
+})

@@ -4,7 +4,7 @@
 #include "mmap/port/memory.h"
 
 // Frames leave bytes behind that AddressSanitizer forbids touching.
-#if defined(__GNUC__)
+#if defined(__GNUC__) || defined(__clang__)
 #define UNSANITIZED __attribute__((no_sanitize_address))
 #else
 #define UNSANITIZED

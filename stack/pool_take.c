@@ -10,7 +10,7 @@
 #include "mmap/port/thread.h"
 
 // Frames leave bytes behind that AddressSanitizer forbids reading.
-#if defined(__GNUC__)
+#if defined(__GNUC__) || defined(__clang__)
 #define UNSANITIZED __attribute__((no_sanitize_address))
 #define PREFETCH(address) __builtin_prefetch(address)
 #define ALWAYS_INLINE static inline __attribute__((always_inline))

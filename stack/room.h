@@ -19,7 +19,7 @@
 #endif
 
 // AddressSanitizer would place the room elsewhere.
-#if defined(__GNUC__)
+#if defined(__GNUC__) || defined(__clang__)
 #define ROOM_FUNCTION __attribute__((noinline, no_sanitize_address, unused)) static void
 #else
 #define ROOM_FUNCTION static void

@@ -227,6 +227,12 @@ acre_stack_bounds_exchange(const acre_stack_bounds *to, acre_stack_bounds *from)
         *from = bounds_for_program(&before);
 }
 
+void
+acre_stack_bounds_begin(acre_stack_last_handler *room)
+{
+    acre_port_stack_begin(room->words);
+}
+
 acre_status
 acre_stack_used(const acre_stack *stack, size_t *bytes)
 {

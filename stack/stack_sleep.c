@@ -9,10 +9,15 @@
 
 // Between frames lie bytes that AddressSanitizer forbids touching.  Its record of them lies
 // elsewhere and stays unchanged while the stack sleeps.
-#if defined(__GNUC__)
+#if defined(__GNUC__) || defined(__clang__)
 #define UNSANITIZED __attribute__((no_sanitize_address))
+#define FRAME_ADDRESS() __builtin_frame_address(0)
+#elif defined(_MSC_VER)
+#include <intrin.h>
+#define UNSANITIZED __declspec(no_sanitize_address)
+#define FRAME_ADDRESS() _AddressOfReturnAddress()
 #else
-#define UNSANITIZED
+#error "acre does not know how this compiler tells the address of a frame"
 #endif
 
 // Copies volatile words: otherwise the compiler would call memcpy, which is checked.  The stack's
@@ -40,7 +45,7 @@ copy_in(char *to, const char *buffer, size_t length)
 static int
 runs_here(const stack_place *place)
 {
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t here = (uintptr_t)FRAME_ADDRESS();
     return here >= (uintptr_t)place->base && here < (uintptr_t)place->end;
 }
 

@@ -24,6 +24,9 @@ acre_status acre_port_stack_bounds(void *lowest, void *base, void *top, port_bou
 /// Tells the system that this thread is about to run on the stack with the bounds `to`, and sets
 /// *from to the previous bounds: 1.  0 when the system need not know; *from is unchanged.
 int acre_port_stack_exchange(const port_bounds *to, port_bounds *from);
+/// Called by the first frame of a stack: makes two words of that frame the outermost exception
+/// handler, where the system wants one and acre_port_stack_bounds has seen it; else does nothing.
+void acre_port_stack_begin(void *words[2]);
 
 // ---- threads ------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 // Windows: what a call leaves that the system refuses half-way.
 #include <windows.h>
 
+#include <cerrno>
 #include <functional>
 
 #include "tests/mmap/maps.h"
@@ -226,6 +227,123 @@ TEST(RefusedView, a_file_of_any_length_is_mapped_where_views_are_of_whole_pages)
             EXPECT_EQ(0, bytes(map, page())[5]);
         }
     }
+}
+
+// ---- what the library asks, and what it relies on -----------------------------------------------
+
+TEST(AsksWindows, nothing_before_a_commit_of_what_is_reserved)
+{
+    Map map;
+    ASSERT_OK(acre_mmap_reserve(64 * granule(), ACRE_READ_WRITE, nullptr, &map));
+    region_questions = 0;
+    for (size_t i = 0; i < 8; i++)
+        ASSERT_OK(acre_mmap_commit(&map, i * granule(), granule()));
+    EXPECT_EQ(0u, region_questions);
+    EXPECT_EQ("rw-", permissions(bytes(map, 7 * granule())).substr(0, 3));
+
+    // Nor again, when a part is committed already, with another access.
+    ASSERT_OK(acre_mmap_protect(&map, granule(), granule(), ACRE_READ));
+    bytes(map)[0] = 5;
+    region_questions = 0;
+    ASSERT_OK(acre_mmap_commit(&map, 0, 16 * granule()));
+    EXPECT_EQ(0u, region_questions);
+    EXPECT_EQ(5, bytes(map)[0]);
+    for (size_t i = 0; i < 16; i++)
+        EXPECT_EQ("rw-", permissions(bytes(map, i * granule())).substr(0, 3)) << i;
+}
+
+TEST(AsksWindows, of_locks_where_pages_were_locked)
+{
+    Map map;
+    ASSERT_OK(acre_mmap_anon(256 * granule(), ACRE_READ_WRITE, nullptr, &map));
+    acre_status status = acre_mmap_lock(&map, granule(), page());
+    if (status != ACRE_OK)
+        GTEST_SKIP() << "this process may not lock";
+    std::memset(map.base, 1, map.size);
+    page_questions = 0;
+    ASSERT_OK(acre_mmap_discard(&map, 0, map.size, ACRE_DISCARD_NOW));
+    EXPECT_LE(page_questions, 1u);
+    ASSERT_OK(acre_mmap_unlock(&map, granule(), page()));
+    page_questions = 0;
+    ASSERT_OK(acre_mmap_discard(&map, 0, map.size, ACRE_DISCARD_NOW));
+    EXPECT_LE(page_questions, 1u);
+    EXPECT_EQ(0, bytes(map, granule())[0]);
+}
+
+// The system promises nothing of what was reset.
+TEST(TrustsWindows, with_no_shared_memory_that_was_reset)
+{
+    acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
+    Map map;
+    ASSERT_OK(acre_mmap_anon(4 * granule(), ACRE_READ_WRITE, &opts, &map));
+    std::memset(map.base, 1, map.size);
+    spoil_what_is_reset(true);
+    for (uint32_t when : {ACRE_DISCARD_NOW, ACRE_DISCARD_LAZY})
+        EXPECT_OK(acre_mmap_discard(&map, granule(), 2 * granule(), when));
+    spoil_what_is_reset(false);
+    EXPECT_EQ(1, bytes(map, granule())[-1]);
+    for (size_t i = 0; i < 2 * granule(); i++)
+        ASSERT_EQ(0, bytes(map, granule())[i]) << i;
+}
+
+TEST(TrustsWindows, with_no_access_of_large_pages)
+{
+    acre_mmap_opts opts = flags(ACRE_MAP_HUGE);
+    acre_mmap map = {};
+    if (acre_page_sizes(nullptr, 0) < 2 || !acre_can(ACRE_CAN_HUGE_PAGES))
+        GTEST_SKIP() << "there are no large pages";
+    size_t size = GetLargePageMinimum();
+    grant_large_pages(true);
+    acre_status status = acre_mmap_anon(2 * size, ACRE_READ_WRITE, &opts, &map);
+    grant_large_pages(false);
+    ASSERT_OK(status);
+    acre_mmap tail = {};
+    ASSERT_OK(acre_mmap_split(&map, size, &tail));
+    void *start = map.base;
+    keep_access(true);
+    EXPECT_OK(acre_mmap_unmap(&tail));
+    keep_access(false);
+    EXPECT_OK(acre_mmap_unmap(&map));
+    EXPECT_TRUE(is_free(start));
+}
+
+DWORD first_protection(const acre_mmap &map)
+{
+    MEMORY_BASIC_INFORMATION info = {};
+    VirtualQuery(map.base, &info, sizeof info);
+    return info.AllocationProtect;
+}
+
+TEST(Executable, are_only_views_that_were_asked_to_be)
+{
+    File file(std::string(2 * granule(), 'f'));
+    for (const Kind &kind : kinds(file)) {
+        Map map;
+        ASSERT_OK(kind.make(nullptr, &map)) << kind.name;
+        EXPECT_LT(first_protection(map), DWORD{PAGE_EXECUTE}) << kind.name;
+    }
+    acre_mmap write = {}, exec = {};
+    ASSERT_OK(acre_mmap_twin(granule(), nullptr, &write, &exec));
+    EXPECT_LT(first_protection(write), DWORD{PAGE_EXECUTE});
+    EXPECT_GE(first_protection(exec), DWORD{PAGE_EXECUTE});
+    ASSERT_OK(acre_mmap_unmap(&write));
+    ASSERT_OK(acre_mmap_unmap(&exec));
+
+    // By its access, or by a flag for later.
+    for (uint32_t asked : {0u, uint32_t{ACRE_MAP_JIT}}) {
+        acre_mmap_opts opts = flags(ACRE_MAP_SHARED | asked);
+        Map map;
+        ASSERT_OK(
+            acre_mmap_anon(granule(), asked == 0 ? ACRE_READ_EXEC : ACRE_READ_WRITE, &opts, &map));
+        ASSERT_OK(acre_mmap_protect(&map, 0, granule(), ACRE_READ_WRITE));
+        EXPECT_OK(acre_mmap_protect(&map, 0, granule(), ACRE_READ_EXEC));
+        EXPECT_EQ("r-x", permissions(map.base).substr(0, 3));
+    }
+    acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
+    Map map;
+    ASSERT_OK(acre_mmap_anon(granule(), ACRE_READ_WRITE, &opts, &map));
+    EXPECT_STATUS(-EACCES, acre_mmap_protect(&map, 0, granule(), ACRE_READ_EXEC));
+    EXPECT_EQ("rw-", permissions(map.base).substr(0, 3));
 }
 
 }  // namespace

@@ -169,4 +169,56 @@ TEST_F(Grows, the_system_knows_where_it_runs)
     EXPECT_EQ(own.guaranteed, known().guaranteed);
 }
 
+// As far down as it grew, whatever of it is in memory now.
+TEST_F(Grows, what_was_used_is_told_when_the_system_took_it_away)
+{
+    wanted = 100000;
+    ASSERT_TRUE(acre_test::run_on(stack, use));
+    size_t before = 0;
+    ASSERT_EQ(ACRE_OK, acre_stack_used(&stack, &before));
+    EXPECT_GE(before, wanted);
+    acre_stack_bounds bounds;
+    ASSERT_EQ(ACRE_OK, acre_stack_bounds_of(&stack, &bounds));
+    // By what empties pages and leaves them committed, or takes them out of the working set.
+    size_t length = 16 * acre_page_size();
+    ASSERT_NE(nullptr, VirtualAlloc(bounds.limit, length, MEM_RESET, PAGE_READWRITE));
+    VirtualUnlock(bounds.limit, length);
+    size_t after = 0;
+    ASSERT_EQ(ACRE_OK, acre_stack_used(&stack, &after));
+    EXPECT_EQ(before, after);
+}
+
+void *last_handler_of_thread()
+{
+#if defined(__i386__)
+    void **at = static_cast<void **>(known().handlers);
+    while (*at != reinterpret_cast<void *>(-1))
+        at = static_cast<void **>(*at);
+    return at[1];
+#else
+    return nullptr;
+#endif
+}
+
+acre_stack_last_handler *begun;
+void *innermost, *first_words[2];
+
+TEST_F(Grows, its_list_of_handlers_ends_as_that_of_a_thread)
+{
+    void *last = last_handler_of_thread();
+    ASSERT_TRUE(acre_test::run_on(stack, [] {
+        acre_stack_last_handler room = {};
+        acre_stack_bounds_begin(&room);
+        begun = &room;
+        innermost = known().handlers;
+        first_words[0] = room.words[0];
+        first_words[1] = room.words[1];
+    }));
+    EXPECT_EQ(last, first_words[1]);
+    if (last == nullptr)
+        GTEST_SKIP() << "on 64 bits there is no list";
+    EXPECT_EQ(begun, innermost);
+    EXPECT_EQ(reinterpret_cast<void *>(-1), first_words[0]);
+}
+
 }  // namespace

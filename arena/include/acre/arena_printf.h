@@ -15,7 +15,7 @@ ACRE_EXTERN_C_BEGIN
 
 #if defined(__MINGW_PRINTF_FORMAT)
 #define ACRE_FORMAT_(text, first) __attribute__((format(__MINGW_PRINTF_FORMAT, text, first)))
-#elif defined(__GNUC__)
+#elif defined(__GNUC__) || defined(__clang__)
 #define ACRE_FORMAT_(text, first) __attribute__((format(printf, text, first)))
 #else
 #define ACRE_FORMAT_(text, first)

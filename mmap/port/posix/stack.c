@@ -35,4 +35,10 @@ acre_port_stack_exchange(const port_bounds *to, port_bounds *from)
     return 0;
 }
 
+void
+acre_port_stack_begin(void *words[2])
+{
+    (void)words;
+}
+
 #endif  // ACRE_ON_POSIX

@@ -1,4 +1,4 @@
-// Windows: what pages hold and where they are: guards, discarding, locks, advice, residency.
+// Windows: what pages hold and where they are: guards, discarding, locks, advice.
 //
 // 1. Private memory is emptied by decommitting and recommitting it: nothing else guarantees zeros.
 //    In between it is not accounted, and another commit may take it.
@@ -24,17 +24,21 @@ is_locked(const acre_mmap *map, const windows_region *region)
 {
     if (map->flags & ACRE_MAP_LOCKED)
         return 1;
-    if ((map->flags & ACRE_IS_ADOPTED) == 0 && (map->private_[1] & WINDOWS_WAS_LOCKED) == 0)
+    uintptr_t start = (uintptr_t)region->start;
+    uintptr_t end = start + region->length;
+    const windows_record *record = windows_record_of(map);
+    if (record != NULL) {
+        uintptr_t low = atomic_load_explicit(&record->locked_start, memory_order_acquire);
+        uintptr_t high = atomic_load_explicit(&record->locked_end, memory_order_acquire);
+        start = start > low ? start : low;
+        end = end < high ? end : high;
+    } else if ((map->flags & ACRE_IS_ADOPTED) == 0) {
         return 0;
-    DWORD saved = GetLastError();
-    int locked = 0;
-    for (size_t at = 0; at < region->length && !locked; at += WINDOWS_PAGE) {
-        PSAPI_WORKING_SET_EX_INFORMATION page = {.VirtualAddress = region->start + at};
-        locked = QueryWorkingSetEx(GetCurrentProcess(), &page, sizeof page) &&
-                 page.VirtualAttributes.Valid && page.VirtualAttributes.Locked;
     }
-    SetLastError(saved);
-    return locked;
+    const void *lowest;
+    return start < end &&
+           acre_windows_lowest_locked((void *)start, end - start, &lowest) == ACRE_OK &&
+           (uintptr_t)lowest != end;
 }
 
 static acre_status
@@ -85,7 +89,7 @@ discard_memory(const acre_mmap *map, void *start, size_t length, int lazily)
     return ACRE_OK;
 }
 
-// After the zeros are written, the system need not keep the memory.
+// Memory that was reset may come back with any contents, so nothing is reset here.
 static acre_status
 clear_shared(void *start, size_t length)
 {
@@ -102,7 +106,6 @@ clear_shared(void *start, size_t length)
         if (status != ACRE_OK)
             return -EACCES;
         memset(region.start, 0, region.length);
-        (void)reset_pages(&region);
         if (opened)
             status = sys_protect(region.start, region.length, region.protection);
         if (status != ACRE_OK)
@@ -312,12 +315,26 @@ acre_windows_unlock(void *start, size_t length)
     return ACRE_OK;
 }
 
+// The parts of a map share the note, and other threads may lock others.
+static void
+note_locked(windows_record *record, uintptr_t start, uintptr_t end)
+{
+    uintptr_t low = atomic_load(&record->locked_start);
+    while ((low == 0 || low > start) &&
+           !atomic_compare_exchange_weak(&record->locked_start, &low, start))
+        continue;
+    uintptr_t high = atomic_load(&record->locked_end);
+    while (high < end && !atomic_compare_exchange_weak(&record->locked_end, &high, end))
+        continue;
+}
+
 acre_status
 acre_port_lock(acre_mmap *map, void *start, size_t length)
 {
     acre_status status = acre_windows_lock(start, length);
-    if (status == ACRE_OK)
-        map->private_[1] |= WINDOWS_WAS_LOCKED;
+    windows_record *record = windows_record_of(map);
+    if (status == ACRE_OK && record != NULL)
+        note_locked(record, (uintptr_t)start, (uintptr_t)start + length);
     return status;
 }
 
@@ -504,85 +521,6 @@ acre_port_advise(acre_mmap *map, void *start, size_t length, acre_advice advice)
     default:
         return -ENOTSUP;
     }
-}
-
-// ---- residency ----------------------------------------------------------------------------------
-
-typedef struct found {
-    size_t bytes;
-    uintptr_t lowest;
-} found;
-
-static acre_status
-scan_pages(const void *start, size_t length, int first_only, found *result)
-{
-    PSAPI_WORKING_SET_EX_INFORMATION pages[128];
-    uintptr_t at = (uintptr_t)start;
-    uintptr_t end = at + length;
-    result->bytes = 0;
-    result->lowest = end;
-    while (at < end) {
-        size_t count = (end - at) / WINDOWS_PAGE;
-        count = count < 128 ? count : 128;
-        for (size_t i = 0; i < count; i++) {
-            pages[i].VirtualAddress = (void *)(at + i * WINDOWS_PAGE);
-            pages[i].VirtualAttributes.Flags = 0;
-        }
-        DWORD saved = GetLastError();
-        acre_status status = status_of(
-            QueryWorkingSetEx(GetCurrentProcess(), pages, (DWORD)(count * sizeof pages[0])), saved);
-        if (status != ACRE_OK)
-            return status;
-        for (size_t i = 0; i < count; i++, at += WINDOWS_PAGE) {
-            if (!pages[i].VirtualAttributes.Valid)
-                continue;
-            if (result->bytes == 0)
-                result->lowest = at;
-            result->bytes += WINDOWS_PAGE;
-            if (first_only)
-                return ACRE_OK;
-        }
-    }
-    return ACRE_OK;
-}
-
-acre_status
-acre_port_resident(const void *start, size_t length, size_t *bytes)
-{
-    found result;
-    acre_status status = scan_pages(start, length, 0, &result);
-    if (status == ACRE_OK)
-        *bytes = result.bytes;
-    return status;
-}
-
-acre_status
-acre_port_any_present(const void *start, size_t length, int *any)
-{
-    size_t bytes;
-    acre_status status = acre_port_resident(start, length, &bytes);
-    if (status == ACRE_OK)
-        *any = bytes != 0;
-    return status;
-}
-
-acre_status
-acre_port_lowest_touched(const void *start, size_t length, const void **lowest)
-{
-    found result;
-    acre_status status = scan_pages(start, length, 1, &result);
-    if (status == ACRE_OK)
-        *lowest = (const void *)result.lowest;
-    return status;
-}
-
-acre_status
-acre_port_lowest_touched_many(const acre_range *ranges, size_t count, const void **lowest)
-{
-    acre_status status = ACRE_OK;
-    for (size_t i = 0; status == ACRE_OK && i < count; i++)
-        status = acre_port_lowest_touched(ranges[i].base, ranges[i].length, &lowest[i]);
-    return status;
 }
 
 #endif  // ACRE_ON_WINDOWS

@@ -152,7 +152,7 @@ probe_twin(void)
 {
     HANDLE section;
     DWORD protection;
-    acre_status status = acre_windows_section(WINDOWS_PAGE, &section, &protection);
+    acre_status status = acre_windows_section(WINDOWS_PAGE, 1, &section, &protection);
     if (status == ACRE_OK)
         sys_close(section);
     // Where no code may be made (acre_windows_most), the section is not executable.

@@ -5,7 +5,7 @@
 //    committed; VirtualProtect does that.
 // 2. No call may cross two allocations (replacing and growing put them side by side) or pages of
 //    another state.  So each change is tried on the whole range first, and region by region only if
-//    that is refused.
+//    that is refused: asking for a region takes longer the larger it is.
 // 3. There is no fork, so demands on a fork's child always hold.
 // 4. Memory is always accounted when it is committed: NO_RESERVE is not granted.
 #include "mmap/port/system.h"
@@ -146,19 +146,22 @@ is_reserved(const void *start, size_t length)
 }
 
 acre_status
-acre_windows_commit(void *start, size_t length, DWORD protection)
+acre_windows_commit(void *start, size_t length, DWORD protection, int alike)
 {
+    acre_status status = commit_reserved(start, length, protection);
+    if (status == ACRE_OK)
+        return alike ? ACRE_OK : sys_protect(start, length, protection);
+
+    // Refused as a whole, and nothing has changed: there is no memory, or it crosses allocations.
     windows_region region;
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
-    // The common case: one reserved region.
     if (acre_windows_next_region(&at, end, &region) && at == end && region.state == MEM_RESERVE)
-        return commit_reserved(start, length, protection);
-
+        return status;
     int reserved = is_reserved(start, length);
     at = (uintptr_t)start;
     while (acre_windows_next_region(&at, end, &region)) {
-        acre_status status = -ENOMEM;
+        status = -ENOMEM;
         if (region.state == MEM_RESERVE)
             status = commit_reserved(region.start, region.length, protection);
         else if (region.state == MEM_COMMIT)
@@ -248,7 +251,11 @@ acre_port_commit(acre_mmap *map, void *start, size_t length, uint32_t access)
     int reserved = is_as_made(map, start)
                        ? (map->flags & ACRE_IS_RESERVATION) != 0
                        : map->flags & ACRE_MAP_LOCKED && is_reserved(start, length);
-    acre_status status = acre_windows_commit(start, length, acre_windows_protection(access, 0));
+    // What is committed in the range has this access, or nothing is.
+    int alike = map->flags & ACRE_IS_RESERVATION && is_as_made(map, start);
+    alike = alike || ((map->private_[0] & MIXED) == 0 && access == map->access);
+    acre_status status =
+        acre_windows_commit(start, length, acre_windows_protection(access, 0), alike);
     if (status == ACRE_OK && map->flags & ACRE_MAP_LOCKED)
         status = acre_windows_lock(start, length);
     if (status != ACRE_OK)
@@ -292,7 +299,8 @@ acre_windows_finish(const port_request *request, acre_mmap *out)
         (void)acre_port_unmap(out);
         return status;
     }
-    int writes = request->access & ACRE_WRITE && !windows_copies(out);
+    // A write would count as a change of a file, and copy a page of a private one.
+    int writes = request->access & ACRE_WRITE && (flags & (ACRE_IS_FILE | ACRE_IS_CLONE)) == 0;
     if (flags & ACRE_MAP_POPULATE && (flags & ACRE_IS_RESERVATION) == 0 &&
         (!accessible || acre_windows_populate(out->base, out->size, writes) != ACRE_OK))
         out->flags &= ~(uint32_t)ACRE_MAP_POPULATE;
@@ -368,7 +376,8 @@ map_memory(const port_request *request, acre_mmap *out)
     acre_status status = acre_windows_build(request, &whole, 1, NULL, NULL, out);
     if (status != ACRE_OK || request->flags & ACRE_IS_RESERVATION || request->access == ACRE_NONE)
         return status;
-    status = acre_windows_commit(out->base, out->size, acre_windows_protection(request->access, 0));
+    status =
+        acre_windows_commit(out->base, out->size, acre_windows_protection(request->access, 0), 1);
     if (status != ACRE_OK)
         (void)acre_port_unmap(out);
     return status;
@@ -507,9 +516,9 @@ move_by_copying(acre_mmap *map, size_t size)
     int readable = (map->access & ACRE_READ) != 0;
     int copied = region.state == MEM_COMMIT;
     if (copied) {
-        status = acre_windows_commit(moved.base, map->size, PAGE_READWRITE);
+        status = acre_windows_commit(moved.base, map->size, PAGE_READWRITE, 0);
         if (status == ACRE_OK && !readable)
-            status = acre_windows_commit(map->base, map->size, PAGE_READONLY);
+            status = acre_windows_commit(map->base, map->size, PAGE_READONLY, 0);
         if (status == ACRE_OK) {
             memcpy(moved.base, map->base, map->size);
             status = sys_protect(moved.base, map->size, region.protection);
@@ -519,7 +528,7 @@ move_by_copying(acre_mmap *map, size_t size)
         status = acre_port_unmap(map);
     if (status != ACRE_OK) {
         if (copied && !readable)
-            (void)acre_windows_commit(map->base, map->size, region.protection);
+            (void)acre_windows_commit(map->base, map->size, region.protection, 0);
         (void)acre_port_unmap(&moved);
         return status;
     }
@@ -557,7 +566,6 @@ acre_port_continues(acre_mmap *map, const acre_mmap *next)
                next->offset - map->offset == map->size;
     if (!same)
         return ACRE_BACKING_MISMATCH;
-    map->private_[1] |= next->private_[1] & WINDOWS_WAS_LOCKED;
     return ACRE_OK;
 }
 

@@ -2,7 +2,9 @@
 //
 // 1. A section permits the access it was created with, and a view what it was mapped with.  So both
 //    are created with all that the file's handle permits, and the requested access is set
-//    afterwards: it can then be raised later.
+//    afterwards: it can then be raised later.  But they are executable only where that was asked
+//    for, with ACRE_EXEC or ACRE_MAP_JIT: the system keeps account of what may become code, and
+//    scanners look at it.
 // 2. A view ends with its section, and a file's section ends with the file.  The part of a map
 //    beyond that is reserved memory, which faults as the file's pages would.
 // 3. The section is kept with the map: the first contents of a copied page are read through it.
@@ -28,30 +30,36 @@ make_section(HANDLE file, DWORD protection, uint64_t size, HANDLE *out)
 }
 
 acre_status
-acre_windows_section(uint64_t size, HANDLE *out, DWORD *protection)
+acre_windows_section(uint64_t size, int code, HANDLE *out, DWORD *protection)
 {
-    *protection = acre_windows_most(PAGE_EXECUTE_READWRITE);
+    *protection = code ? acre_windows_most(PAGE_EXECUTE_READWRITE) : PAGE_READWRITE;
     acre_status status = make_section(INVALID_HANDLE_VALUE, *protection, size, out);
-    if (status != -EACCES)
+    if (status != -EACCES || !code)
         return status;
     // A policy forbids executable sections.
     *protection = PAGE_READWRITE;
     return make_section(INVALID_HANDLE_VALUE, *protection, size, out);
 }
 
+static int
+asks_for_code(const port_request *request)
+{
+    return (request->access & ACRE_EXEC) != 0 || (request->flags & ACRE_MAP_JIT) != 0;
+}
+
 // Creates a section with the most access that the handle permits, trying from most to least.
 static acre_status
-section_of_file(HANDLE file, int copies, HANDLE *out, DWORD *protection)
+section_of_file(HANDLE file, int copies, int code, HANDLE *out, DWORD *protection)
 {
-    static const DWORD shared[] = {PAGE_EXECUTE_READWRITE, PAGE_READWRITE, PAGE_EXECUTE_READ,
-                                   PAGE_READONLY};
-    static const DWORD private[] = {PAGE_EXECUTE_WRITECOPY, PAGE_WRITECOPY};
-    const DWORD *tried = copies ? private : shared;
-    size_t count = copies ? sizeof private / sizeof private[0] : sizeof shared / sizeof shared[0];
+    static const DWORD tried[2][4] = {
+        {PAGE_EXECUTE_READWRITE, PAGE_READWRITE, PAGE_EXECUTE_READ, PAGE_READONLY},
+        {PAGE_EXECUTE_WRITECOPY, PAGE_WRITECOPY},
+    };
     acre_status status = -EACCES;
-    for (size_t i = 0; i < count && status == -EACCES; i++) {
-        *protection = acre_windows_most(tried[i]);
-        status = make_section(file, *protection, 0, out);
+    for (size_t i = 0; i < 4 && tried[copies][i] != 0 && status == -EACCES; i++) {
+        *protection = acre_windows_most(tried[copies][i]);
+        if (code || *protection < PAGE_EXECUTE)
+            status = make_section(file, *protection, 0, out);
     }
     return status;
 }
@@ -135,7 +143,8 @@ map_file(const port_request *request, int copying, acre_mmap *out)
         view->bytes = left < request->size ? (size_t)left : request->size;
         view->size = (view->bytes + WINDOWS_PAGE - 1) & ~(size_t)(WINDOWS_PAGE - 1);
         view->offset = request->offset;
-        status = section_of_file(file, copies, &view->section, &view->protection);
+        status = section_of_file(file, copies, asks_for_code(request), &view->section,
+                                 &view->protection);
         if (status == ACRE_OK && !permits_access(view->protection, request->access)) {
             sys_close(view->section);
             status = -EACCES;
@@ -163,7 +172,8 @@ static acre_status
 map_shared(const port_request *request, acre_mmap *out)
 {
     windows_piece view = {.size = request->size, .bytes = request->size};
-    acre_status status = acre_windows_section(request->size, &view.section, &view.protection);
+    acre_status status = acre_windows_section(request->size, asks_for_code(request), &view.section,
+                                              &view.protection);
     return status == ACRE_OK ? map_pieces(request, &view, 1, NULL, out) : status;
 }
 
@@ -173,7 +183,8 @@ map_clone(const port_request *request, acre_mmap *out)
     windows_piece view = {
         .size = request->size,
         .bytes = request->size,
-        .protection = acre_windows_most(PAGE_EXECUTE_WRITECOPY),
+        .protection =
+            asks_for_code(request) ? acre_windows_most(PAGE_EXECUTE_WRITECOPY) : PAGE_WRITECOPY,
     };
     acre_status status = duplicate_handle((HANDLE)request->file, &view.section);
     return status == ACRE_OK ? map_pieces(request, &view, 1, NULL, out) : status;
@@ -206,7 +217,7 @@ acre_port_ring(const port_request *request, acre_mmap *out)
     acre_mmap map = *out;
     map.flags = (request->flags & ~(uint32_t)(ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) | ACRE_IS_RING;
     windows_piece lap = {.size = request->size, .bytes = request->size};
-    status = acre_windows_section(request->size, &lap.section, &lap.protection);
+    status = acre_windows_section(request->size, 0, &lap.section, &lap.protection);
     if (status != ACRE_OK)
         return status;
     port_request whole = *request;
@@ -238,6 +249,8 @@ map_twin(const port_request *request, const windows_piece *piece, uint32_t acces
         half.reach = 0;
     }
     windows_piece view = *piece;
+    if (access & ACRE_WRITE)
+        view.protection = PAGE_READWRITE;
     acre_status status = duplicate_handle(piece->section, &view.section);
     if (status != ACRE_OK)
         return status;
@@ -258,7 +271,7 @@ acre_port_twin(const port_request *request, acre_mmap *write, acre_mmap *exec)
     if (status != ACRE_OK)
         return status;
     windows_piece view = {.size = request->size, .bytes = request->size};
-    status = acre_windows_section(request->size, &view.section, &view.protection);
+    status = acre_windows_section(request->size, 1, &view.section, &view.protection);
     if (status != ACRE_OK)
         return status;
     status = permits_access(view.protection, ACRE_EXEC) ? ACRE_OK : -EACCES;
@@ -285,9 +298,11 @@ acre_port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
 {
     enum { READING = SECTION_MAP_READ | SECTION_MAP_EXECUTE | SECTION_QUERY };
     windows_piece view = {.size = size, .bytes = size};
-    acre_status status = acre_windows_section(size, &view.section, &view.protection);
+    // Clones may be executable.
+    acre_status status = acre_windows_section(size, 1, &view.section, &view.protection);
     if (status != ACRE_OK)
         return status;
+    view.protection = PAGE_READWRITE;
     HANDLE image;
     HANDLE self = GetCurrentProcess();
     DWORD saved = GetLastError();

@@ -150,11 +150,14 @@ acre_port_unmap(acre_mmap *map)
         return release_range((uintptr_t)map->base, map->size);
 
     // Take the range out of use before counting: when the count reaches zero, no thread is still
-    // working on it.  Large pages are released with the last part.
+    // working on it.
     if (atomic_load_explicit(&record->live, memory_order_acquire) != map->size) {
-        acre_status status = map->flags & ACRE_MAP_HUGE
-                                 ? acre_windows_hide(map->base, map->size)
-                                 : retire_owned(record, map->base, map->size);
+        acre_status status = ACRE_OK;
+        // Large pages are released with the last part, and may refuse another access until then.
+        if (map->flags & ACRE_MAP_HUGE)
+            (void)acre_windows_hide(map->base, map->size);
+        else
+            status = retire_owned(record, map->base, map->size);
         if (status != ACRE_OK)
             return status;
     }
@@ -415,7 +418,7 @@ acre_windows_remap(const acre_mmap *map, void *start, size_t length)
         .offset = map->offset + (uint64_t)((char *)start - (char *)map->base),
         .size = length,
         .bytes = length,
-        .protection = acre_windows_most(PAGE_EXECUTE_WRITECOPY),
+        .protection = view.first_protection,
     };
     acre_status status = acre_windows_make_view(&piece, start, 1);
     if (status != ACRE_OK) {

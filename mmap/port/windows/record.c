@@ -57,6 +57,8 @@ acre_windows_record_drop(windows_record *record)
     record->section = record->file = NULL;
     record->parent = NULL;
     record->order = 0;
+    atomic_store_explicit(&record->locked_start, 0, memory_order_relaxed);
+    atomic_store_explicit(&record->locked_end, 0, memory_order_relaxed);
     atomic_store_explicit(&record->start, 0, memory_order_relaxed);
     InterlockedPushEntrySList(&free_records, &record->entry);
 }

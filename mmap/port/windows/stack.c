@@ -11,7 +11,9 @@
 //    stop: SLACK.
 // 3. StackLimit must be correct: the compiler's probes touch only pages below it, and exceptions
 //    are not handled in frames below it.
-// 4. wine gives committed pages the protection of their reservation: PAGE_READWRITE.
+// 4. On 32 bits the system ends a process that raises an exception on a stack whose list of handlers
+//    does not end in the system's own (SEHOP).  That one is taken from the list of a thread's stack.
+// 5. wine gives committed pages the protection of their reservation: PAGE_READWRITE.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_WINDOWS
@@ -122,6 +124,52 @@ acre_windows_overflow_at(const void *address)
     return inside ? address : lowest;
 }
 
+#if defined(_WIN64)
+static void
+find_last_handler(void)
+{
+}
+
+void
+acre_port_stack_begin(void *words[2])
+{
+    (void)words;  // handlers are found by tables
+}
+#else
+enum { HANDLERS_END = -1 };
+
+static _Atomic(void *) last_handler;
+
+// Finds the outermost handler of the stack that the calling thread runs on: the system's own.
+static void
+find_last_handler(void)
+{
+    const NT_TIB *block = (const NT_TIB *)NtCurrentTeb();
+    uintptr_t at = (uintptr_t)block->ExceptionList;
+    void *handler = NULL;
+    while (at % sizeof(void *) == 0 && at >= (uintptr_t)block->StackLimit &&
+           at <= (uintptr_t)block->StackBase - 2 * sizeof(void *)) {
+        void *const *words = (void *const *)at;  // the next record, and its handler
+        handler = words[1];
+        at = (uintptr_t)words[0];
+    }
+    if (handler != NULL && at == (uintptr_t)HANDLERS_END)
+        atomic_store_explicit(&last_handler, handler, memory_order_release);
+}
+
+void
+acre_port_stack_begin(void *words[2])
+{
+    NT_TIB *block = (NT_TIB *)NtCurrentTeb();
+    void *handler = atomic_load_explicit(&last_handler, memory_order_acquire);
+    if (handler == NULL || (intptr_t)block->ExceptionList != HANDLERS_END)
+        return;
+    words[0] = (void *)HANDLERS_END;
+    words[1] = handler;
+    block->ExceptionList = (void *)words;
+}
+#endif
+
 acre_status
 acre_port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
 {
@@ -134,6 +182,7 @@ acre_port_stack_bounds(void *lowest, void *base, void *top, port_bounds *out)
     // The end of the list.  On 64 bits, only wine up to 8 keeps a list, and takes handlers on
     // another stack for inner ones.
     out->handlers = ((NT_TIB *)NtCurrentTeb())->ExceptionList != NULL ? (void *)-1 : NULL;
+    find_last_handler();
     acre_status status = restore_guard_page(base);
     if (status != ACRE_OK)
         return status;

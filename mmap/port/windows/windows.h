@@ -161,6 +161,8 @@ typedef struct windows_record {
     uint64_t offset;                 // of each view in the section
     size_t viewed;                   // bytes of each view
     HANDLE file;                     // to flush; or NULL
+    _Atomic uintptr_t locked_start;  // all pages that acre_mmap_lock ever locked lie in this range;
+    _Atomic uintptr_t locked_end;    // 0 = none
     struct windows_displaced *displaced;  // what the map was put in place of, until it is complete
 } windows_record;
 
@@ -250,8 +252,8 @@ acre_status acre_windows_retire(void *start, size_t length);
 // impossible, and nothing was changed.
 acre_status acre_windows_remap(const acre_mmap *map, void *start, size_t length);
 
-// acre_mmap.private_[1]: the node's number + 1, and whether acre_mmap_lock locked it.
-enum { WINDOWS_NODE = 0xffff, WINDOWS_WAS_LOCKED = 0x10000 };
+// acre_mmap.private_[1]: the node's number + 1.
+enum { WINDOWS_NODE = 0xffff };
 
 static inline uint32_t
 windows_node_of(const acre_mmap *map)
@@ -295,8 +297,9 @@ windows_is_committable(const acre_mmap *map)
     return (map->flags & others) == 0 && (map->flags & ACRE_MAP_HUGE) == 0;
 }
 
-// Commits what is not committed, and sets this access on all of it.
-acre_status acre_windows_commit(void *start, size_t length, DWORD protection);
+// Commits what is not committed, and sets this access on all of it.  `alike`: what is committed
+// already has it.
+acre_status acre_windows_commit(void *start, size_t length, DWORD protection, int alike);
 // Makes every committed page inaccessible; contents stay.
 acre_status acre_windows_hide(void *start, size_t length);
 
@@ -311,6 +314,9 @@ acre_status acre_windows_exclude(void *start, size_t length, int excluded);
 // Changes the length of the excluded range that begins at `start`.
 acre_status acre_windows_exclude_again(void *start, size_t length, size_t next);
 
+// Returns the lowest page of the range that is present and locked, or the end of the range.
+acre_status acre_windows_lowest_locked(const void *start, size_t length, const void **lowest);
+
 // Returns the requested node if there is one with that number, else none.
 uint32_t acre_windows_node_plus_one(uint32_t wanted);
 
@@ -324,6 +330,9 @@ acre_status acre_windows_accept(const port_request *request);
 // Bytes above an overflow that its handler may use, with a guard of the default size.
 enum { WINDOWS_GUARANTEED = 48 * 1024 };
 
+// The most of a new stack that is committed before it grows (//stack asks for it).
+enum { WINDOWS_STACK_AT_ONCE = 16 * 1024 };
+
 // Returns an address in the guard of the stack that this thread runs on and has overflowed:
 // `address` if it lies there.
 const void *acre_windows_overflow_at(const void *address);
@@ -331,8 +340,8 @@ const void *acre_windows_overflow_at(const void *address);
 // ---- objects ------------------------------------------------------------------------------------
 
 // Creates a section without a file, of `size` bytes.  `*protection` is the most that its views may
-// have.
-acre_status acre_windows_section(uint64_t size, HANDLE *out, DWORD *protection);
+// have; executable only if `code`.
+acre_status acre_windows_section(uint64_t size, int code, HANDLE *out, DWORD *protection);
 // Maps shared memory, files, clones.
 acre_status acre_windows_map_object(const port_request *request, acre_mmap *out);
 

@@ -25,7 +25,8 @@ typedef struct acre_stack_bounds {
     uintptr_t guaranteed;  ///< Bytes above `lowest` that are kept for the handler of an overflow
                            ///< [GuaranteedStackBytes].
     void *handlers;        ///< The innermost exception handler on the stack [ExceptionList, i686
-                           ///< and wine]; NULL elsewhere.
+                           ///< and wine]; on a fresh stack the end of an empty list; NULL
+                           ///< elsewhere.
 } acre_stack_bounds;
 
 /// Reads the bounds of a stack that nobody runs on or will return to, even if it overflowed before.
@@ -49,6 +50,31 @@ ACRE_API ACRE_NODISCARD acre_status acre_stack_bounds_of(const acre_stack *stack
 ///     acre_stack_bounds_exchange(&next->bounds, &self->bounds);
 ///     switch_to(next);
 ACRE_API void acre_stack_bounds_exchange(const acre_stack_bounds *to, acre_stack_bounds *from);
+
+/// Room for the outermost exception handler of a stack; private.
+typedef struct acre_stack_last_handler {
+    void *words[2];
+} acre_stack_last_handler;
+
+/// Installs the outermost exception handler of a fresh stack: the system's own, which ends each
+/// thread's list of handlers.
+///
+/// Needed on 32-bit Windows only, and does nothing elsewhere: where SEHOP is on (on servers by
+/// default), the system ends a process that raises an exception, also one of C++ or one that is
+/// handled, on a stack whose list ends otherwise.  acre_stack_bounds_of must have been called once
+/// by a thread on its own stack, or on one whose list ends so.  Code that leaves exceptions alone,
+/// or brings its list with it (Boost.Context), does not need it.
+///
+/// Called by the first function that runs on the stack, before it installs a handler of its own.
+///
+/// @param room  in that function's frame, and as long-lived; set by the call
+///
+///     void run(void)  // the first function on a stack
+///     {
+///         acre_stack_last_handler room;
+///         acre_stack_bounds_begin(&room);
+///         ...
+ACRE_API void acre_stack_bounds_begin(acre_stack_last_handler *room);
 
 ACRE_EXTERN_C_END
 

@@ -69,7 +69,7 @@
 
 // A function of its own would begin on one stack and end on the other, in ThreadSanitizer's
 // account.
-#if defined(__GNUC__)
+#if defined(__GNUC__) || defined(__clang__)
 #define ACRE_SWITCH_INLINE_ static inline __attribute__((always_inline))
 #else
 #define ACRE_SWITCH_INLINE_ static inline

@@ -4,6 +4,13 @@
 #include <cstdint>
 #include <cstring>
 
+#include <sys/stat.h>
+#if defined(_WIN32)
+#include <sys/utime.h>
+#else
+#include <utime.h>
+#endif
+
 #include "tests/mmap/port/port.h"
 
 using namespace acre_test;
@@ -197,6 +204,22 @@ TEST(Port, takes_advice_that_keeps_contents)
         EXPECT_LE(status, 0) << i;
         EXPECT_TRUE(all_are(map.at(), map.size, 1)) << i;
     }
+}
+
+// Its pages are read, not written: nobody changed the file.
+TEST(Port, populating_a_shared_file_leaves_its_time)
+{
+    Written file(4 * unit());
+    struct utimbuf past = {1000000000, 1000000000};
+    ASSERT_EQ(0, utime(file.path.c_str(), &past));
+    Mapped map(request_for_file(file, 4 * unit(), ACRE_MAP_SHARED | ACRE_MAP_POPULATE));
+    ASSERT_OK(map.status);
+    EXPECT_OK(acre_port_populate(&map, map.base, map.size));
+    EXPECT_OK(acre_port_flush(&map, map.base, map.size, ACRE_FLUSH_WAIT));
+    map.unmap();
+    struct stat found = {};
+    ASSERT_EQ(0, stat(file.path.c_str(), &found));
+    EXPECT_EQ(past.modtime, found.st_mtime);
 }
 
 }  // namespace
