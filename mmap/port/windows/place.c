@@ -218,8 +218,8 @@ acre_status
 acre_windows_make_view(const windows_piece *piece, char *base, int placeholder)
 {
     acre_status status = map_view(piece, piece->bytes, base, placeholder);
-    // Of a file that ends within a page, the manual wants whole pages in place of a placeholder, and
-    // systems were seen that want the bytes that there are.
+    // Of a file that ends within a page, the manual wants whole pages in place of a placeholder,
+    // but systems were seen that want the bytes that there are.
     int other = status != ACRE_OK && placeholder && piece->bytes != piece->size;
     return other && map_view(piece, piece->size, base, placeholder) == ACRE_OK ? ACRE_OK : status;
 }

@@ -11,8 +11,9 @@
 //    stop: SLACK.
 // 3. StackLimit must be correct: the compiler's probes touch only pages below it, and exceptions
 //    are not handled in frames below it.
-// 4. On 32 bits the system ends a process that raises an exception on a stack whose list of handlers
-//    does not end in the system's own (SEHOP).  That one is taken from the list of a thread's stack.
+// 4. On 32 bits the system ends a process that raises an exception on a stack whose list of
+//    handlers does not end in the system's own (SEHOP).  That one is taken from the list of a
+//    thread's stack.
 // 5. wine gives committed pages the protection of their reservation: PAGE_READWRITE.
 #include "mmap/port/system.h"
 
