@@ -65,5 +65,44 @@ for pair in gcc:g++ clang:clang++; do
         compile "${pair#*:}" c++ "$standard" "${in_cxx[@]}"
     done
 done
+# What Visual Studio compiles, by clang and without that system's headers: what acre's include of C's is declared here.
+headers=$work/microsoft
+mkdir -p "$headers"
+printf '#define ENOTSUP 129\n' >"$headers/errno.h"
+printf '#define _Check_return_ __attribute__((warn_unused_result))\n' >"$headers/sal.h"
+cat >"$headers/string.h" <<END
+#include <stddef.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+void *memcpy(void *to, const void *from, size_t size);
+void *memset(void *to, int byte, size_t size);
+size_t strlen(const char *text);
+int vsnprintf(char *text, size_t size, const char *format, __builtin_va_list arguments);
+#ifdef __cplusplus
+}
+#endif
+END
+cp "$headers/string.h" "$headers/stdio.h"
+
+microsoft() {
+    clang --target=x86_64-pc-windows-msvc -fsyntax-only "${WARNINGS[@]}" -isystem "$headers" -I "$work" -I "$(dirname "$0")" "$@"
+}
+
+if command -v clang >/dev/null; then
+    for pair in c11:"${in_c[*]}" c++14:"${in_cxx[*]}" c++20:"${in_cxx[*]}"; do
+        # shellcheck disable=SC2086
+        for file in ${pair#*:}; do
+            microsoft -std="${pair%%:*}" "$file" && continue
+            printf 'FAILED: as Visual Studio, -std=%s %s\n' "${pair%%:*}" "$file"
+            failed=1
+        done
+    done
+    printf '#include "acre/mmap.h"\nvoid lose(acre_mmap *map) { acre_mmap_unmap(map); }\n' >"$work/lose.c"
+    if microsoft -std=c11 -Wno-missing-prototypes "$work/lose.c" 2>/dev/null; then
+        printf 'FAILED: as Visual Studio, a status that is not used is not warned of\n'
+        failed=1
+    fi
+fi
 ((compiled > 0)) || echo 'SKIPPED: neither gcc nor clang is on this machine'
 exit "$failed"
