@@ -5,6 +5,8 @@
 
 #include "mmap/check.h"
 
+#include <errno.h>
+
 static void *
 address_at(const acre_mmap *map, size_t offset)
 {
@@ -47,34 +49,40 @@ is_uniform(const acre_mmap *map)
     return (map->private_[0] & MIXED) == 0;
 }
 
-// The flush reads the code, and reading a guarded page would fault.
-static void
-flush_code(const acre_mmap *map, char *start, size_t length)
+// Flushes all pages between guard markers.  Flushing reads the code, and to read a guard would
+// fault.  Pages that are not present hold no new code.  Where that is unknown, or known of the page
+// cache only, populate decides: it fails for a guard, and changes nothing for a present page.
+static acre_status
+flush_between_markers(char *start, size_t length)
 {
-    if ((map->flags & (ACRE_HAS_MARKER_GUARDS | ACRE_HAS_PAGE_GUARDS)) == 0) {
-        acre_port_icache_flush(start, length);
-        return;
+    acre_mmap reader = {.flags = ACRE_IS_FILE};  // pages of files are only read
+    size_t page = acre_port_page_size();
+    for (size_t done = 0; done < length; done += page) {
+        size_t present = 0;
+        if (acre_port_resident(start + done, page, &present) == ACRE_OK && present == 0)
+            continue;
+        acre_status status = acre_port_populate(&reader, start + done, page);
+        if (status == ACRE_OK)
+            acre_port_icache_flush(start + done, page);
+        else if (status != -EFAULT)
+            return status;
     }
-    for (size_t done = 0; done < length; done += acre_port_page_size()) {
-        size_t present;
-        if (acre_port_resident(start + done, acre_port_page_size(), &present) == ACRE_OK &&
-            present != 0)
-            acre_port_icache_flush(start + done, acre_port_page_size());
-    }
+    return ACRE_OK;
 }
 
-// Common part of commit and protect: gives the range its access and records whether all of the map
-// has the same access.
+// Guards by protection are gone when a range is executable.
 static acre_status
-give_access(acre_mmap *map, size_t offset, size_t length, uint32_t access, int committing)
+flush_code(const acre_mmap *map, char *start, size_t length)
 {
-    void *start = address_at(map, offset);
-    // The flush reads the code, so execute-only memory must be readable first.
-    uint32_t first = access & ACRE_EXEC ? access | ACRE_READ : access;
-    acre_status status = committing ? acre_port_commit(map, start, length, first)
-                                    : acre_port_protect(map, start, length, first);
-    if (status != ACRE_OK)
-        return status;
+    if (map->flags & ACRE_HAS_MARKER_GUARDS)
+        return flush_between_markers(start, length);
+    acre_port_icache_flush(start, length);
+    return ACRE_OK;
+}
+
+static void
+note_access(acre_mmap *map, size_t offset, size_t length, uint32_t access, int committing)
+{
     int whole = length == map->size && (!committing || access == map->access);
     if (whole) {
         map->private_[0] &= ~(uintptr_t)MIXED;
@@ -86,9 +94,32 @@ give_access(acre_mmap *map, size_t offset, size_t length, uint32_t access, int c
     } else if (offset < end_of_changed(map) && offset + length >= end_of_changed(map)) {
         set_end_of_changed(map, offset);
     }
+}
+
+// Common part of commit and protect: gives the range its access and records whether all of the map
+// has the same access.
+static acre_status
+give_access(acre_mmap *map, size_t offset, size_t length, uint32_t access, int committing)
+{
+    void *start = address_at(map, offset);
+    int before = known_access(map, start);
+    // The flush reads the code, so execute-only memory must be readable first.
+    uint32_t first = access & ACRE_EXEC ? access | ACRE_READ : access;
+    acre_status status = committing ? acre_port_commit(map, start, length, first)
+                                    : acre_port_protect(map, start, length, first);
+    if (status != ACRE_OK)
+        return status;
     if (access & ACRE_EXEC)
-        flush_code(map, start, length);
-    return first == access ? ACRE_OK : acre_port_protect(map, start, length, access);
+        status = flush_code(map, start, length);
+    if (status == ACRE_OK && first != access)
+        status = acre_port_protect(map, start, length, access);
+    if (status == ACRE_OK)
+        note_access(map, offset, length, access, committing);
+    else if (before >= 0)
+        (void)acre_port_protect(map, start, length, (uint32_t)before);
+    else
+        note_access(map, offset, length, first, 1);
+    return status;
 }
 
 static acre_status

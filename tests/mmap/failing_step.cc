@@ -15,6 +15,7 @@ using namespace acre_test;
 
 Hidden acre_test::hidden;
 Steps acre_test::steps;
+Flushed acre_test::flushed;
 
 static bool fails(int usual)
 {
@@ -48,7 +49,7 @@ void *__wrap_mmap64(void *a, size_t b, int c, int d, int e, off64_t f)
 }
 WRAP(ENOMEM, -1, int, mprotect, (void *a, size_t b, int c), (a, b, c))
 WRAP(EAGAIN, -1, int, madvise, (void *a, size_t b, int c), (a, b, c))
-WRAP(ENOMEM, -1, int, mincore, (void *a, size_t b, unsigned char *c), (a, b, c))
+WRAP(EAGAIN, -1, int, mincore, (void *a, size_t b, unsigned char *c), (a, b, c))
 WRAP(EIO, -1, int, msync, (void *a, size_t b, int c), (a, b, c))
 WRAP(EIO, -1, ssize_t, read, (int a, void *b, size_t c), (a, b, c))
 WRAP(EIO, -1, ssize_t, pread64, (int a, void *b, size_t c, off64_t d), (a, b, c, d))
@@ -80,6 +81,12 @@ int __wrap_munmap(void *base, size_t size);
 int __wrap_munmap(void *base, size_t size)
 {
     return steps.munmap_too && fails(ENOMEM) ? -1 : __real_munmap(base, size);
+}
+
+void __wrap_acre_port_icache_flush(void *start, size_t length);
+void __wrap_acre_port_icache_flush(void *start, size_t length)
+{
+    flushed.emplace_back(start, length);
 }
 
 // Variable arguments are passed on as words, as many as the system takes: often more than were

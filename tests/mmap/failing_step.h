@@ -16,6 +16,8 @@
 #include <cstring>
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/mmap/maps.h"
 
@@ -38,6 +40,10 @@ struct Steps {
     int lower;  // a file that is made larger is beyond a limit that is lowered at that very moment
 };
 extern Steps steps;
+
+// The instruction cache was flushed for `length` bytes from `start` on.
+using Flushed = std::vector<std::pair<const void *, size_t>>;
+extern Flushed flushed;
 
 enum { NOTHING_LEFT, LEFTOVERS_ALLOWED };
 
