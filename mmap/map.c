@@ -247,7 +247,7 @@ acre_mmap_path(const char *path, uint32_t access, const acre_mmap_opts *opts, ac
     status =
         size > SIZE_MAX ? ACRE_BAD_SIZE : acre_mmap_file(file, 0, (size_t)size, access, opts, out);
     acre_port_file_close(file);
-    if (status == ACRE_OK && file_size != NULL)
+    if (file_size != NULL && (status == ACRE_OK || status == ACRE_BAD_SIZE))
         *file_size = size;
     return status;
 }

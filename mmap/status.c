@@ -6,6 +6,23 @@
 #define TEXT_OF_(value) #value
 #define TEXT_OF(value) TEXT_OF_(value)
 
+// Those that not every system knows.
+#ifdef EDQUOT
+#define EDQUOT_(X) X(EDQUOT, "the quota of the file system is used up")
+#else
+#define EDQUOT_(X)
+#endif
+#ifdef ESTALE
+#define ESTALE_(X) X(ESTALE, "the file is gone from its server")
+#else
+#define ESTALE_(X)
+#endif
+#ifdef EHWPOISON
+#define EHWPOISON_(X) X(EHWPOISON, "a page of memory is broken")
+#else
+#define EHWPOISON_(X)
+#endif
+
 // Errors that systems return for calls about memory, files and processes.
 #define ERRNO_MAP(X)                                               \
     X(EPERM, "not permitted")                                      \
@@ -37,7 +54,9 @@
     X(ENOSYS, "the system has no such call")                       \
     X(ELOOP, "too many symbolic links")                            \
     X(EOVERFLOW, "a value does not fit")                           \
-    X(ENOTSUP, "not supported by this system")
+    X(ETIMEDOUT, "the file system did not answer in time")         \
+    X(ENOTSUP, "not supported by this system")                     \
+    EDQUOT_(X) ESTALE_(X) EHWPOISON_(X)
 
 const char *
 acre_version(void)

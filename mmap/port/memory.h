@@ -216,9 +216,9 @@ void acre_port_jit_write(int allowed);
 
 // ---- files and processes ------------------------------------------------------------------------
 
-/// Opens a file for acre_mmap_path, closed on exec; `writable`: for reading and writing.  The size
-/// is 0 for directories and anything else without a size.  Follows links; does not wait for the
-/// other end of a pipe.
+/// Opens a file for acre_mmap_path, closed on exec; `writable`: for reading and writing.
+/// ACRE_NOT_A_FILE for directories and anything else that is no regular file.  Follows links; does
+/// not wait for the other end of a pipe.
 acre_status acre_port_file_open(const char *path, int writable, acre_file *file, uint64_t *size);
 void acre_port_file_close(acre_file file);
 

@@ -1,6 +1,8 @@
 // Areas of other processes, and views in the child of a fork.
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -136,6 +138,63 @@ TEST_P(ProcessAreas, of_a_child_are_its_own)
     ASSERT_EQ(1, acre_areas_next(&view, &area));
     EXPECT_LE(area.start, child.address);
     EXPECT_GT(area.end, child.address);
+}
+
+// Another program's root may have files that this one's has not.
+TEST_P(ProcessAreas, a_file_of_another_mount_that_is_named_as_if_deleted_is_live)
+{
+    int ends[2], back[2];
+    ASSERT_EQ(0, pipe2(ends, O_CLOEXEC));
+    ASSERT_EQ(0, pipe2(back, O_CLOEXEC));
+    uintptr_t addresses[2] = {};
+    pid_t child = fork();
+    if (child == 0) {
+        acre_mmap live = {}, deleted = {};
+        char word;
+        if (unshare(CLONE_NEWNS) != 0 ||
+            mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+            mount("tmpfs", "/tmp", "tmpfs", 0, nullptr) != 0)
+            _exit(77);
+        for (const char *name : {"/tmp/live (deleted)", "/tmp/gone"}) {
+            int file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+            if (file == -1 || ftruncate(file, static_cast<off_t>(page())) != 0)
+                _exit(1);
+        }
+        if (acre_mmap_path("/tmp/live (deleted)", ACRE_READ, nullptr, &live, nullptr) != ACRE_OK ||
+            acre_mmap_path("/tmp/gone", ACRE_READ, nullptr, &deleted, nullptr) != ACRE_OK ||
+            unlink("/tmp/gone") != 0)
+            _exit(2);
+        addresses[0] = reinterpret_cast<uintptr_t>(live.base);
+        addresses[1] = reinterpret_cast<uintptr_t>(deleted.base);
+        if (write(back[1], addresses, sizeof addresses) != sizeof addresses)
+            _exit(3);
+        close(ends[1]);
+        _exit(read(ends[0], &word, 1) == 0 ? 0 : 4);
+    }
+    close(back[1]);
+    close(ends[0]);
+    ssize_t got = read(back[0], addresses, sizeof addresses);
+    if (got == static_cast<ssize_t>(sizeof addresses)) {
+        View view(child);
+        acre_area area;
+        ASSERT_OK(acre_areas_query(&view, addresses[0], &area));
+        EXPECT_STREQ("/tmp/live (deleted)", area.path);
+        EXPECT_EQ(0u, area.flags & ACRE_AREA_DELETED);
+        ASSERT_OK(acre_areas_query(&view, addresses[1], &area));
+        EXPECT_STREQ("/tmp/gone", area.path);
+        EXPECT_NE(0u, area.flags & ACRE_AREA_DELETED);
+        ASSERT_OK(acre_areas_seek(&view, addresses[0]));
+        ASSERT_EQ(1, acre_areas_next(&view, &area));
+        EXPECT_STREQ("/tmp/live (deleted)", area.path);
+        EXPECT_EQ(0u, area.flags & ACRE_AREA_DELETED);
+    }
+    close(ends[1]);
+    close(back[0]);
+    int status = 0;
+    EXPECT_EQ(child, waitpid(child, &status, 0));
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        GTEST_SKIP() << "this process may not mount anything";
+    EXPECT_EQ(0, status);
 }
 
 TEST_P(ProcessAreas, a_process_that_ended_is_told_and_never_looks_like_the_end)

@@ -298,23 +298,4 @@ TEST(Path, maps_the_whole_file_and_leaves_no_descriptor)
     EXPECT_EQ(before, free_descriptor());
 }
 
-TEST(Path, what_has_no_size_or_is_not_there_is_refused)
-{
-    File empty("");
-    std::string pipe = empty.path + ".pipe";
-    ASSERT_EQ(0, mkfifo(pipe.c_str(), 0600));
-    acre_mmap untouched = {};
-    uint64_t size = 77;
-    auto map_path = [&](const std::string &path) {
-        return acre_mmap_path(path.c_str(), ACRE_READ, nullptr, &untouched, &size);
-    };
-    expect_refused(ACRE_BAD_SIZE, untouched, [&] { return map_path(empty.path); });
-    expect_refused(ACRE_BAD_SIZE, untouched, [&] { return map_path("/"); });
-    expect_refused(ACRE_BAD_SIZE, untouched, [&] { return map_path("/dev/null"); });
-    expect_refused(ACRE_BAD_SIZE, untouched, [&] { return map_path(pipe); });
-    expect_refused(-ENOENT, untouched, [&] { return map_path(empty.path + ".missing"); });
-    EXPECT_EQ(77u, size);
-    unlink(pipe.c_str());
-}
-
 }  // namespace

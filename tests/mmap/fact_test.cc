@@ -119,6 +119,21 @@ TEST(Status, every_code_has_its_own_name_and_a_text)
     EXPECT_STREQ("ENOTSUP", acre_status_name(-ENOTSUP));
 }
 
+// What file systems of a network, with quotas, or on failing memory return.
+TEST(Status, of_file_systems_have_names)
+{
+#ifdef EDQUOT
+    EXPECT_STREQ("EDQUOT", acre_status_name(-EDQUOT));
+#endif
+#ifdef ESTALE
+    EXPECT_STREQ("ESTALE", acre_status_name(-ESTALE));
+#endif
+#ifdef EHWPOISON
+    EXPECT_STREQ("EHWPOISON", acre_status_name(-EHWPOISON));
+#endif
+    EXPECT_STREQ("ETIMEDOUT", acre_status_name(-ETIMEDOUT));
+}
+
 TEST(Status, nothing_is_without_a_name)
 {
     for (int status = 10; status > -6000; status--) {

@@ -198,8 +198,8 @@ void fail_each_step(const std::string &name, const Scenario &scenario)
     // Nothing fails: what is found out once is found out now.
     run(scenario, 0, 0, 0);
     // As each call is known to fail; as a policy refuses; as a kernel that does not know what is
-    // asked for.
-    for (int error : {0, EPERM, EINVAL}) {
+    // asked for; as a signal interrupts.
+    for (int error : {0, EPERM, EINVAL, EINTR}) {
         for (int munmap_too : {0, 1}) {
             int n = 1;
             while (n < 1000) {

@@ -105,6 +105,35 @@ TEST(FailingStep, of_a_decommit)
     }
 }
 
+// A kernel that refuses a map for a moment must not make droppable memory plain: the child of a
+// fork would see it.
+TEST(FailingStep, of_droppable_maps_leaves_them_droppable)
+{
+    acre_mmap_opts opts = flags(ACRE_MAP_DROPPABLE);
+    acre_mmap tried = {};
+    ASSERT_OK(acre_mmap_anon(page(), ACRE_READ_WRITE, &opts, &tried));
+    bool granted = (tried.flags & ACRE_MAP_DROPPABLE) != 0;
+    ASSERT_OK(acre_mmap_unmap(&tried));
+    if (!granted)
+        GTEST_SKIP() << "this kernel has no droppable memory (Linux 6.11)";
+    const Change changes[] = {
+        [](acre_mmap *map) { return acre_mmap_decommit(map, 0, page()); },
+        [](acre_mmap *map) { return acre_mmap_resize(map, 6 * page(), ACRE_RESIZE_IN_PLACE); },
+        [](acre_mmap *map) { return acre_mmap_resize(map, 9 * page(), ACRE_RESIZE_MAY_MOVE); },
+    };
+    for (const Change &what : changes) {
+        fail_each_step("change", [&](Call &call) {
+            acre_mmap map = {};
+            ASSERT_OK(acre_mmap_anon(4 * page(), ACRE_READ_WRITE, &opts, &map));
+            if ((map.flags & ACRE_MAP_DROPPABLE) != 0)
+                (void)call([&] { return what(&map); });
+            for (size_t at = 0; at < map.size; at += page())
+                EXPECT_TRUE(has_vm_flag(bytes(map, at), "dp")) << at;
+            EXPECT_OK(acre_mmap_unmap(&map));
+        });
+    }
+}
+
 TEST(FailingStep, of_resizing)
 {
     for (uint32_t choice : kept) {

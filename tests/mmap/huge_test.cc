@@ -312,6 +312,71 @@ TEST(ExplicitHuge, a_commit_that_the_pool_cannot_fill_takes_nothing)
     });
 }
 
+void expect_present(const acre_mmap &map)
+{
+    size_t resident = 0;
+    EXPECT_OK(acre_mmap_resident(&map, 0, map.size, &resident));
+    EXPECT_EQ(map.size, resident);
+    for (size_t at = 0; at < map.size; at += map.page_size)
+        EXPECT_LE(map.page_size, smaps_bytes(bytes(map, at), "Private_Hugetlb"));
+}
+
+TEST(ExplicitHuge, that_are_locked_are_present_after_a_commit)
+{
+    with_pages(3, [](size_t size) {
+        acre_mmap_opts opts = of_size(size, ACRE_MAP_LOCKED);
+        Map map;
+        ASSERT_OK(acre_mmap_reserve(3 * size, ACRE_READ_WRITE, &opts, &map));
+        ASSERT_OK(acre_mmap_commit_as(&map, size, size, ACRE_READ));
+        ASSERT_OK(acre_mmap_commit(&map, 0, 3 * size));
+        expect_present(map);
+        ASSERT_OK(acre_mmap_decommit(&map, size, size));
+        EXPECT_EQ("---p", permissions(bytes(map, size)));
+        ASSERT_OK(acre_mmap_commit(&map, size, size));
+        EXPECT_EQ("rw-p", permissions(bytes(map, size)));
+        expect_present(map);
+    });
+}
+
+// Without the lock, what the pool lacks would be missed by a touch, which SIGBUS ends.
+TEST(ExplicitHuge, that_are_locked_and_not_set_aside_are_refused_before_a_touch)
+{
+    with_pages(1, [](size_t size) {
+        if (number_in(pool(size, "nr_overcommit_hugepages")) != 0)
+            GTEST_SKIP() << "the pool grows by itself";
+        acre_mmap_opts opts = of_size(size, ACRE_MAP_LOCKED | ACRE_MAP_NO_RESERVE);
+        size_t count = static_cast<size_t>(free_pages(size));
+        Map map;
+        ASSERT_OK(acre_mmap_reserve((count + 1) * size, ACRE_READ_WRITE, &opts, &map));
+        ASSERT_OK(acre_mmap_commit(&map, 0, size));
+        bytes(map)[0] = 1;
+        expect_refused(-ENOMEM, map, [&] { return acre_mmap_commit(&map, 0, map.size); });
+        EXPECT_EQ("rw-p", permissions(bytes(map)));
+        EXPECT_EQ("---p", permissions(bytes(map, size)));
+        EXPECT_EQ(1, bytes(map)[0]);
+    });
+}
+
+// Markers would go with the addresses that a commit replaces, and the handle would still say that
+// they stay.
+TEST(ExplicitHuge, have_guards_that_a_commit_is_known_to_remove)
+{
+    with_pages(2, [](size_t size) {
+        acre_mmap_opts opts = of_size(size);
+        Map map;
+        ASSERT_OK(acre_mmap_reserve(2 * size, ACRE_READ_WRITE, &opts, &map));
+        ASSERT_OK(acre_mmap_guard(&map, 0, size));
+        EXPECT_EQ(static_cast<uint32_t>(ACRE_HAS_PAGE_GUARDS),
+                  map.flags & (ACRE_HAS_PAGE_GUARDS | ACRE_HAS_MARKER_GUARDS));
+        ASSERT_OK(acre_mmap_commit(&map, size, size));
+        EXPECT_EQ(SIGSEGV, signal_of_write(bytes(map)));
+        EXPECT_EQ(0, signal_of_write(bytes(map, size)));
+        ASSERT_OK(acre_mmap_unguard(&map, 0, size));
+        bytes(map)[0] = 1;
+        EXPECT_EQ(size, smaps_bytes(map.base, "KernelPageSize"));
+    });
+}
+
 TEST(ExplicitHuge, a_refused_commit_never_gives_its_addresses_away)
 {
     with_pages(1, [](size_t size) {

@@ -74,6 +74,11 @@ TEST(AreaLimit, is_told_by_calls_that_need_an_area)
         acre_areas view = {};
         if (acre_areas_open(0, &view) != -ENOMEM)
             return 4;
+        acre_mmap part = {};
+        if (acre_can(ACRE_CAN_SEAL) && (acre_mmap_adopt(bytes(crowd.map, at), page(), 0,
+                                                        ACRE_READ_WRITE, 0, &part) != ACRE_OK ||
+                                        acre_mmap_seal(&part) != ACRE_TOO_MANY_AREAS))
+            return 6;
         return same(before, crowd.map) && other.base == nullptr ? 0 : 5;
     });
 }

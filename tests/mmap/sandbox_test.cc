@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "acre/area.h"
+#include "acre/image.h"
 #include "tests/mmap/maps.h"
 
 using namespace acre_test;
@@ -290,6 +291,92 @@ TEST(FewDescriptors, are_not_needed_for_room_near_an_address_and_residency)
         size_t resident = 0;
         STEP(48, acre_mmap_resident(&map, 0, map.size, &resident) == ACRE_OK);
         STEP(49, resident >= 3 * page());
+        return 0;
+    }));
+}
+
+// What needs a look at the areas says why it cannot look.
+TEST(FewDescriptors, are_named_by_a_resize_that_must_look_at_areas)
+{
+    expect_success_or_skip(in_child([] {
+        acre_mmap reserved = {}, behind = {};
+        STEP(90, acre_mmap_reserve(4 * page(), ACRE_READ_WRITE, nullptr, &reserved) == ACRE_OK);
+        acre_mmap_opts fixed = flags(ACRE_MAP_FIXED);
+        fixed.address = bytes(reserved, reserved.size);
+        acre_status status = acre_mmap_anon(page(), ACRE_READ, &fixed, &behind);
+        STEP(91, status == ACRE_OK || status == -EEXIST);
+        struct rlimit none = {0, 0};
+        STEP(92, setrlimit(RLIMIT_NOFILE, &none) == 0);
+        acre_mmap before = reserved;
+        STEP(93, acre_mmap_resize(&reserved, 8 * page(), ACRE_RESIZE_MAY_MOVE) == -EMFILE);
+        STEP(94, same(before, reserved));
+        return 0;
+    }));
+}
+
+TEST(NoProc, is_no_sign_that_a_process_is_not_there)
+{
+    expect_success_or_skip(in_child([] {
+        acre_areas view = {};
+        STEP(95, acre_areas_open(0x7fffffff, &view) == -ESRCH);
+        STEP(CANNOT, unshare(CLONE_NEWNS) == 0);
+        STEP(CANNOT, mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
+        STEP(CANNOT, mount("tmpfs", "/proc", "tmpfs", 0, nullptr) == 0);
+        STEP(96, acre_areas_open(getpid(), &view) == -ENOENT);
+        STEP(97, acre_areas_open(0, &view) == -ENOENT);
+        return 0;
+    }));
+}
+
+// Refuses to seal files; everything else goes on.
+bool forbid_seals()
+{
+    const unsigned add_seals = 1033;
+    sock_filter filter[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args) + 8),
+                            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, add_seals, 0, 3),
+                            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+#ifdef SYS_fcntl64
+                            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fcntl64, 0, 1),
+#else
+                            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fcntl, 0, 1),
+#endif
+                            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    sock_fprog program = {sizeof filter / sizeof filter[0], filter};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+// Makes an image of a page that begins with 'i', and returns how finishing it went.
+acre_status make_image(acre_image *image)
+{
+    acre_mmap fill = {};
+    acre_status status = acre_image_begin(page(), image, &fill);
+    if (status != ACRE_OK)
+        return status;
+    bytes(fill)[0] = 'i';
+    return acre_image_finish(image, &fill);
+}
+
+TEST(Sandbox, without_seals_has_images_unless_it_said_that_they_are_sealed)
+{
+    if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+        GTEST_SKIP() << "the filter reads the lower half of an argument";
+    expect_success_or_skip(in_child([] {
+        STEP(CANNOT, forbid_seals());
+        acre_image image = {};
+        acre_mmap clone = {};
+        acre_port_pretend_without(ACRE_CAN_SEAL_IMAGES);  // as the first question here would find
+        STEP(99, make_image(&image) == ACRE_OK);
+        STEP(100, acre_image_clone(&image, ACRE_READ_WRITE, nullptr, &clone) == ACRE_OK);
+        STEP(101, bytes(clone)[0] == 'i');
+        return 0;
+    }));
+    // A program that was told that they are sealed gets no others.
+    expect_success_or_skip(in_child([] {
+        STEP(CANNOT, acre_can(ACRE_CAN_SEAL_IMAGES) == 1 && forbid_seals());
+        acre_image image = {};
+        STEP(102, make_image(&image) == -ENOTSUP);
         return 0;
     }));
 }

@@ -15,7 +15,8 @@ enum {
 /// or the file's or image's bytes); shared anonymous memory is emptied for all.  LAZY: memory goes
 /// when the system wants it; until then reads may return old bytes (a byte written keeps its page).
 /// Where LAZY is impossible (shared memory, files, locked pages) it acts as NOW.  Accounting,
-/// guards and locks stay.
+/// guards and locks stay.  Where transparent huge pages are in use, Linux (khugepaged) may fill a
+/// discarded part of one with zeroed memory again within a minute; NO_HUGE prevents that.
 ///
 /// @param when  ACRE_DISCARD_*
 /// @return ACRE_OK; ACRE_BAD_OFFSET: not multiples of the page size; ACRE_BAD_RANGE: leaves the
@@ -50,9 +51,9 @@ ACRE_API ACRE_NODISCARD acre_status acre_discard_many(const acre_range *ranges, 
 /// anonymous memory writable at once; only reads private file and clone pages, never copies them.
 ///
 /// @return ACRE_OK; ACRE_BAD_RANGE: leaves the map; -ENOMEM, at the area limit ACRE_TOO_MANY_AREAS:
-///         memory is short; -EINVAL, -EFAULT (Linux; elsewhere the system's refusal): a page is not
-///         committed, or is guarded; -EFAULT also: beyond the end of the file or a part of it that
-///         cannot be read; -ENOTSUP: Linux before 5.14
+///         memory is short, or the pool of huge pages; -EINVAL, -EFAULT (Linux; elsewhere the
+///         system's refusal): a page is not committed, or is guarded; -EFAULT also: beyond the end
+///         of the file or a part of it that cannot be read; -ENOTSUP: Linux before 5.14
 ACRE_API ACRE_NODISCARD acre_status acre_mmap_populate(acre_mmap *map, size_t offset,
                                                        size_t length);
 /// Keeps the pages of the range in physical memory, present at once.  Locks are per page and not
@@ -78,11 +79,21 @@ ACRE_API ACRE_NODISCARD acre_status acre_mmap_unlock(acre_mmap *map, size_t offs
 
 enum {
     ACRE_FLUSH_WAIT = 0,
-    ACRE_FLUSH_ASYNC = 1  ///< Begin, do not wait.
+    ACRE_FLUSH_ASYNC = 1  ///< Begin, do not wait (Linux does not begin, see below).
 };
 /// Writes changed bytes of a shared file map to the file (any other map: ACRE_OK, nothing to do).
 /// WAIT returns when they are on the device as far as the system promises.  Other maps and readers
 /// of the file see changes without a flush.
+///
+/// ASYNC does nothing on Linux (nor does msync there): the system writes in its own time, by
+/// default half a minute after the change.  To begin now, call sync_file_range(descriptor, offset,
+/// length, SYNC_FILE_RANGE_WRITE) on a descriptor of yours.  acre keeps none, and opening one would
+/// drop the program's record locks (see acre_mmap_path).
+///
+/// A failed WAIT means that some of the bytes may be lost: the system may have dropped them, or
+/// regards them as written from now on.  Do not repeat it: the repetition may return ACRE_OK
+/// although they never reached the file.  Write the file anew from what you still know, elsewhere
+/// if need be.
 ///
 /// @param how  ACRE_FLUSH_*
 /// @return ACRE_OK; ACRE_BAD_RANGE: leaves the map; ACRE_BAD_OPTION: `how`; -EIO, -ENOSPC, …: the
@@ -102,12 +113,13 @@ ACRE_API ACRE_NODISCARD acre_status acre_mmap_resident(const acre_mmap *map, siz
                                                        size_t length, size_t *bytes);
 
 /// Makes every touch of the range fault; its contents are gone.  Uses kernel markers where there
-/// are any (they take no memory area), else protected pages.  The fault is SIGSEGV (macOS: SIGBUS;
-/// Windows: an access violation); system calls return EFAULT.  Private pages lose their contents
-/// for this map; shared anonymous memory is emptied for everyone; shared files keep theirs.
-/// Reserved pages may be guarded too.  A guard holds in the child of a fork.  decommit and unmap
-/// remove a guard; protect and commit remove it only if it was made by protection, so in portable
-/// code let neither overlap a guard.  map->flags shows the kinds in use.
+/// are any (they take no memory area), else, and on locked and explicit huge pages, protected
+/// pages.  The fault is SIGSEGV (macOS: SIGBUS; Windows: an access violation); system calls return
+/// EFAULT.  Private pages lose their contents for this map; shared anonymous memory is emptied for
+/// everyone; shared files keep theirs. Reserved pages may be guarded too.  A guard holds in the
+/// child of a fork.  decommit and unmap remove a guard; protect and commit remove it only if it was
+/// made by protection, so in portable code let neither overlap a guard.  Before Linux 6.19
+/// userfaultfd replaces a marker by what it copies there.  map->flags shows the kinds in use.
 ///
 /// @return ACRE_OK; ACRE_BAD_OFFSET: not multiples of the page size; ACRE_BAD_RANGE: leaves the
 ///         map; ACRE_SEALED; ACRE_BAD_STATE: a WIPE_ON_FORK (also by advice) or DROPPABLE map;
@@ -135,7 +147,8 @@ typedef enum acre_advice {
     ACRE_ADVISE_NORMAL,      ///< ends SEQUENTIAL and RANDOM
     ACRE_ADVISE_SEQUENTIAL,  ///< read ahead, forget behind
     ACRE_ADVISE_RANDOM,      ///< do not read ahead
-    ACRE_ADVISE_WILL_NEED,   ///< read in now
+    ACRE_ADVISE_WILL_NEED,   ///< read in now: Linux begins with as much as the device reads ahead,
+                             ///< a few MiB, and drops the rest (acre_mmap_populate reads all)
     ACRE_ADVISE_COLD,        ///< the first to go when memory is short
     ACRE_ADVISE_PAGE_OUT,    ///< to swap or file, now; contents stay
     ACRE_ADVISE_HUGE,        ///< transparent huge pages
@@ -157,8 +170,8 @@ typedef enum acre_advice {
 ///         or in a child (DONT_FORK, WIPE_ON_FORK), on a sealed map that is not writable (-EPERM:
 ///         only pages of it are not); ACRE_BAD_STATE: WIPE_ON_FORK on a map with marker guards,
 ///         which the child would lose; ACRE_TOO_MANY_AREAS or -ENOMEM: no memory; -EINVAL: not for
-///         this kind of memory (Linux: also DO_FORK on explicit huge pages); -EBUSY, -ENOMEM:
-///         COLLAPSE, not now
+///         this kind of memory (Linux: also DO_FORK on explicit huge pages); -EAGAIN, -EBUSY,
+///         -ENOMEM: COLLAPSE, not now (a page is in use, or no huge page is free)
 ACRE_API ACRE_NODISCARD acre_status acre_mmap_advise(acre_mmap *map, size_t offset, size_t length,
                                                      acre_advice advice);
 

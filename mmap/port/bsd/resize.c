@@ -77,9 +77,10 @@ acre_port_resize(acre_mmap *map, size_t size, uint32_t how)
     // Pages that differ from one another would be alike after a move.
     uint32_t access;
     size_t areas;
-    int alike = (map->private_[1] & BSD_CHANGED) == 0 && (map->flags & ACRE_HAS_PAGE_GUARDS) == 0 &&
-                posix_is_alike(map, &access, &areas);
-    return alike ? move_map(map, size) : ACRE_BAD_STATE;
+    if (map->private_[1] & BSD_CHANGED || map->flags & ACRE_HAS_PAGE_GUARDS)
+        return ACRE_BAD_STATE;
+    status = posix_check_alike(map, &access, &areas);
+    return status == ACRE_OK ? move_map(map, size) : status;
 }
 
 acre_status

@@ -68,13 +68,14 @@ find_page_size(int file, acre_process process, linux_raw_area *raw)
 // ---- without a view -----------------------------------------------------------------------------
 
 static acre_status
-query_in_file(int file, uintptr_t address, char *text, size_t capacity, int last, acre_area *out)
+query_in_file(int file, acre_process process, uintptr_t address, char *text, size_t capacity,
+              int last, acre_area *out)
 {
     linux_raw_area raw;
     acre_status status =
         last ? acre_linux_query_whatever_path(file, address, 0, text, capacity, &raw)
              : acre_linux_query(file, address, 0, text, capacity, &raw);
-    return status == ACRE_OK ? acre_linux_describe(&raw, out) : status;
+    return status == ACRE_OK ? acre_linux_describe(&raw, process, out) : status;
 }
 
 // Returns -ESRCH when the text is empty.
@@ -98,7 +99,7 @@ find_area(int file, acre_process process, uintptr_t address, char *bytes, size_t
           acre_area *out)
 {
     if (acre_port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME)) {
-        acre_status queried = query_in_file(file, address, bytes, capacity, last, out);
+        acre_status queried = query_in_file(file, process, address, bytes, capacity, last, out);
         if (!linux_is_closed(queried))
             return queried;
     }
@@ -110,9 +111,9 @@ find_area(int file, acre_process process, uintptr_t address, char *bytes, size_t
     if (text.cut && !last)
         return -ENAMETOOLONG;
     if (acre_linux_has_escape(&raw))
-        acre_linux_unescape(&raw);
+        acre_linux_unescape(&raw, process);
     find_page_size(-1, process, &raw);
-    return acre_linux_describe(&raw, out);
+    return acre_linux_describe(&raw, process, out);
 }
 
 // A function of its own, so that only callers that meet a long path need the stack space.
@@ -300,7 +301,7 @@ query_next(port_view *view, acre_area *out)
     if (status == ACRE_NOT_MAPPED)
         return 0;
     if (status == ACRE_OK)
-        status = acre_linux_describe(&raw, out);
+        status = acre_linux_describe(&raw, view->process, out);
     if (status != ACRE_OK)
         return status;
     view->position = out->end;
@@ -329,12 +330,12 @@ acre_port_view_next(port_view *view, acre_area *out)
         return status;
 
     if (acre_linux_has_escape(&raw) && !view->by_ioctl)
-        acre_linux_unescape(&raw);
+        acre_linux_unescape(&raw, view->process);
     else if (acre_linux_has_escape(&raw))
         (void)acre_linux_query(view->query_file, (uintptr_t)raw.start, 0, view->queried,
                                sizeof view->queried - 1, &raw);
     find_page_size(view->by_ioctl ? view->query_file : -1, view->process, &raw);
-    status = acre_linux_describe(&raw, out);
+    status = acre_linux_describe(&raw, view->process, out);
     return status == ACRE_OK ? 1 : status;
 }
 
@@ -356,7 +357,7 @@ acre_status
 acre_port_view_query(port_view *view, uintptr_t address, acre_area *out)
 {
     if (view->by_ioctl) {
-        acre_status queried = query_in_file(view->query_file, address, view->queried,
+        acre_status queried = query_in_file(view->query_file, view->process, address, view->queried,
                                             sizeof view->queried - 1, 1, out);
         if (!linux_is_closed(queried))
             return queried;

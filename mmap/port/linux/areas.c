@@ -29,22 +29,38 @@ begins_with(const linux_raw_area *raw, const char *prefix)
     return strncmp(raw->text, prefix, strlen(prefix)) == 0;
 }
 
+static int
+is_inode(const struct stat *status, const linux_raw_area *raw)
+{
+    return (uint64_t)status->st_ino == raw->inode;
+}
+
+// Whether the text as it is names the area's file: here, or in the root of the process, which may
+// have other mounts.
+static int
+names_file(const linux_raw_area *raw, acre_process process)
+{
+    struct stat status;
+    int saved = errno;
+    int found = stat(raw->text, &status) == 0 && is_inode(&status, raw);
+    int root = found || process == 0 ? -1 : acre_linux_open_proc(process, "root");
+    if (root >= 0) {
+        found = fstatat(root, raw->text + 1, &status, 0) == 0 && is_inode(&status, raw);
+        sys_close(root);
+    }
+    errno = saved;
+    return found;
+}
+
 // Removes " (deleted)" from the end of the text, unless it is part of the file's own name.  Returns
 // whether it did.
 static int
-take_decoration(linux_raw_area *raw)
+take_decoration(linux_raw_area *raw, acre_process process)
 {
     if (raw->text_length < DECORATION_LENGTH)
         return 0;
     char *tail = raw->text + raw->text_length - DECORATION_LENGTH;
-    if (memcmp(tail, decoration, DECORATION_LENGTH) != 0)
-        return 0;
-
-    struct stat status;
-    int saved = errno;
-    int live = stat(raw->text, &status) == 0 && (uint64_t)status.st_ino == raw->inode;
-    errno = saved;
-    if (live)
+    if (memcmp(tail, decoration, DECORATION_LENGTH) != 0 || names_file(raw, process))
         return 0;
     *tail = 0;
     raw->text_length -= DECORATION_LENGTH;
@@ -85,7 +101,7 @@ describe_memory(linux_raw_area *raw, acre_area *out)
 }
 
 static void
-describe_text(linux_raw_area *raw, acre_area *out)
+describe_text(linux_raw_area *raw, acre_process process, acre_area *out)
 {
     if (raw->text_length == 0) {
         out->flags |= raw->inode != 0 ? ACRE_AREA_FILE : 0;  // its path did not fit
@@ -95,7 +111,7 @@ describe_text(linux_raw_area *raw, acre_area *out)
         describe_bracket(raw, out);
         return;
     }
-    int deleted = take_decoration(raw);
+    int deleted = take_decoration(raw, process);
     // Such a file is in no folder, so the kernel always lists it as deleted.
     if (deleted && describe_memory(raw, out))
         return;
@@ -107,7 +123,7 @@ describe_text(linux_raw_area *raw, acre_area *out)
 }
 
 acre_status
-acre_linux_describe(linux_raw_area *raw, acre_area *out)
+acre_linux_describe(linux_raw_area *raw, acre_process process, acre_area *out)
 {
     if (raw->end - 1 > UINTPTR_MAX)
         return -EOVERFLOW;  // the other process has wider addresses
@@ -122,7 +138,7 @@ acre_linux_describe(linux_raw_area *raw, acre_area *out)
         .access = raw->access,
         .flags = raw->shared ? ACRE_AREA_SHARED : 0,
     };
-    describe_text(raw, &area);
+    describe_text(raw, process, &area);
     if (raw->page_size > acre_port_page_size())
         area.flags |= ACRE_AREA_HUGE;
     if (area.access == ACRE_NONE && !raw->shared && raw->inode == 0 &&
@@ -224,13 +240,9 @@ acre_linux_has_escape(const linux_raw_area *raw)
 }
 
 void
-acre_linux_unescape(linux_raw_area *raw)
+acre_linux_unescape(linux_raw_area *raw, acre_process process)
 {
-    struct stat status;
-    int saved = errno;
-    int literal = stat(raw->text, &status) == 0 && (uint64_t)status.st_ino == raw->inode;
-    errno = saved;
-    if (literal)
+    if (names_file(raw, process))
         return;
     char *to = raw->text;
     for (const char *from = raw->text; *from != 0; to++) {

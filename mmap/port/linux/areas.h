@@ -31,8 +31,8 @@ linux_is_closed(acre_status status)
            status != -EOVERFLOW;
 }
 
-// Converts a raw area; its text becomes the path or name.
-acre_status acre_linux_describe(linux_raw_area *raw, acre_area *out);
+// Converts a raw area of `process` (0 = this one); its text becomes the path or name.
+acre_status acre_linux_describe(linux_raw_area *raw, acre_process process, acre_area *out);
 
 // Finds the area at `address`, with `or_next` otherwise the next above it.  ACRE_NOT_MAPPED when
 // there is none; -ENAMETOOLONG when its text needs more room.
@@ -55,6 +55,6 @@ acre_status acre_linux_rewind_text(int file);
 // Whether the text may contain an escape.
 int acre_linux_has_escape(const linux_raw_area *raw);
 // Replaces the escapes, unless they are part of the file's own name.
-void acre_linux_unescape(linux_raw_area *raw);
+void acre_linux_unescape(linux_raw_area *raw, acre_process process);
 
 #endif  // ACRE_MMAP_PORT_LINUX_AREAS_H_

@@ -25,7 +25,7 @@ acre_port_decommit(acre_mmap *map, void *start, size_t length)
         .node_plus_one = linux_node_of(map),
     };
     acre_mmap replaced;
-    return acre_port_map(&fresh, &replaced);
+    return acre_linux_map_alike(&fresh, &replaced);
 }
 
 // Maps huge pages where the range has none yet.  Records in `parts` each part that was mapped, or
@@ -66,6 +66,21 @@ map_huge_parts(acre_mmap *map, uintptr_t start, uintptr_t end, acre_range *parts
     return ACRE_OK;
 }
 
+// The kernel locks accessible pages only.  Locking takes pages that are missing out of the pool, or
+// is refused; without it they would be missed by the first touch, which then raises SIGBUS.
+static acre_status
+lock_huge_parts(const acre_mmap *map, const acre_range *parts, size_t count, uint32_t access)
+{
+    acre_status status = ACRE_OK;
+    for (size_t i = 0; i < count && status == ACRE_OK && map->flags & LOCKS; i++) {
+        status =
+            linux_explain(sys_mprotect(parts[i].base, parts[i].length, posix_protection(access)));
+        if (status == ACRE_OK)
+            status = acre_linux_lock_as(parts[i].base, parts[i].length, map->flags);
+    }
+    return status;
+}
+
 static acre_status
 commit_huge(acre_mmap *map, void *start, size_t length, uint32_t access)
 {
@@ -77,6 +92,8 @@ commit_huge(acre_mmap *map, void *start, size_t length, uint32_t access)
         size_t count = 0;
         uintptr_t reached = at;
         acre_status status = map_huge_parts(map, at, end, parts, PARTS, &count, &reached);
+        if (status == ACRE_OK)
+            status = lock_huge_parts(map, parts, count, access);
         if (status == ACRE_OK)
             status =
                 linux_explain(sys_mprotect((void *)at, reached - at, posix_protection(access)));

@@ -193,11 +193,12 @@ acre_port_guard(acre_mmap *map, void *start, size_t length, uint32_t *kind)
     acre_status status = shared ? linux_explain_advice(empty_pages(map, start, length)) : ACRE_OK;
     if (status != ACRE_OK)
         return status;
-    // Locked pages take no markers, and a later commit could not lock pages that have one.
-    int locks = (map->flags & (ACRE_MAP_LOCKED | ACRE_MAP_LOCK_ON_FAULT)) != 0;
+    // Locked pages take no markers, and a later commit could not lock pages that have one.  Neither
+    // do huge pages, and a commit of reserved ones would lose those that the addresses have.
+    enum { NEVER = ACRE_MAP_LOCKED | ACRE_MAP_LOCK_ON_FAULT | ACRE_MAP_HUGE };
     // Also try when it is unknown whether there are markers: at the limit on areas there is no page
     // to probe with.
-    int tried = !locks && acre_probe_can(ACRE_CAN_GUARD_WITH_MARKERS) != 0;
+    int tried = (map->flags & NEVER) == 0 && acre_probe_can(ACRE_CAN_GUARD_WITH_MARKERS) != 0;
     if (tried) {
         *kind = ACRE_HAS_MARKER_GUARDS;
         status = linux_advise(start, length, LINUX_MADV_GUARD_INSTALL);
@@ -278,7 +279,11 @@ acre_port_populate(acre_mmap *map, void *start, size_t length)
     // A part is not writable, or the kernel is older than 5.14.
     if (status == -EINVAL)
         status = linux_advise(start, length, LINUX_MADV_POPULATE_READ);
-    return status == -EINVAL && !acre_linux_can_populate() ? -ENOTSUP : linux_explain(status);
+    if (status == -EINVAL && !acre_linux_can_populate())
+        return -ENOTSUP;
+    // Of huge pages without a file only those can be missing that the pool does not have.
+    int of_pool = (map->flags & (ACRE_MAP_HUGE | ACRE_IS_FILE)) == ACRE_MAP_HUGE;
+    return of_pool && status == -EFAULT ? -ENOMEM : linux_explain(status);
 }
 
 // ---- advice -------------------------------------------------------------------------------------

@@ -63,18 +63,6 @@ static struct {
 } facts;
 enum { YES = 1, NO = 2 };
 
-int
-acre_linux_is_absent(const char *folder, int opened)
-{
-    if (opened != -ENOENT)
-        return 0;
-    int file = sys_open(folder, O_RDONLY | O_DIRECTORY);
-    if (file < 0)
-        return 0;
-    sys_close(file);
-    return 1;
-}
-
 // Reads the sizes of the base page and of explicit huge pages; 0 when they cannot be read now.
 static int
 read_page_sizes(size_list *list)

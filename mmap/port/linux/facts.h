@@ -12,9 +12,6 @@ int acre_linux_may_be_huge(uintptr_t address);
 int acre_linux_permits_huge(void);
 // Whether the system is known to have no explicit huge pages.
 int acre_linux_has_no_huge_pages(void);
-// Whether a file is known not to exist: opening it failed with -ENOENT (`opened` is that status),
-// and the folder that would hold it exists.
-int acre_linux_is_absent(const char *folder, int opened);
 
 // Maps a private page, or pages, for trying calls on; NULL when that fails now.
 void *acre_linux_scratch_page(int protection);
@@ -61,7 +58,9 @@ linux_explain_advice(acre_status status)
 static inline acre_status
 linux_explain_refusal(acre_status status, int advice)
 {
-    if (status == -EINVAL && advice != LINUX_MADV_COLLAPSE && acre_linux_takes_advice(advice) == 0)
+    if (advice == LINUX_MADV_COLLAPSE)
+        return linux_explain(status);  // here EAGAIN means that some page is in use just now
+    if (status == -EINVAL && acre_linux_takes_advice(advice) == 0)
         return -ENOTSUP;
     return linux_explain_advice(status);
 }

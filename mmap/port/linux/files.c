@@ -30,6 +30,18 @@ acre_linux_read_file(const char *path, char *text, size_t capacity)
     return (ssize_t)length;
 }
 
+int
+acre_linux_is_absent(const char *folder, int opened)
+{
+    if (opened != -ENOENT)
+        return 0;
+    int file = sys_open(folder, O_RDONLY | O_DIRECTORY);
+    if (file < 0)
+        return 0;
+    sys_close(file);
+    return 1;
+}
+
 uint64_t
 acre_linux_take_number(const char **text)
 {
@@ -244,9 +256,10 @@ acre_linux_open_proc(acre_process process, const char *file)
         append_text(append_text(append_number(append_text(path, "/proc/"), (unsigned)process), "/"),
                     file);
         int opened = sys_open(path, O_RDONLY);
-        return opened == -ESRCH    ? acre_linux_open_of_task(process, file)
-               : opened == -ENOENT ? -ESRCH
-                                   : opened;
+        if (opened == -ESRCH)
+            return acre_linux_open_of_task(process, file);
+        // Where there is no /proc, nothing is known of the process.
+        return acre_linux_is_absent("/proc/self", opened) ? -ESRCH : opened;
     }
     if (!atomic_load_explicit(&first_thread_ended, memory_order_relaxed)) {
         int opened = open_of_self("self/", file);

@@ -7,6 +7,9 @@
 // Reads the first `capacity` - 1 bytes of a small file and terminates them by 0.  Returns their
 // number, or a failure.
 ssize_t acre_linux_read_file(const char *path, char *text, size_t capacity);
+// Whether a file is known not to exist: opening it failed with -ENOENT (`opened` is that status),
+// and the folder that would hold it exists.
+int acre_linux_is_absent(const char *folder, int opened);
 // Returns the number at the start of a file; 0 when there is none.
 uint64_t acre_linux_read_number(const char *path);
 // Returns the number after "key:" at the start of a line of `text`; 0 when there is none.

@@ -41,7 +41,8 @@ acre_linux_kind_of_map(uint32_t flags, size_t page_size)
             kind = LINUX_MAP_DROPPABLE | MAP_ANONYMOUS;
         // The huge pages of a reservation are mapped by the commit.
         if (flags & ACRE_MAP_HUGE && (flags & ACRE_IS_RESERVATION) == 0)
-            kind |= MAP_HUGETLB | __builtin_ctzll(page_size) << LINUX_MAP_HUGE_SHIFT;
+            kind |=
+                MAP_HUGETLB | (int)((unsigned)__builtin_ctzll(page_size) << LINUX_MAP_HUGE_SHIFT);
     }
     return kind | (flags & ACRE_MAP_NO_RESERVE ? MAP_NORESERVE : 0) |
            (flags & ACRE_MAP_STACK ? MAP_STACK : 0);
@@ -350,23 +351,29 @@ private_word_of(const port_request *request)
 }
 
 acre_status
-acre_port_map(const port_request *request, acre_mmap *out)
+acre_linux_map_alike(const port_request *request, acre_mmap *out)
 {
     void *base = NULL;
     uint32_t granted = 0;
     acre_status status = build_in_place(request, &base, &granted);
-    // A kernel without droppable pages may fail with various errors, so retry after any.
-    if (status != ACRE_OK && request->flags & ACRE_MAP_DROPPABLE) {
-        port_request plain = *request;
-        plain.flags &= ~(uint32_t)ACRE_MAP_DROPPABLE;
-        return acre_port_map(&plain, out);
-    }
     if (status != ACRE_OK)
         return status;
     out->base = base;
     out->flags = granted;
     out->private_[1] = private_word_of(request);
     return ACRE_OK;
+}
+
+acre_status
+acre_port_map(const port_request *request, acre_mmap *out)
+{
+    acre_status status = acre_linux_map_alike(request, out);
+    if (status == ACRE_OK || (request->flags & ACRE_MAP_DROPPABLE) == 0)
+        return status;
+    // A kernel without droppable pages may fail with various errors, so retry after any.
+    port_request plain = *request;
+    plain.flags &= ~(uint32_t)ACRE_MAP_DROPPABLE;
+    return acre_linux_map_alike(&plain, out);
 }
 
 acre_status
@@ -383,7 +390,7 @@ acre_port_seal(acre_mmap *map)
     if (!acre_port_can(ACRE_CAN_SEAL))
         return -ENOTSUP;
     int saved = errno;
-    return status_of(syscall(LINUX_SYS_mseal, map->base, map->size, 0), saved);
+    return linux_explain(status_of(syscall(LINUX_SYS_mseal, map->base, map->size, 0), saved));
 }
 
 acre_status

@@ -9,6 +9,9 @@
 // map is built elsewhere, for the caller to move into place.
 acre_status acre_linux_build(const port_request *request, void **base, uint32_t *granted);
 
+// As acre_port_map, but maps droppable pages or fails: for pages that join a map that has them.
+acre_status acre_linux_map_alike(const port_request *request, acre_mmap *out);
+
 // Returns the flags for mmap that correspond to a map's flags.
 int acre_linux_kind_of_map(uint32_t flags, size_t page_size);
 

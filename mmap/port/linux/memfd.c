@@ -72,13 +72,4 @@ acre_linux_memory_object(const char *name, uint64_t size, size_t huge)
     return status;
 }
 
-acre_status
-acre_port_image_seal(acre_file file)
-{
-    int saved = errno;
-    return status_of(
-        fcntl((int)file, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
-        saved);
-}
-
 #endif  // ACRE_ON_LINUX

@@ -36,7 +36,7 @@ find_next_area(walker *walk, acre_area *out)
         while (status == 1 && raw.end <= walk->position);
     }
     if (status == 1) {
-        acre_status described = acre_linux_describe(&raw, out);
+        acre_status described = acre_linux_describe(&raw, 0, out);
         if (described != ACRE_OK)
             return described;
         walk->position = out->end;

@@ -340,6 +340,19 @@ acre_port_image_begin(size_t size, acre_file *file, acre_mmap *fill)
 }
 
 acre_status
+acre_port_image_seal(acre_file file)
+{
+    int saved = errno;
+    acre_status status = status_of(
+        fcntl((int)file, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
+        saved);
+    if (status == ACRE_OK || status == -EBUSY)
+        return status;
+    // A sandbox refuses.  The program may have been told before that images are sealed.
+    return acre_port_can(ACRE_CAN_SEAL_IMAGES) ? -ENOTSUP : ACRE_OK;
+}
+
+acre_status
 acre_port_image_close(acre_file file)
 {
     sys_close((int)file);

@@ -50,7 +50,7 @@ map_added(const acre_mmap *map, void *address, size_t size, uint32_t placement)
 {
     port_request request = request_of_added(map, address, size, placement);
     acre_mmap added;
-    acre_status status = acre_port_map(&request, &added);
+    acre_status status = acre_linux_map_alike(&request, &added);
     return status == -EEXIST ? -ENOMEM : status;
 }
 
@@ -288,8 +288,9 @@ acre_port_resize(acre_mmap *map, size_t size, uint32_t how)
     }
     uint32_t access = ACRE_NONE;
     size_t areas = 0;
-    if (!posix_is_alike(map, &access, &areas) || (file && areas != 1))
-        return ACRE_BAD_STATE;
+    acre_status alike = posix_check_alike(map, &access, &areas);
+    if (alike != ACRE_OK || (file && areas != 1))
+        return alike != ACRE_OK ? alike : ACRE_BAD_STATE;
     int as_added = areas == 1 && access == access_of_added(map);
     if (!file && (!stretches || !as_added)) {
         status = move_memory(map, size, access, areas);

@@ -120,7 +120,10 @@ sys_read(int file, void *bytes, size_t count)
         got = read(file, bytes, count);
     while (got == -1 && errno == EINTR);
     posix_permit_cancellation(before);
-    return got == -1 ? status_of(-1, saved) : got;
+    if (got == -1)
+        return status_of(-1, saved);
+    errno = saved;
+    return got;
 }
 
 // Returns the number of bytes read from offset `at`, or a failure.
@@ -129,9 +132,15 @@ sys_pread(int file, void *bytes, size_t count, uint64_t at)
 {
     int saved = errno;
     int before = posix_put_off_cancellation();
-    ssize_t got = pread(file, bytes, count, (off_t)at);
+    ssize_t got;
+    do
+        got = pread(file, bytes, count, (off_t)at);
+    while (got == -1 && errno == EINTR);
     posix_permit_cancellation(before);
-    return got == -1 ? status_of(-1, saved) : got;
+    if (got == -1)
+        return status_of(-1, saved);
+    errno = saved;
+    return got;
 }
 
 static inline acre_status

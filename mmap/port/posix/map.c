@@ -52,18 +52,25 @@ acre_status
 acre_port_file_open(const char *path, int writable, acre_file *file, uint64_t *size)
 {
     // NONBLOCK: do not wait for the writer of a pipe.
-    int opened = sys_open(path, (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY);
-    if (opened < 0)
-        return opened;
+    int how = (writable ? O_RDWR : O_RDONLY) | O_NOCTTY;
+    int opened = sys_open(path, how | O_NONBLOCK);
     struct stat status;
     int saved = errno;
+    // A lease on the file (Linux): wait, as any open does, until its holder has given it up.
+    if (opened == -EAGAIN && status_of(stat(path, &status), saved) == ACRE_OK &&
+        S_ISREG(status.st_mode))
+        opened = sys_open(path, how);
+    if (opened < 0)
+        return opened;
     acre_status result = status_of(fstat(opened, &status), saved);
+    if (result == ACRE_OK && !S_ISREG(status.st_mode))
+        result = ACRE_NOT_A_FILE;
     if (result != ACRE_OK) {
         sys_close(opened);
         return result;
     }
     *file = opened;
-    *size = S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
+    *size = (uint64_t)status.st_size;
     return ACRE_OK;
 }
 

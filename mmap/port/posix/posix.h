@@ -133,25 +133,27 @@ posix_is_shared_memory(const acre_mmap *map)
            (map->flags & (ACRE_MAP_SHARED | ACRE_IS_FILE)) == ACRE_MAP_SHARED;
 }
 
-// Whether all pages have the same access or are all reserved; sets *areas to the number of areas.
-static inline int
-posix_is_alike(const acre_mmap *map, uint32_t *access, size_t *areas)
+// Returns ACRE_OK when all pages have the same access or are all reserved, and sets *areas to the
+// number of areas; ACRE_BAD_STATE when they differ; otherwise why the areas cannot be looked at.
+static inline acre_status
+posix_check_alike(const acre_mmap *map, uint32_t *access, size_t *areas)
 {
     uintptr_t at = (uintptr_t)map->base;
     uintptr_t end = at + map->size;
     acre_area first = {0};
     for (*areas = 0; at < end; ++*areas) {
         acre_area area;
-        if (acre_port_area_at(at, &area) != ACRE_OK)
-            return 0;
+        acre_status status = acre_port_area_at(at, &area);
+        if (status != ACRE_OK)
+            return status == ACRE_NOT_MAPPED ? ACRE_BAD_STATE : status;
         if (*areas == 0)
             first = area;
         if (area.access != first.access || (area.flags ^ first.flags) & ACRE_AREA_RESERVED)
-            return 0;
+            return ACRE_BAD_STATE;
         at = area.end;
     }
     *access = first.access;
-    return 1;
+    return ACRE_OK;
 }
 
 // Private memory without a file or an image.
