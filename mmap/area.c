@@ -5,6 +5,7 @@
 // it finds the owner wiped.
 #include "acre/area.h"
 
+#include "mmap/debug.h"
 #include "mmap/port/area.h"
 #include "mmap/port/memory.h"
 
@@ -27,9 +28,11 @@ port_of(view *state)
 static acre_status
 state_of(acre_areas *areas, view **state)
 {
+    if (!IS_VALID(areas != NULL))
+        return ACRE_NULL_ARGUMENT;
     view *found = (view *)areas->private_[STATE];
-    if (found == NULL)
-        return ACRE_BAD_STATE;
+    if (!IS_VALID(found != NULL))
+        return ACRE_EMPTY_HANDLE;
     if (found->owner == 0)
         return ACRE_STALE;
     if (!found->wiped && found->owner != acre_port_process_id())
@@ -41,12 +44,14 @@ state_of(acre_areas *areas, view **state)
 acre_status
 acre_area_at(const void *address, acre_area *out)
 {
-    return acre_port_area_at((uintptr_t)address, out);
+    return IS_VALID(out != NULL) ? acre_port_area_at((uintptr_t)address, out) : ACRE_NULL_ARGUMENT;
 }
 
 acre_status
 acre_areas_open(acre_process process, acre_areas *out)
 {
+    if (!IS_VALID(out != NULL))
+        return ACRE_NULL_ARGUMENT;
     int wiped = acre_port_can(ACRE_CAN_WIPE_ON_FORK);
     acre_mmap_opts opts = {.flags = wiped ? ACRE_MAP_WIPE_ON_FORK : 0};
     acre_mmap map;
@@ -74,7 +79,7 @@ acre_status
 acre_areas_next(acre_areas *areas, acre_area *out)
 {
     view *state;
-    acre_status status = state_of(areas, &state);
+    acre_status status = IS_VALID(out != NULL) ? state_of(areas, &state) : ACRE_NULL_ARGUMENT;
     if (status != ACRE_OK)
         return status;
 
@@ -114,14 +119,14 @@ acre_status
 acre_areas_query(acre_areas *areas, uintptr_t address, acre_area *out)
 {
     view *state;
-    acre_status status = state_of(areas, &state);
+    acre_status status = IS_VALID(out != NULL) ? state_of(areas, &state) : ACRE_NULL_ARGUMENT;
     return status == ACRE_OK ? acre_port_view_query(port_of(state), address, out) : status;
 }
 
 void
 acre_areas_close(acre_areas *areas)
 {
-    if (areas->private_[STATE] == 0)
+    if (areas == NULL || areas->private_[STATE] == 0)
         return;
     acre_port_view_close(&areas->private_[HANDLE]);
     acre_mmap map = {
@@ -136,5 +141,5 @@ acre_areas_close(acre_areas *areas)
 acre_status
 acre_area_count(uint64_t *out)
 {
-    return acre_port_area_count(out);
+    return IS_VALID(out != NULL) ? acre_port_area_count(out) : ACRE_NULL_ARGUMENT;
 }

@@ -3,6 +3,7 @@
 #define ACRE_MMAP_CHECK_H_
 
 #include "acre/mmap.h"
+#include "mmap/debug.h"
 #include "mmap/port/memory.h"
 
 // acre_mmap.private_[0]: how many bytes at the beginning of the map may have changed since it was
@@ -76,26 +77,42 @@ with_implied_read(uint32_t access)
 static inline acre_status
 check_access(uint32_t access, uint32_t flags)
 {
-    if (access & ~(uint32_t)ACRE_READ_WRITE_EXEC)
-        return ACRE_BAD_OPTION;
-    if (access & ACRE_WRITE && access & ACRE_EXEC && (flags & ACRE_MAP_JIT) == 0)
+    if (!IS_VALID((access & ~(uint32_t)ACRE_READ_WRITE_EXEC) == 0))
+        return ACRE_BAD_ACCESS;
+    uint32_t unsafe = access & (ACRE_WRITE | ACRE_EXEC);
+    if (!IS_VALID(unsafe != (ACRE_WRITE | ACRE_EXEC) || flags & ACRE_MAP_JIT))
         return ACRE_UNSAFE_FLAG_NEEDED;
     return ACRE_OK;
+}
+
+// Refuses an empty handle: for what no empty handle can do.
+static inline acre_status
+check_filled(const acre_mmap *map)
+{
+    return IS_VALID(map->size != 0) ? ACRE_OK : ACRE_EMPTY_HANDLE;
 }
 
 // Refuses a range that is not inside the map.
 static inline acre_status
 check_bytes(const acre_mmap *map, size_t offset, size_t length)
 {
-    return offset <= map->size && length <= map->size - offset ? ACRE_OK : ACRE_BAD_RANGE;
+    if (!IS_VALID(map != NULL))
+        return ACRE_NULL_ARGUMENT;
+    if (map->size == 0 && (offset | length) != 0)
+        return check_filled(map);
+    if (!IS_VALID(offset <= map->size) || !IS_VALID(length <= map->size - offset))
+        return ACRE_BAD_RANGE;
+    return ACRE_OK;
 }
 
 // Refuses a range that is not whole pages inside the map.
 static inline acre_status
 check_pages(const acre_mmap *map, size_t offset, size_t length)
 {
+    if (!IS_VALID(map != NULL))
+        return ACRE_NULL_ARGUMENT;
     size_t page = map->page_size != 0 ? map->page_size : acre_port_page_size();
-    if ((offset | length) & (page - 1))
+    if (!IS_VALID((offset & (page - 1)) == 0) || !IS_VALID((length & (page - 1)) == 0))
         return ACRE_BAD_OFFSET;
     return check_bytes(map, offset, length);
 }

@@ -21,10 +21,14 @@ check_whole(const acre_mmap *map)
 acre_status
 acre_mmap_split(acre_mmap *map, size_t at, acre_mmap *tail)
 {
+    if (!IS_VALID(tail != NULL))
+        return ACRE_NULL_ARGUMENT;
     acre_status status = check_pages(map, at, 0);
+    if (status == ACRE_OK)
+        status = check_filled(map);
     if (status != ACRE_OK)
         return status;
-    if (at == 0 || at >= map->size)
+    if (!IS_VALID(at != 0) || !IS_VALID(at < map->size))
         return ACRE_BAD_RANGE;
     status = check_whole(map);
     if (status != ACRE_OK)
@@ -44,12 +48,18 @@ acre_mmap_split(acre_mmap *map, size_t at, acre_mmap *tail)
 acre_status
 acre_mmap_merge(acre_mmap *map, acre_mmap *next)
 {
-    if (map->size == 0 || next->size == 0 ||
-        (uintptr_t)map->base + map->size != (uintptr_t)next->base)
+    if (!IS_VALID(map != NULL) || !IS_VALID(next != NULL))
+        return ACRE_NULL_ARGUMENT;
+    acre_status status = check_filled(map);
+    if (status == ACRE_OK)
+        status = check_filled(next);
+    if (status != ACRE_OK)
+        return status;
+    if ((uintptr_t)map->base + map->size != (uintptr_t)next->base)
         return ACRE_NOT_ADJACENT;
     if ((map->flags | next->flags) & ACRE_IS_SEALED)
         return ACRE_SEALED;
-    acre_status status = check_whole(map);
+    status = check_whole(map);
     if (status == ACRE_OK)
         status = check_whole(next);
     if (status != ACRE_OK)
@@ -76,14 +86,16 @@ acre_mmap_merge(acre_mmap *map, acre_mmap *next)
 acre_status
 acre_mmap_resize(acre_mmap *map, size_t size, uint32_t how)
 {
+    if (!IS_VALID(map != NULL))
+        return ACRE_NULL_ARGUMENT;
     size_t page = map->page_size != 0 ? map->page_size : acre_port_page_size();
     if (round_up(size, page) == 0)
         return ACRE_BAD_SIZE;
-    if (how > ACRE_RESIZE_MAY_MOVE)
+    if (!IS_VALID(how <= ACRE_RESIZE_MAY_MOVE))
         return ACRE_BAD_OPTION;
-    if (map->size == 0)
-        return ACRE_BAD_STATE;
-    acre_status status = check_whole(map);
+    acre_status status = check_filled(map);
+    if (status == ACRE_OK)
+        status = check_whole(map);
     if (status != ACRE_OK)
         return status;
     size = round_up(size, page);
@@ -105,11 +117,12 @@ acre_mmap_resize(acre_mmap *map, size_t size, uint32_t how)
 acre_status
 acre_mmap_seal(acre_mmap *map)
 {
-    if (map->size == 0)
-        return ACRE_BAD_STATE;
-    if (map->flags & ACRE_IS_SEALED)
-        return ACRE_OK;
-    acre_status status = acre_port_seal(map);
+    if (!IS_VALID(map != NULL))
+        return ACRE_NULL_ARGUMENT;
+    acre_status status = check_filled(map);
+    if (status != ACRE_OK || map->flags & ACRE_IS_SEALED)
+        return status;
+    status = acre_port_seal(map);
     if (status == ACRE_OK)
         map->flags |= ACRE_IS_SEALED;
     return status;

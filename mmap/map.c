@@ -36,39 +36,37 @@ is_known_page_size(size_t size)
     return 0;
 }
 
-// Whether no two flags contradict one another.
+// Whether no two flags contradict one another.  (Spelt out, so that a debug build prints which.)
 static int
 flags_agree(uint32_t flags)
 {
-    static const uint32_t pairs[][2] = {
-        {ACRE_MAP_FIXED, ACRE_MAP_REPLACE},
-        {ACRE_MAP_HUGE_TRANSPARENT | ACRE_MAP_HUGE, ACRE_MAP_NO_HUGE},
-        {ACRE_MAP_HUGE_TRANSPARENT, ACRE_MAP_HUGE},
-        {ACRE_MAP_DONT_FORK, ACRE_MAP_WIPE_ON_FORK},
-        {ACRE_MAP_LOCKED, ACRE_MAP_LOCK_ON_FAULT},
-        {ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE, ACRE_MAP_SHARED},
-        {ACRE_MAP_DROPPABLE, LOCKS},
-    };
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-        if (flags & pairs[i][0] && flags & pairs[i][1])
-            return 0;
-    }
-    return 1;
+#define EXCLUDE(one, other) IS_VALID((flags & (one)) == 0 || (flags & (other)) == 0)
+    return EXCLUDE(ACRE_MAP_FIXED, ACRE_MAP_REPLACE) &&
+           EXCLUDE(ACRE_MAP_HUGE_TRANSPARENT | ACRE_MAP_HUGE, ACRE_MAP_NO_HUGE) &&
+           EXCLUDE(ACRE_MAP_HUGE_TRANSPARENT, ACRE_MAP_HUGE) &&
+           EXCLUDE(ACRE_MAP_DONT_FORK, ACRE_MAP_WIPE_ON_FORK) &&
+           EXCLUDE(ACRE_MAP_LOCKED, ACRE_MAP_LOCK_ON_FAULT) &&
+           EXCLUDE(ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE, ACRE_MAP_SHARED) &&
+           EXCLUDE(ACRE_MAP_DROPPABLE, LOCKS);
+#undef EXCLUDE
 }
 
 static acre_status
 check_place(const acre_mmap_opts *opts, size_t alignment)
 {
-    if (opts->alignment != 0 && !is_power_of_two(opts->alignment))
-        return ACRE_BAD_OPTION;
-    if (opts->near_address != NULL && opts->reach == 0)
+    if (!IS_VALID(opts->alignment == 0 || is_power_of_two(opts->alignment)))
+        return ACRE_BAD_ALIGNMENT;
+    if (!IS_VALID(opts->near_address == NULL || opts->reach != 0))
         return ACRE_BAD_OPTION;
     if ((opts->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) == 0)
         return ACRE_OK;
+    if (!IS_VALID(opts->address != NULL))
+        return ACRE_NULL_ARGUMENT;
     uintptr_t address = (uintptr_t)opts->address;
-    int misplaced =
-        address == 0 || address & (acre_port_granularity() - 1) || address & (alignment - 1);
-    return misplaced || opts->near_address != NULL || opts->reach != 0 ? ACRE_BAD_OPTION : ACRE_OK;
+    if (!IS_VALID((address & (acre_port_granularity() - 1)) == 0) ||
+        !IS_VALID((address & (alignment - 1)) == 0))
+        return ACRE_BAD_ALIGNMENT;
+    return IS_VALID(opts->reach == 0) ? ACRE_OK : ACRE_BAD_OPTION;
 }
 
 // `taken` are the flags that the call accepts, `more` is NEARNESS and NODE if it accepts those.
@@ -76,16 +74,16 @@ static acre_status
 check_opts(const acre_mmap_opts *opts, uint32_t taken, int more, size_t alignment)
 {
     for (size_t i = 0; i < sizeof opts->reserved / sizeof opts->reserved[0]; i++) {
-        if (opts->reserved[i] != 0)
+        if (!IS_VALID(opts->reserved[i] == 0))
             return ACRE_BAD_OPTION;
     }
-    if (opts->flags & ~taken || !flags_agree(opts->flags))
+    if (!IS_VALID((opts->flags & ~taken) == 0) || !flags_agree(opts->flags))
         return ACRE_BAD_OPTION;
-    if ((opts->reach != 0 && (more & NEARNESS) == 0) ||
-        (opts->node_plus_one != 0 && (more & NODE) == 0))
+    if (!IS_VALID(opts->reach == 0 || more & NEARNESS) ||
+        !IS_VALID(opts->node_plus_one == 0 || more & NODE))
         return ACRE_BAD_OPTION;
-    if (opts->page_size != 0 &&
-        ((opts->flags & ACRE_MAP_HUGE) == 0 || !is_known_page_size(opts->page_size)))
+    if (!IS_VALID(opts->page_size == 0 || opts->flags & ACRE_MAP_HUGE) ||
+        !IS_VALID(opts->page_size == 0 || is_known_page_size(opts->page_size)))
         return ACRE_BAD_OPTION;
     return check_place(opts, alignment);
 }
@@ -129,7 +127,8 @@ complete_request(port_request *request, const acre_mmap_opts *opts, uint32_t tak
     request->size = round_up(request->size, unit);
     if (request->size == 0)
         return ACRE_BAD_SIZE;
-    if (request->offset & (acre_port_granularity() - 1) || request->offset & (page - 1))
+    if (!IS_VALID((request->offset & (acre_port_granularity() - 1)) == 0) ||
+        !IS_VALID((request->offset & (page - 1)) == 0))
         return ACRE_BAD_OFFSET;
     if (request->offset > (uint64_t)INT64_MAX - request->size)
         return ACRE_BAD_RANGE;
@@ -183,6 +182,8 @@ static acre_status
 create_map(port_request request, const acre_mmap_opts *opts, uint32_t taken, int more,
            acre_mmap *out)
 {
+    if (!IS_VALID(out != NULL))
+        return ACRE_NULL_ARGUMENT;
     if (opts == NULL)
         opts = &no_opts;
     acre_status status = complete_request(&request, opts, taken, more, acre_port_page_size());
@@ -228,6 +229,8 @@ acre_status
 acre_mmap_path(const char *path, uint32_t access, const acre_mmap_opts *opts, acre_mmap *out,
                uint64_t *file_size)
 {
+    if (!IS_VALID(path != NULL) || !IS_VALID(out != NULL))
+        return ACRE_NULL_ARGUMENT;
     if (opts == NULL)
         opts = &no_opts;
     size_t page = acre_port_page_size();
@@ -255,6 +258,8 @@ acre_mmap_path(const char *path, uint32_t access, const acre_mmap_opts *opts, ac
 acre_status
 acre_mmap_ring(size_t lap, const acre_mmap_opts *opts, acre_mmap *out)
 {
+    if (!IS_VALID(out != NULL))
+        return ACRE_NULL_ARGUMENT;
     port_request request = {.size = lap <= SIZE_MAX / 4 ? lap : 0, .access = ACRE_READ_WRITE};
     acre_status status = complete_request(&request, opts != NULL ? opts : &no_opts, RING, 0,
                                           acre_port_granularity());
@@ -271,6 +276,8 @@ acre_mmap_ring(size_t lap, const acre_mmap_opts *opts, acre_mmap *out)
 acre_status
 acre_mmap_twin(size_t size, const acre_mmap_opts *opts, acre_mmap *write, acre_mmap *exec)
 {
+    if (!IS_VALID(write != NULL) || !IS_VALID(exec != NULL))
+        return ACRE_NULL_ARGUMENT;
     port_request request = {.size = size, .access = ACRE_READ_WRITE};
     acre_status status = complete_request(&request, opts != NULL ? opts : &no_opts, TWIN, NEARNESS,
                                           acre_port_granularity());
@@ -296,6 +303,8 @@ enum { FILLING = 1, IMMUTABLE = 2 };
 acre_status
 acre_image_begin(size_t size, acre_image *out, acre_mmap *fill)
 {
+    if (!IS_VALID(out != NULL) || !IS_VALID(fill != NULL))
+        return ACRE_NULL_ARGUMENT;
     size_t rounded = round_up(size, acre_port_page_size());
     if (rounded == 0)
         return ACRE_BAD_SIZE;
@@ -313,6 +322,10 @@ acre_image_begin(size_t size, acre_image *out, acre_mmap *fill)
 acre_status
 acre_image_finish(acre_image *image, acre_mmap *fill)
 {
+    if (!IS_VALID(image != NULL) || !IS_VALID(fill != NULL))
+        return ACRE_NULL_ARGUMENT;
+    if (!IS_VALID(image->size != 0))
+        return ACRE_EMPTY_HANDLE;
     if (image->private_[IMAGE_STATE] != FILLING)
         return ACRE_BAD_STATE;
     acre_status status = acre_mmap_unmap(fill);
@@ -327,6 +340,8 @@ acre_status
 acre_image_clone(const acre_image *image, uint32_t access, const acre_mmap_opts *opts,
                  acre_mmap *out)
 {
+    if (!IS_VALID(image != NULL) || !IS_VALID(out != NULL))
+        return ACRE_NULL_ARGUMENT;
     // An image that was never begun has no size; with size 1 its options are checked before its
     // state.
     port_request request = {
@@ -339,6 +354,8 @@ acre_image_clone(const acre_image *image, uint32_t access, const acre_mmap_opts 
         complete_request(&request, opts != NULL ? opts : &no_opts, CLONE, 0, acre_port_page_size());
     if (status != ACRE_OK)
         return status;
+    if (!IS_VALID(image->size != 0))
+        return ACRE_EMPTY_HANDLE;
     return image->private_[IMAGE_STATE] == IMMUTABLE ? map_requested(&request, out)
                                                      : ACRE_BAD_STATE;
 }
@@ -346,7 +363,7 @@ acre_image_clone(const acre_image *image, uint32_t access, const acre_mmap_opts 
 acre_status
 acre_image_close(acre_image *image)
 {
-    if (image->size == 0)
+    if (image == NULL || image->size == 0)
         return ACRE_OK;
     acre_status status = acre_port_image_close((acre_file)image->private_[IMAGE_FILE]);
     if (status == ACRE_OK)
@@ -366,23 +383,29 @@ acre_mmap_adopt(void *base, size_t size, size_t page_size, uint32_t access, uint
         TAKEN = ANON | KINDS | ACRE_IS_ADOPTED | ACRE_IS_SEALED | ACRE_HAS_MARKER_GUARDS |
                 ACRE_HAS_PAGE_GUARDS | ACRE_GOT_NODE | ACRE_GOT_NAME
     };
+    if (!IS_VALID(base != NULL) || !IS_VALID(out != NULL))
+        return ACRE_NULL_ARGUMENT;
     size_t page = page_size != 0 ? page_size : acre_port_page_size();
     if (size == 0 || size > SIZE_MAX - (uintptr_t)base)
         return ACRE_BAD_SIZE;
-    if (!is_power_of_two(page))
+    if (!IS_VALID(is_power_of_two(page)))
         return ACRE_BAD_OPTION;
-    if (((uintptr_t)base | size) & (page - 1) || base == NULL)
+    if (!IS_VALID(((uintptr_t)base & (page - 1)) == 0) || !IS_VALID((size & (page - 1)) == 0))
         return ACRE_BAD_OFFSET;
 
     uint32_t kind = flags & KINDS;
     int huge = page > acre_port_page_size();
-    if (flags & ~(uint32_t)TAKEN || flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE) ||
-        !flags_agree(flags) || (kind & (kind - 1)) != 0 ||
-        (kind == ACRE_IS_RESERVATION && flags & ACRE_MAP_SHARED) ||
-        (kind & ~(uint32_t)ACRE_IS_RESERVATION && flags & OF_PRIVATE_MEMORY) ||
-        (kind == ACRE_IS_CLONE && flags & (ACRE_MAP_SHARED | ACRE_MAP_HUGE)) ||
-        page < acre_port_page_size() || huge != ((flags & ACRE_MAP_HUGE) != 0) ||
-        (huge && !is_known_page_size(page)))
+    if (!IS_VALID((flags & ~(uint32_t)TAKEN) == 0) ||
+        !IS_VALID((flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) == 0) || !flags_agree(flags) ||
+        !IS_VALID((kind & (kind - 1)) == 0) ||
+        !IS_VALID(kind != ACRE_IS_RESERVATION || (flags & ACRE_MAP_SHARED) == 0) ||
+        !IS_VALID((kind | ACRE_IS_RESERVATION) == ACRE_IS_RESERVATION ||
+                  (flags & OF_PRIVATE_MEMORY) == 0) ||
+        !IS_VALID(kind != ACRE_IS_CLONE || (flags & (ACRE_MAP_SHARED | ACRE_MAP_HUGE)) == 0))
+        return ACRE_BAD_OPTION;
+    if (!IS_VALID(page >= acre_port_page_size()) ||
+        !IS_VALID(huge == ((flags & ACRE_MAP_HUGE) != 0)) ||
+        !IS_VALID(!huge || is_known_page_size(page)))
         return ACRE_BAD_OPTION;
     acre_status status = check_access(access, flags);
     if (status != ACRE_OK)
@@ -402,6 +425,8 @@ acre_mmap_adopt(void *base, size_t size, size_t page_size, uint32_t access, uint
 acre_status
 acre_mmap_unmap(acre_mmap *map)
 {
+    if (!IS_VALID(map != NULL))
+        return ACRE_NULL_ARGUMENT;
     if (map->size == 0)
         return ACRE_OK;
     if (map->flags & ACRE_IS_SEALED)

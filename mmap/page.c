@@ -1,6 +1,7 @@
 // Page sizes, capabilities and limits, as the port reports them.
 #include "acre/page.h"
 
+#include "mmap/debug.h"
 #include "mmap/port/memory.h"
 
 size_t
@@ -30,6 +31,8 @@ acre_can(acre_capability what)
 acre_status
 acre_system_read(acre_system *out)
 {
+    if (!IS_VALID(out != NULL))
+        return ACRE_NULL_ARGUMENT;
     acre_system system = {0};
     acre_status status = acre_port_system_read(&system);
     if (status == ACRE_OK)

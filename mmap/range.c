@@ -145,7 +145,7 @@ acre_mmap_commit_as(acre_mmap *map, size_t offset, size_t length, uint32_t acces
 {
     acre_status status = check_pages(map, offset, length);
     if (status == ACRE_OK)
-        status = access == ACRE_NONE ? ACRE_BAD_OPTION : check_access(access, map->flags);
+        status = IS_VALID(access != ACRE_NONE) ? check_access(access, map->flags) : ACRE_BAD_ACCESS;
     return status == ACRE_OK ? commit_range(map, offset, length, with_implied_read(access))
                              : status;
 }
@@ -195,7 +195,7 @@ acre_mmap_discard(acre_mmap *map, size_t offset, size_t length, uint32_t when)
     acre_status status = check_pages(map, offset, length);
     if (status != ACRE_OK)
         return status;
-    if (when > ACRE_DISCARD_LAZY)
+    if (!IS_VALID(when <= ACRE_DISCARD_LAZY))
         return ACRE_BAD_OPTION;
     status = check_destroyable(map);
     if (status != ACRE_OK)
@@ -212,11 +212,14 @@ acre_discard_many(const acre_range *ranges, size_t count, uint32_t when, size_t 
 {
     if (done != NULL)
         *done = 0;
+    if (!IS_VALID(count == 0 || ranges != NULL))
+        return ACRE_NULL_ARGUMENT;
     for (size_t i = 0; i < count; i++) {
-        if (((uintptr_t)ranges[i].base | ranges[i].length) & (acre_port_page_size() - 1))
+        uintptr_t both = (uintptr_t)ranges[i].base | ranges[i].length;
+        if (!IS_VALID((both & (acre_port_page_size() - 1)) == 0))
             return ACRE_BAD_OFFSET;
     }
-    if (when > ACRE_DISCARD_LAZY)
+    if (!IS_VALID(when <= ACRE_DISCARD_LAZY))
         return ACRE_BAD_OPTION;
     size_t handled;
     acre_status status = acre_port_discard_many(ranges, count, when, &handled);
@@ -296,7 +299,8 @@ pages_of(const acre_mmap *map, size_t offset, size_t length)
 acre_status
 acre_mmap_resident(const acre_mmap *map, size_t offset, size_t length, size_t *bytes)
 {
-    acre_status status = check_bytes(map, offset, length);
+    acre_status status =
+        IS_VALID(bytes != NULL) ? check_bytes(map, offset, length) : ACRE_NULL_ARGUMENT;
     if (status != ACRE_OK)
         return status;
     if (length == 0) {
@@ -369,7 +373,7 @@ acre_mmap_flush(acre_mmap *map, size_t offset, size_t length, uint32_t how)
     acre_status status = check_bytes(map, offset, length);
     if (status != ACRE_OK)
         return status;
-    if (how > ACRE_FLUSH_ASYNC)
+    if (!IS_VALID(how <= ACRE_FLUSH_ASYNC))
         return ACRE_BAD_OPTION;
     uint32_t shared_file = ACRE_IS_FILE | ACRE_MAP_SHARED;
     if (length == 0 || (map->flags & shared_file) != shared_file)
@@ -384,7 +388,7 @@ acre_mmap_advise(acre_mmap *map, size_t offset, size_t length, acre_advice advic
     acre_status status = check_pages(map, offset, length);
     if (status != ACRE_OK)
         return status;
-    if ((unsigned)advice > ACRE_ADVISE_KEEP_ON_FORK)
+    if (!IS_VALID((unsigned)advice <= ACRE_ADVISE_KEEP_ON_FORK))
         return ACRE_BAD_OPTION;
     if ((advice == ACRE_ADVISE_DONT_FORK || advice == ACRE_ADVISE_WIPE_ON_FORK) &&
         check_destroyable(map) != ACRE_OK)

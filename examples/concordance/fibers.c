@@ -55,8 +55,8 @@ fibers_start(fibers *self, void (*body)(void *argument), size_t size, void **arg
     started->body = body;
     status = context_make(&started->waiting, &stack, run_body);
     if (status != ACRE_OK) {
-        acre_status undone = acre_stack_destroy(&stack);
-        return undone == ACRE_OK ? status : undone;
+        ACRE_IGNORE(acre_stack_destroy(&stack));
+        return status;
     }
 
     append(self, started);

@@ -137,10 +137,9 @@ map_and_start(reading *self, const walk_entry *entry, acre_file file, uint64_t s
         return status;
 
     status = start_reader(self, entry, &map, (size_t)size);
-    if (status == ACRE_OK)
-        return ACRE_OK;
-    acre_status unmapped = acre_mmap_unmap(&map);
-    return unmapped == ACRE_OK ? status : unmapped;
+    if (status != ACRE_OK)
+        ACRE_IGNORE(acre_mmap_unmap(&map));
+    return status;
 }
 
 static acre_status

@@ -68,8 +68,8 @@ coroutine_start(void (*body)(coroutine *self, int argument), int argument)
     *self = (coroutine){.stack = stack, .body = body, .argument = argument};
     if (getcontext(&self->context) != 0) {
         status = -errno;
-        acre_status given = stacks->give(&stack);
-        return given == ACRE_OK ? status : given;
+        ACRE_IGNORE(stacks->give(&stack));
+        return status;
     }
     acre_stack_switch_open(&self->tools, &stack);
     acre_stack_to_ucontext(&stack, &self->context);

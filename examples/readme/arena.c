@@ -12,11 +12,12 @@ main(void)
     int *kept = ACRE_NEW(&arena, int);  // zeroed; NULL when the arena is exhausted
     acre_arena_mark mark = acre_arena_save(&arena);
     char *gone = acre_arena_strdup(&arena, "until the mark is restored");
-    if (kept == NULL || gone == NULL)
-        return 1;
+    int both = kept != NULL && gone != NULL;
 
     acre_arena_restore(&arena, mark);
-    printf("kept %d, gone %d\n", acre_arena_owns(&arena, kept), !acre_arena_owns(&arena, gone));
-    return acre_arena_destroy(&arena) == ACRE_OK ? 0 : 1;
+    if (both)
+        printf("kept %d, gone %d\n", acre_arena_owns(&arena, kept), !acre_arena_owns(&arena, gone));
+    ACRE_IGNORE(acre_arena_destroy(&arena));
+    return both ? 0 : 1;
 }
 // README ends

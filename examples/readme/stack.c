@@ -11,9 +11,10 @@ main(void)
         return 1;
 
     acre_stack_info info;  // whose address is this? also from a signal handler
-    if (acre_stack_find((char *)stack.base - 1, &info) != ACRE_OK)
-        return 1;
-    printf("%s\n", info.where == ACRE_STACK_GUARD ? "that is its guard" : "that is not its guard");
-    return acre_stack_destroy(&stack) == ACRE_OK ? 0 : 1;
+    acre_status status = acre_stack_find((char *)stack.base - 1, &info);
+    if (status == ACRE_OK)
+        printf("that is%s its guard\n", info.where == ACRE_STACK_GUARD ? "" : " not");
+    ACRE_IGNORE(acre_stack_destroy(&stack));
+    return status == ACRE_OK ? 0 : 1;
 }
 // README ends

@@ -13,6 +13,7 @@ typedef struct inline_uses {
     double *(*new_double)(acre_arena *arena);
     double *(*new_doubles)(acre_arena *arena, size_t count);
     size_t largest_inline_alignment;
+    void (*destroy)(acre_arena *arena);
 } inline_uses;
 
 ACRE_EXTERN_C_BEGIN

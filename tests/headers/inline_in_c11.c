@@ -30,6 +30,12 @@ static double *new_doubles(acre_arena *arena, size_t count)
     return ACRE_NEW_ARRAY(arena, double, count);
 }
 
+// Nobody is warned of the status.
+static void destroy(acre_arena *arena)
+{
+    ACRE_IGNORE(acre_arena_destroy(arena));
+}
+
 const inline_uses inline_uses_in_c11 = {
-    alloc, alloc_aligned, alloc_constant, zalloc, new_double, new_doubles, ACRE_ARENA_LINE,
+    alloc, alloc_aligned, alloc_constant, zalloc, new_double, new_doubles, ACRE_ARENA_LINE, destroy,
 };

@@ -47,8 +47,14 @@ double *new_doubles(acre_arena *arena, size_t count)
     return ACRE_NEW_ARRAY(arena, double, count);
 }
 
+// Nobody is warned of the status.
+void destroy(acre_arena *arena)
+{
+    ACRE_IGNORE(acre_arena_destroy(arena));
+}
+
 }  // namespace
 
 const inline_uses inline_uses_in_cpp11 = {
-    alloc, alloc_aligned, alloc_constant, zalloc, new_double, new_doubles, ACRE_ARENA_LINE,
+    alloc, alloc_aligned, alloc_constant, zalloc, new_double, new_doubles, ACRE_ARENA_LINE, destroy,
 };

@@ -70,6 +70,12 @@ TEST_P(InlineFunctions, impossible_sizes_give_null)
     EXPECT_EQ(before, use.alloc_aligned(&arena, 0, 1));
 }
 
+TEST_P(InlineFunctions, a_status_is_ignored_on_purpose)
+{
+    use.destroy(&arena);
+    EXPECT_EQ(nullptr, arena.core);
+}
+
 INSTANTIATE_TEST_SUITE_P(C11, InlineFunctions, testing::Values(&inline_uses_in_c11));
 INSTANTIATE_TEST_SUITE_P(Cpp11, InlineFunctions, testing::Values(&inline_uses_in_cpp11));
 

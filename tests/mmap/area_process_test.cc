@@ -62,7 +62,7 @@ TEST_P(StaleViews, are_told_in_the_child_of_a_fork)
         wrong += acre_areas_seek(&view, 0) != ACRE_STALE;
         wrong += acre_areas_query(&view, 0, &area) != ACRE_STALE;
         acre_areas_close(&view);
-        wrong += acre_areas_next(&view, &area) != ACRE_BAD_STATE;
+        wrong += acre_areas_next(&view, &area) != ACRE_EMPTY_HANDLE;
         return wrong;
     });
     EXPECT_EQ(0, ended.code);

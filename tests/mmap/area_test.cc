@@ -376,9 +376,9 @@ TEST_P(Areas, closing_leaves_nothing_behind)
     acre_areas closed = {};
     acre_area area;
     acre_areas_close(&closed);
-    EXPECT_STATUS(ACRE_BAD_STATE, acre_areas_next(&closed, &area));
-    EXPECT_STATUS(ACRE_BAD_STATE, acre_areas_seek(&closed, 0));
-    EXPECT_STATUS(ACRE_BAD_STATE, acre_areas_query(&closed, 0, &area));
+    EXPECT_STATUS(ACRE_EMPTY_HANDLE, acre_areas_next(&closed, &area));
+    EXPECT_STATUS(ACRE_EMPTY_HANDLE, acre_areas_seek(&closed, 0));
+    EXPECT_STATUS(ACRE_EMPTY_HANDLE, acre_areas_query(&closed, 0, &area));
 }
 
 TEST(AreaCount, is_the_number_of_the_texts_lines)

@@ -56,7 +56,7 @@ TEST(Split, is_refused_off_a_page_and_outside)
         EXPECT_TRUE(same(as_it_was, tail));
     }
     acre_mmap empty = {};
-    expect_refused(ACRE_BAD_RANGE, empty, [&] { return acre_mmap_split(&empty, 0, &tail); });
+    expect_refused(ACRE_EMPTY_HANDLE, empty, [&] { return acre_mmap_split(&empty, 0, &tail); });
 }
 
 TEST(Merge, joins_only_neighbours_in_order)
@@ -75,8 +75,8 @@ TEST(Merge, joins_only_neighbours_in_order)
     expect_refused(ACRE_NOT_ADJACENT, middle, [&] { return acre_mmap_merge(&middle, &left); });
     expect_refused(ACRE_NOT_ADJACENT, left, [&] { return acre_mmap_merge(&left, &left); });
     acre_mmap empty = {};
-    expect_refused(ACRE_NOT_ADJACENT, left, [&] { return acre_mmap_merge(&left, &empty); });
-    expect_refused(ACRE_NOT_ADJACENT, empty, [&] { return acre_mmap_merge(&empty, &left); });
+    expect_refused(ACRE_EMPTY_HANDLE, left, [&] { return acre_mmap_merge(&left, &empty); });
+    expect_refused(ACRE_EMPTY_HANDLE, empty, [&] { return acre_mmap_merge(&empty, &left); });
 
     ASSERT_OK(acre_mmap_merge(&left, &middle));
     EXPECT_TRUE(same(middle, acre_mmap{}));
@@ -230,12 +230,12 @@ TEST(Adopt, refuses_what_cannot_be)
     };
     EXPECT_STATUS(ACRE_BAD_SIZE, adopt(memory, 0, 0, ACRE_READ, 0));
     EXPECT_STATUS(ACRE_BAD_SIZE, adopt(memory, SIZE_MAX - page() + 1, 0, ACRE_READ, 0));
-    EXPECT_STATUS(ACRE_BAD_OFFSET, adopt(nullptr, page(), 0, ACRE_READ, 0));
+    EXPECT_STATUS(ACRE_NULL_ARGUMENT, adopt(nullptr, page(), 0, ACRE_READ, 0));
     EXPECT_STATUS(ACRE_BAD_OFFSET, adopt(memory + 1, page(), 0, ACRE_READ, 0));
     EXPECT_STATUS(ACRE_BAD_OFFSET, adopt(memory, page() + 1, 0, ACRE_READ, 0));
     EXPECT_STATUS(ACRE_BAD_OPTION, adopt(memory, page(), 3, ACRE_READ, 0));
     EXPECT_STATUS(ACRE_BAD_OPTION, adopt(memory, page(), page() / 2, ACRE_READ, 0));
-    EXPECT_STATUS(ACRE_BAD_OPTION, adopt(memory, page(), 0, 8, 0));
+    EXPECT_STATUS(ACRE_BAD_ACCESS, adopt(memory, page(), 0, 8, 0));
     EXPECT_STATUS(ACRE_BAD_OPTION, adopt(memory, page(), 0, ACRE_READ, 1u << 31));
     EXPECT_STATUS(ACRE_BAD_OPTION, adopt(memory, page(), 0, ACRE_READ, ACRE_MAP_FIXED));
     EXPECT_STATUS(ACRE_BAD_OPTION, adopt(memory, page(), 0, ACRE_READ, ACRE_MAP_HUGE));

@@ -56,8 +56,8 @@ void use_objects(Expect &expect)
     expect(ACRE_OK, acre_mmap_discard(&map, 0, page(), ACRE_DISCARD_NOW));
     expect(ACRE_OK, acre_mmap_unmap(&map));
     expect(ACRE_OK, acre_image_close(&image));
-    expect(ACRE_BAD_STATE, acre_image_finish(&image, &map));
-    expect(ACRE_BAD_STATE, acre_image_clone(&image, ACRE_READ, nullptr, &map));
+    expect(ACRE_EMPTY_HANDLE, acre_image_finish(&image, &map));
+    expect(ACRE_EMPTY_HANDLE, acre_image_clone(&image, ACRE_READ, nullptr, &map));
 }
 
 void use_contents(Expect &expect, const char *path)

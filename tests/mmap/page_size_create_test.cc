@@ -148,7 +148,7 @@ TEST_P(PageSize, alignment)
     }
     for (size_t alignment : {size_t{3}, page + 1, 3 * page, SIZE_MAX}) {
         opts.alignment = alignment;
-        expect_refused(ACRE_BAD_OPTION,
+        expect_refused(ACRE_BAD_ALIGNMENT,
                        [&](acre_mmap *out) { return acre_mmap_anon(1, 0, &opts, out); });
     }
 }
@@ -159,9 +159,9 @@ TEST_P(PageSize, demanded_addresses_are_multiples_of_the_granularity_and_the_ali
         acre_mmap_opts opts = flags(demand);
         auto refused = [&](size_t offset) {
             opts.address = somewhere + offset;
-            expect_refused(ACRE_BAD_OPTION,
+            expect_refused(ACRE_BAD_ALIGNMENT,
                            [&](acre_mmap *out) { return acre_mmap_anon(1, 0, &opts, out); });
-            expect_refused(ACRE_BAD_OPTION,
+            expect_refused(ACRE_BAD_ALIGNMENT,
                            [&](acre_mmap *out) { return acre_mmap_ring(1, &opts, out); });
         };
         for (size_t offset :
@@ -280,7 +280,7 @@ TEST_P(PageSize, adopted_maps_are_whole_pages_of_a_known_size)
     refused(ACRE_BAD_OFFSET, somewhere, page + page / 2, 0, 0);
     refused(ACRE_BAD_OFFSET, somewhere + page, huge, huge, ACRE_MAP_HUGE);
     refused(ACRE_BAD_OFFSET, somewhere, huge + page, huge, ACRE_MAP_HUGE);
-    refused(ACRE_BAD_OFFSET, nullptr, page, 0, 0);
+    refused(ACRE_NULL_ARGUMENT, nullptr, page, 0, 0);
     refused(ACRE_BAD_OPTION, somewhere, huge, huge, 0);
     refused(ACRE_BAD_OPTION, somewhere, page, page, ACRE_MAP_HUGE);
     refused(ACRE_BAD_OPTION, somewhere, page, page / 2, 0);

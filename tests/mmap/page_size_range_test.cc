@@ -128,14 +128,14 @@ TEST_P(PageSize, ranges_of_length_0_do_nothing)
         EXPECT_OK(each.call(&map, 0, 0));
         EXPECT_OK(each.call(&map, 8 * page, 0));
         EXPECT_OK(each.call(&empty, 0, 0));
-        EXPECT_STATUS(ACRE_BAD_RANGE, each.call(&empty, page, 0));
+        EXPECT_STATUS(ACRE_EMPTY_HANDLE, each.call(&empty, page, 0));
         EXPECT_STATUS(ACRE_BAD_OFFSET, each.call(&empty, page / 2, 0));
     }
     for (auto each : on_bytes) {
         EXPECT_OK(each.call(&map, page / 2, 0));
         EXPECT_OK(each.call(&map, 8 * page, 0));
         EXPECT_OK(each.call(&empty, 0, 0));
-        EXPECT_STATUS(ACRE_BAD_RANGE, each.call(&empty, 1, 0));
+        EXPECT_STATUS(ACRE_EMPTY_HANDLE, each.call(&empty, 1, 0));
     }
     EXPECT_EQ(calls, fake.calls);
 }

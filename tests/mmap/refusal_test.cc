@@ -1,5 +1,6 @@
 // Bad arguments: each has its status, in the order size, offset, range, option, state, and nothing
 // changes.
+#include "acre/area.h"
 #include "acre/image.h"
 #include "tests/mmap/maps.h"
 
@@ -99,17 +100,17 @@ TEST(Refusal, places)
     for (size_t alignment : {size_t{3}, page() + 1, 3 * page()}) {
         opts.alignment = alignment;
         for (Create create : all)
-            refused(ACRE_BAD_OPTION, create, page(), opts);
+            refused(ACRE_BAD_ALIGNMENT, create, page(), opts);
     }
     for (uint32_t flag : {ACRE_MAP_FIXED, ACRE_MAP_REPLACE}) {
         opts = flags(flag);
         for (Create create : all)
-            refused(ACRE_BAD_OPTION, create, page(), opts);
+            refused(ACRE_NULL_ARGUMENT, create, page(), opts);
         opts.address = reinterpret_cast<void *>(uintptr_t{0x10000} + 1);
-        refused(ACRE_BAD_OPTION, anon, page(), opts);
+        refused(ACRE_BAD_ALIGNMENT, anon, page(), opts);
         opts.address = reinterpret_cast<void *>(uintptr_t{0x30000});
         opts.alignment = 0x20000;
-        refused(ACRE_BAD_OPTION, anon, page(), opts);
+        refused(ACRE_BAD_ALIGNMENT, anon, page(), opts);
         opts.alignment = 0;
         opts.reach = 1 << 20;
         refused(ACRE_BAD_OPTION, anon, page(), opts);
@@ -139,11 +140,11 @@ TEST(Refusal, access)
 {
     acre_mmap untouched = {};
     for (uint32_t access : {8u, 16u, 1u << 31}) {
-        expect_refused(ACRE_BAD_OPTION, untouched,
+        expect_refused(ACRE_BAD_ACCESS, untouched,
                        [&] { return acre_mmap_anon(page(), access, nullptr, &untouched); });
-        expect_refused(ACRE_BAD_OPTION, untouched,
+        expect_refused(ACRE_BAD_ACCESS, untouched,
                        [&] { return acre_mmap_reserve(page(), access, nullptr, &untouched); });
-        expect_refused(ACRE_BAD_OPTION, untouched,
+        expect_refused(ACRE_BAD_ACCESS, untouched,
                        [&] { return acre_mmap_file(0, 0, page(), access, nullptr, &untouched); });
     }
 }
@@ -235,17 +236,68 @@ TEST(Refusal, an_empty_handle_has_only_empty_ranges)
     acre_mmap empty = {};
     auto check = [&](Range call) {
         EXPECT_OK(call(&empty, 0, 0));
-        expect_refused(ACRE_BAD_RANGE, empty, [&] { return call(&empty, 0, page()); });
-        expect_refused(ACRE_BAD_RANGE, empty, [&] { return call(&empty, page(), 0); });
+        expect_refused(ACRE_EMPTY_HANDLE, empty, [&] { return call(&empty, 0, page()); });
+        expect_refused(ACRE_EMPTY_HANDLE, empty, [&] { return call(&empty, page(), 0); });
     };
     for (Range call : page_ranges)
         check(call);
     for (Range call : byte_ranges)
         check(call);
-    expect_refused(ACRE_BAD_STATE, empty,
+    expect_refused(ACRE_EMPTY_HANDLE, empty,
                    [&] { return acre_mmap_resize(&empty, page(), ACRE_RESIZE_IN_PLACE); });
-    expect_refused(ACRE_BAD_STATE, empty, [&] { return acre_mmap_seal(&empty); });
+    expect_refused(ACRE_EMPTY_HANDLE, empty, [&] { return acre_mmap_seal(&empty); });
     EXPECT_OK(acre_mmap_unmap(&empty));
+}
+
+TEST(Refusal, pointers_that_are_null)
+{
+    Map map;
+    ASSERT_OK(acre_mmap_anon(2 * page(), ACRE_READ_WRITE, nullptr, &map));
+    acre_mmap other = {};
+    acre_image image = {};
+    auto refuse = [&](acre_status status) { EXPECT_STATUS(ACRE_NULL_ARGUMENT, status); };
+    for (Create create : all)
+        refuse(create(page(), nullptr, nullptr));
+    refuse(acre_mmap_twin(page(), nullptr, &other, nullptr));
+    refuse(acre_mmap_path(nullptr, ACRE_READ, nullptr, &other, nullptr));
+    refuse(acre_mmap_path("file", ACRE_READ, nullptr, nullptr, nullptr));
+    refuse(acre_mmap_adopt(nullptr, page(), 0, ACRE_READ, 0, &other));
+    refuse(acre_mmap_adopt(map.base, page(), 0, ACRE_READ, 0, nullptr));
+    for (Range call : page_ranges)
+        refuse(call(nullptr, 0, 0));
+    for (Range call : byte_ranges)
+        refuse(call(nullptr, 0, 0));
+    refuse(acre_mmap_resident(&map, 0, page(), nullptr));
+    refuse(acre_mmap_split(&map, page(), nullptr));
+    refuse(acre_mmap_split(nullptr, page(), &other));
+    refuse(acre_mmap_merge(&map, nullptr));
+    refuse(acre_mmap_merge(nullptr, &map));
+    refuse(acre_mmap_resize(nullptr, page(), 0));
+    refuse(acre_mmap_seal(nullptr));
+    refuse(acre_mmap_unmap(nullptr));
+    refuse(acre_discard_many(nullptr, 1, ACRE_DISCARD_NOW, nullptr));
+    refuse(acre_image_begin(page(), nullptr, &other));
+    refuse(acre_image_begin(page(), &image, nullptr));
+    refuse(acre_image_finish(nullptr, &other));
+    refuse(acre_image_finish(&image, nullptr));
+    refuse(acre_image_clone(nullptr, ACRE_READ, nullptr, &other));
+    refuse(acre_image_clone(&image, ACRE_READ, nullptr, nullptr));
+    EXPECT_OK(acre_image_close(nullptr));
+
+    acre_area area;
+    acre_areas view = {};
+    refuse(acre_area_at(&map, nullptr));
+    refuse(acre_area_count(nullptr));
+    refuse(acre_areas_open(0, nullptr));
+    refuse(acre_areas_next(nullptr, &area));
+    refuse(acre_areas_next(&view, nullptr));
+    refuse(acre_areas_seek(nullptr, 0));
+    refuse(acre_areas_query(nullptr, 0, &area));
+    refuse(acre_areas_query(&view, 0, nullptr));
+    acre_areas_close(nullptr);
+    refuse(acre_system_read(nullptr));
+    EXPECT_TRUE(same(other, acre_mmap{}));
+    EXPECT_EQ(2 * page(), map.size);
 }
 
 TEST(Refusal, unknown_manners)
@@ -255,8 +307,8 @@ TEST(Refusal, unknown_manners)
     expect_refused(ACRE_BAD_OPTION, map, [&] { return acre_mmap_discard(&map, 0, page(), 2); });
     expect_refused(ACRE_BAD_OPTION, map, [&] { return acre_mmap_flush(&map, 0, page(), 2); });
     expect_refused(ACRE_BAD_OPTION, map, [&] { return acre_mmap_resize(&map, page(), 2); });
-    expect_refused(ACRE_BAD_OPTION, map, [&] { return acre_mmap_protect(&map, 0, page(), 8); });
-    expect_refused(ACRE_BAD_OPTION, map, [&] { return acre_mmap_commit_as(&map, 0, page(), 8); });
+    expect_refused(ACRE_BAD_ACCESS, map, [&] { return acre_mmap_protect(&map, 0, page(), 8); });
+    expect_refused(ACRE_BAD_ACCESS, map, [&] { return acre_mmap_commit_as(&map, 0, page(), 8); });
     expect_refused(ACRE_BAD_OPTION, map,
                    [&] { return acre_mmap_advise(&map, 0, page(), static_cast<acre_advice>(15)); });
     expect_refused(ACRE_BAD_SIZE, map, [&] { return acre_mmap_resize(&map, 0, 0); });
@@ -293,8 +345,8 @@ TEST(Refusal, images)
     acre_mmap map = {};
     EXPECT_STATUS(ACRE_BAD_SIZE, acre_image_begin(0, &image, &map));
     EXPECT_STATUS(ACRE_BAD_SIZE, acre_image_begin(SIZE_MAX, &image, &map));
-    EXPECT_STATUS(ACRE_BAD_STATE, acre_image_finish(&image, &map));
-    EXPECT_STATUS(ACRE_BAD_STATE, acre_image_clone(&image, ACRE_READ, nullptr, &map));
+    EXPECT_STATUS(ACRE_EMPTY_HANDLE, acre_image_finish(&image, &map));
+    EXPECT_STATUS(ACRE_EMPTY_HANDLE, acre_image_clone(&image, ACRE_READ, nullptr, &map));
     EXPECT_OK(acre_image_close(&image));
     EXPECT_TRUE(same(map, acre_mmap{}));
 }

@@ -111,7 +111,7 @@ TEST(Commit, as_another_access)
     EXPECT_EQ("rw-p", permissions(bytes(map, page())));
     EXPECT_EQ("r-xp", permissions(bytes(map, 2 * page())));
     EXPECT_EQ(static_cast<uint32_t>(ACRE_NONE), map.access);
-    expect_refused(ACRE_BAD_OPTION, map,
+    expect_refused(ACRE_BAD_ACCESS, map,
                    [&] { return acre_mmap_commit_as(&map, 0, page(), ACRE_NONE); });
     expect_refused(ACRE_UNSAFE_FLAG_NEEDED, map,
                    [&] { return acre_mmap_commit_as(&map, 0, page(), ACRE_READ_WRITE_EXEC); });
