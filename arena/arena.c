@@ -30,6 +30,7 @@
 #include "arena/core.h"
 #include "arena/roots.h"
 #include "arena/watch.h"
+#include "mmap/debug.h"
 
 static const size_t DEFAULT_KEEP = (size_t)16 << 20;
 static const size_t TOP_OF_ADDRESSES = (size_t)64 << 10;  // never part of an arena
@@ -59,14 +60,16 @@ static acre_status
 check_opts(const acre_arena_opts *opts)
 {
     uint32_t flags = opts->flags;
-    if ((flags & ~(uint32_t)KNOWN_FLAGS) != 0 || (flags & CORE_BESIDE) == CORE_BESIDE)
+    if (!IS_VALID((flags & ~(uint32_t)KNOWN_FLAGS) == 0) ||
+        !IS_VALID((flags & CORE_BESIDE) != CORE_BESIDE))
         return ACRE_BAD_OPTION;
-    if ((flags & ACRE_ARENA_HUGE) != 0 && (flags & ACRE_ARENA_NO_HUGE) != 0)
+    if (!IS_VALID((flags & ACRE_ARENA_HUGE) == 0 || (flags & ACRE_ARENA_NO_HUGE) == 0))
         return ACRE_BAD_OPTION;
-    uint32_t reserved = 0;
-    for (size_t i = 0; i < sizeof opts->reserved / sizeof opts->reserved[0]; i++)
-        reserved |= opts->reserved[i];
-    return reserved == 0 ? ACRE_OK : ACRE_BAD_OPTION;
+    for (size_t i = 0; i < sizeof opts->reserved / sizeof opts->reserved[0]; i++) {
+        if (!IS_VALID(opts->reserved[i] == 0))
+            return ACRE_BAD_OPTION;
+    }
+    return ACRE_OK;
 }
 
 static void
@@ -253,6 +256,8 @@ acre_status
 acre_arena_create(const acre_arena_opts *opts, acre_arena *out)
 {
     static const acre_arena_opts DEFAULTS;
+    if (!IS_VALID(out != NULL))
+        return ACRE_NULL_ARGUMENT;
     if (opts == NULL)
         opts = &DEFAULTS;
     acre_status status = check_opts(opts);
@@ -280,8 +285,8 @@ acre_arena_over(void *memory, size_t size, acre_arena *out)
     uintptr_t start = (uintptr_t)memory;
     if (size < LEAST_MEMORY || size > UINTPTR_MAX - start)
         return ACRE_BAD_SIZE;
-    if (memory == NULL)
-        return ACRE_BAD_OPTION;
+    if (!IS_VALID(memory != NULL) || !IS_VALID(out != NULL))
+        return ACRE_NULL_ARGUMENT;
     // The top of the address space is not used, and what remains may be too small.
     uintptr_t end = usable_end(start + size);
     if (start > end || end - start < LEAST_MEMORY - ACRE_ARENA_LINE)
@@ -404,7 +409,7 @@ acre_arena_alloc_slow(acre_arena *arena, size_t size, size_t alignment)
     uintptr_t block = 0;
     acre_status status = acre_core_make_room(arena, size, alignment, &block);
     // As on the inline path: allocating 0 bytes from an empty arena is not a failure.
-    if (status == ACRE_BAD_STATE && size == 0 && arena->core == NULL)
+    if (status == ACRE_EMPTY_HANDLE && size == 0)
         return NULL;
     if (status != ACRE_OK)
         return acre_core_refuse(arena, size, status);
@@ -424,7 +429,7 @@ acre_arena_limit_set(acre_arena *arena, size_t limit)
 {
     acre_arena_core *core = core_of(arena);
     if (core == NULL)
-        return note_failure(arena, ACRE_BAD_STATE);
+        return note_failure(arena, status_without_core(arena));
     uintptr_t ceiling = ceiling_of(core->base, end_of_memory(core), limit);
     if (ceiling < arena->cursor)
         return note_failure(arena, ACRE_FULL);
@@ -449,7 +454,8 @@ acre_status
 acre_arena_trim(acre_arena *arena, size_t keep)
 {
     acre_arena_core *core = core_of(arena);
-    acre_status status = core != NULL ? give_back_surplus(arena, core, keep) : ACRE_BAD_STATE;
+    acre_status status =
+        core != NULL ? give_back_surplus(arena, core, keep) : status_without_core(arena);
     return status == ACRE_OK ? ACRE_OK : note_failure(arena, status);
 }
 

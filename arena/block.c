@@ -12,6 +12,7 @@
 
 #include "arena/core.h"
 #include "arena/watch.h"
+#include "mmap/debug.h"
 
 // Like acre_arena_alloc_aligned, but refuses in a child that did not get the arena.
 static void *
@@ -119,7 +120,7 @@ resize_block(acre_arena *arena, void *block, size_t old_size, size_t new_size, s
         return allocate_block(arena, new_size, fresh);
     acre_arena_core *core = core_of(arena);
     if (core == NULL)
-        return acre_core_refuse(arena, new_size, ACRE_BAD_STATE);
+        return acre_core_refuse(arena, new_size, status_without_core(arena));
     uintptr_t start = (uintptr_t)block;
     if ((start & (kept - 1)) != 0)
         return move_block(arena, block, old_size, new_size, fresh);
@@ -141,7 +142,7 @@ void *
 acre_arena_resize_aligned(acre_arena *arena, void *block, size_t old_size, size_t new_size,
                           size_t alignment)
 {
-    if (alignment == 0 || (alignment & (alignment - 1)) != 0)
-        return acre_core_refuse(arena, new_size, ACRE_BAD_OPTION);
+    if (!IS_VALID(alignment != 0 && (alignment & (alignment - 1)) == 0))
+        return acre_core_refuse(arena, new_size, ACRE_BAD_ALIGNMENT);
     return resize_block(arena, block, old_size, new_size, alignment, alignment);
 }

@@ -3,6 +3,7 @@
 
 #include "arena/core.h"
 #include "arena/watch.h"
+#include "mmap/debug.h"
 
 acre_arena_core *
 acre_core_or_note(acre_arena *arena)
@@ -34,11 +35,11 @@ acre_core_make_room_at(acre_arena *arena, acre_arena_core *core, uintptr_t start
 acre_status
 acre_core_make_room(acre_arena *arena, size_t size, size_t alignment, uintptr_t *block)
 {
-    if (alignment == 0 || (alignment & (alignment - 1)) != 0)
-        return ACRE_BAD_OPTION;
+    if (!IS_VALID(alignment != 0 && (alignment & (alignment - 1)) == 0))
+        return ACRE_BAD_ALIGNMENT;
     acre_arena_core *core = core_of(arena);
     if (core == NULL)
-        return ACRE_BAD_STATE;
+        return status_without_core(arena);
     if (alignment - 1 > UINTPTR_MAX - arena->cursor)
         return ACRE_BAD_SIZE;
     uintptr_t start = round_up(arena->cursor, alignment);

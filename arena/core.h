@@ -84,6 +84,13 @@ core_of(const acre_arena *arena)
     return core != NULL && core->alive == CORE_ALIVE ? core : NULL;
 }
 
+// Why core_of returned NULL.
+static inline acre_status
+status_without_core(const acre_arena *arena)
+{
+    return arena->core == NULL ? ACRE_EMPTY_HANDLE : ACRE_BAD_STATE;
+}
+
 // ---- core.c -------------------------------------------------------------------------------------
 
 // Like core_of, but in a child that did not get the arena it also sets the arena's status.

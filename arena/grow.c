@@ -177,7 +177,7 @@ acre_arena_prefault(const acre_arena *arena, size_t bytes)
 {
     acre_arena_core *core = core_of(arena);
     if (core == NULL)
-        return ACRE_BAD_STATE;
+        return status_without_core(arena);
     uint32_t process;
     acre_status status = acre_process_number(&process);
     if (status != ACRE_OK)

@@ -11,6 +11,7 @@
 //    that it and all older ones are forgotten.
 #include "arena/core.h"
 #include "arena/watch.h"
+#include "mmap/debug.h"
 
 typedef struct deferred {
     struct deferred *older;
@@ -36,8 +37,8 @@ acre_status
 acre_arena_defer(acre_arena *arena, void (*call)(void *), void *argument)
 {
     uintptr_t place = 0;
-    acre_status status = ACRE_BAD_OPTION;
-    if (call != NULL)
+    acre_status status = ACRE_NULL_ARGUMENT;
+    if (IS_VALID(call != NULL))
         status = acre_core_make_room(arena, sizeof(deferred), sizeof(void *), &place);
     if (status != ACRE_OK) {
         arena->status = status;

@@ -24,38 +24,38 @@
 #endif
 
 // Errors that systems return for calls about memory, files and processes.
-#define ERRNO_MAP(X)                                               \
-    X(EPERM, "not permitted")                                      \
-    X(ENOENT, "no such file")                                      \
-    X(ESRCH, "no such process")                                    \
-    X(EINTR, "interrupted by a signal")                            \
-    X(EIO, "input or output failed")                               \
-    X(ENXIO, "no such device")                                     \
-    X(EBADF, "no usable file descriptor")                          \
-    X(EAGAIN, "a resource or a limit on locked memory is used up") \
-    X(ENOMEM, "out of memory, or of addresses")                    \
-    X(EACCES, "access denied")                                     \
-    X(EFAULT, "a page of the range cannot be reached")             \
-    X(EBUSY, "in use")                                             \
-    X(EEXIST, "something is mapped there already")                 \
-    X(ENODEV, "this kind of file cannot be mapped")                \
-    X(ENOTDIR, "a part of the path is no directory")               \
-    X(EISDIR, "is a directory")                                    \
-    X(EINVAL, "the system found an argument invalid")              \
-    X(ENFILE, "the system's table of open files is full")          \
-    X(EMFILE, "the process has too many open files")               \
-    X(ENOTTY, "the system does not know the request")              \
-    X(ETXTBSY, "the file is being executed")                       \
-    X(EFBIG, "the file is too large")                              \
-    X(ENOSPC, "no space left")                                     \
-    X(EROFS, "the file system is read-only")                       \
-    X(ERANGE, "out of range")                                      \
-    X(ENAMETOOLONG, "the path is too long")                        \
-    X(ENOSYS, "the system has no such call")                       \
-    X(ELOOP, "too many symbolic links")                            \
-    X(EOVERFLOW, "a value does not fit")                           \
-    X(ETIMEDOUT, "the file system did not answer in time")         \
-    X(ENOTSUP, "not supported by this system")                     \
+#define ERRNO_MAP(X)                                             \
+    X(EPERM, "not permitted")                                    \
+    X(ENOENT, "no such file")                                    \
+    X(ESRCH, "no such process")                                  \
+    X(EINTR, "interrupted by a signal")                          \
+    X(EIO, "input or output failed")                             \
+    X(ENXIO, "no such device")                                   \
+    X(EBADF, "no usable file descriptor")                        \
+    X(EAGAIN, "not now, or a limit on locked memory is reached") \
+    X(ENOMEM, "out of memory, or of addresses")                  \
+    X(EACCES, "access denied")                                   \
+    X(EFAULT, "a page of the range cannot be reached")           \
+    X(EBUSY, "in use")                                           \
+    X(EEXIST, "something is mapped there already")               \
+    X(ENODEV, "this kind of file cannot be mapped")              \
+    X(ENOTDIR, "a part of the path is no directory")             \
+    X(EISDIR, "is a directory")                                  \
+    X(EINVAL, "the system found an argument invalid")            \
+    X(ENFILE, "the system's table of open files is full")        \
+    X(EMFILE, "the process has too many open files")             \
+    X(ENOTTY, "the system does not know the request")            \
+    X(ETXTBSY, "the file is being executed")                     \
+    X(EFBIG, "the file is too large")                            \
+    X(ENOSPC, "no space left")                                   \
+    X(EROFS, "the file system is read-only")                     \
+    X(ERANGE, "out of range")                                    \
+    X(ENAMETOOLONG, "the path is too long")                      \
+    X(ENOSYS, "the system has no such call")                     \
+    X(ELOOP, "too many symbolic links")                          \
+    X(EOVERFLOW, "a value does not fit")                         \
+    X(ETIMEDOUT, "the file system did not answer in time")       \
+    X(ENOTSUP, "not supported by this system")                   \
     EDQUOT_(X) ESTALE_(X) EHWPOISON_(X)
 
 const char *

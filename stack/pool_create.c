@@ -8,6 +8,7 @@
 // a few TLB sets.
 //
 // A pool's record is recycled.  Its token lies in memory that the child of a fork finds zeroed.
+#include "mmap/debug.h"
 #include "mmap/process.h"
 #include "stack/lasting.h"
 #include "stack/pool.h"
@@ -59,10 +60,10 @@ static const lasting_table pools = {&pool_count,
 static acre_status
 check_pool_options(const acre_stack_pool_opts *opts)
 {
-    uint32_t wrong = opts->flags & ~(uint32_t)STACK_KNOWN_FLAGS;
+    int valid = IS_VALID((opts->flags & ~(uint32_t)STACK_KNOWN_FLAGS) == 0);
     for (size_t i = 0; i < sizeof(opts->reserved) / sizeof(opts->reserved[0]); i++)
-        wrong |= opts->reserved[i];
-    return wrong == 0 ? ACRE_OK : ACRE_BAD_OPTION;
+        valid &= IS_VALID(opts->reserved[i] == 0);
+    return valid ? ACRE_OK : ACRE_BAD_OPTION;
 }
 
 typedef struct layout {
@@ -319,6 +320,8 @@ unmap_regions(acre_stack_pool *pool)
 acre_status
 acre_stack_pool_destroy(acre_stack_pool *pool)
 {
+    if (pool == NULL)
+        return ACRE_OK;
     room_touch_for_calls();
     acre_status status = acre_pool_lock(pool);
     if (status != ACRE_OK)

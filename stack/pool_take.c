@@ -325,7 +325,7 @@ acre_status
 acre_stack_pool_give(acre_stack_pool *pool, const acre_stack *stack)
 {
     if (stack->private_[1] != atomic_load_explicit(&pool->id, memory_order_relaxed))
-        return ACRE_NOT_OURS;
+        return stack->base == NULL ? ACRE_EMPTY_HANDLE : ACRE_NOT_OURS;
     uint32_t id = (uint32_t)stack->private_[0];
     uint32_t slot = slot_of(id);
     const region *r = region_of(pool, id);

@@ -10,6 +10,7 @@
 #include "acre/mmap.h"
 #include "acre/page.h"
 #include "acre/stack_bounds.h"
+#include "mmap/debug.h"
 #include "mmap/port/memory.h"
 #include "mmap/port/thread.h"
 #include "stack/handle.h"
@@ -49,10 +50,10 @@ lay_out_stack(size_t size, const acre_stack_opts *opts, layout *out)
 static acre_status
 check_stack_options(const acre_stack_opts *opts)
 {
-    uint32_t wrong = opts->flags & ~(uint32_t)STACK_KNOWN_FLAGS;
+    int valid = IS_VALID((opts->flags & ~(uint32_t)STACK_KNOWN_FLAGS) == 0);
     for (size_t i = 0; i < sizeof(opts->reserved) / sizeof(opts->reserved[0]); i++)
-        wrong |= opts->reserved[i];
-    return wrong == 0 ? ACRE_OK : ACRE_BAD_OPTION;
+        valid &= IS_VALID(opts->reserved[i] == 0);
+    return valid ? ACRE_OK : ACRE_BAD_OPTION;
 }
 
 // Unmaps `map` after a failure.  Returns `status`, the reason, or why unmapping failed.
@@ -125,6 +126,8 @@ acre_status
 acre_stack_create(size_t size, const acre_stack_opts *opts, acre_stack *out)
 {
     static const acre_stack_opts defaults = {0};
+    if (!IS_VALID(out != NULL))
+        return ACRE_NULL_ARGUMENT;
     if (opts == NULL)
         opts = &defaults;
     if (size == 0)
@@ -159,6 +162,10 @@ empty_stack(const acre_stack *stack)
 acre_status
 acre_stack_destroy(acre_stack *stack)
 {
+    if (!IS_VALID(stack != NULL))
+        return ACRE_NULL_ARGUMENT;
+    if (stack->base == NULL)
+        return ACRE_OK;
     acre_status status = acre_registry_remove(stack);
     if (status == ACRE_TOO_MANY_AREAS)
         empty_stack(stack);

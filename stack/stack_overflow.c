@@ -18,6 +18,7 @@
 
 #include <stdatomic.h>
 
+#include "mmap/debug.h"
 #include "mmap/port/thread.h"
 #include "mmap/process.h"
 #include "stack/room.h"
@@ -104,8 +105,8 @@ begin_change(uint64_t from, int *left)
 acre_status
 acre_stack_overflow_install(acre_stack_overflow_fn call, void *context)
 {
-    if (call == NULL)
-        return ACRE_BAD_OPTION;
+    if (!IS_VALID(call != NULL))
+        return ACRE_NULL_ARGUMENT;
     room_touch_for_calls();
     int left;
     acre_status status = begin_change(IDLE, &left);

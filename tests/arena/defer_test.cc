@@ -149,6 +149,6 @@ TEST_F(Defer, nothing_cannot_be_deferred)
 {
     Arena arena;
     acre_arena before = arena;
-    EXPECT_EQ(ACRE_BAD_OPTION, acre_arena_defer(&arena, nullptr, nullptr));
-    EXPECT_TRUE(unchanged(but_status(before, ACRE_BAD_OPTION), arena));
+    EXPECT_EQ(ACRE_NULL_ARGUMENT, acre_arena_defer(&arena, nullptr, nullptr));
+    EXPECT_TRUE(unchanged(but_status(before, ACRE_NULL_ARGUMENT), arena));
 }

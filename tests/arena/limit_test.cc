@@ -162,7 +162,7 @@ TEST(LimitSet, of_the_callers_memory_and_of_none)
     ASSERT_EQ(ACRE_OK, acre_arena_limit_set(&arena, 0));
     EXPECT_EQ(all - 640, count_bytes(&arena));
     EXPECT_EQ(ACRE_OK, acre_arena_destroy(&arena));
-    EXPECT_EQ(ACRE_BAD_STATE, acre_arena_limit_set(&arena, 640));
+    EXPECT_EQ(ACRE_EMPTY_HANDLE, acre_arena_limit_set(&arena, 640));
 }
 
 TEST(Limit, without_one_the_reservation_is_handed_out)
@@ -230,7 +230,7 @@ TEST(Limit, alignments_that_are_no_power_of_two_are_refused_as_such)
         EXPECT_EQ(nullptr, acre_arena_alloc_aligned(&arena, 0, alignment));
         EXPECT_EQ(nullptr, acre_arena_zalloc(&arena, 8, alignment));
         EXPECT_EQ(nullptr, acre_arena_calloc(&arena, 2, 8, alignment));
-        EXPECT_TRUE(unchanged(but_status(before, ACRE_BAD_OPTION), arena));
+        EXPECT_TRUE(unchanged(but_status(before, ACRE_BAD_ALIGNMENT), arena));
     }
 }
 
@@ -265,7 +265,7 @@ TEST(Exhaustion, the_handler_hears_of_every_refusal)
     EXPECT_EQ(nullptr, acre_arena_alloc_slow(&arena, SIZE_MAX - 100, 1));
     expect_seen(seen, 4, &arena, SIZE_MAX, ACRE_BAD_SIZE);
     EXPECT_EQ(nullptr, acre_arena_alloc_aligned(&arena, 5, 3));
-    expect_seen(seen, 5, &arena, 5, ACRE_BAD_OPTION);
+    expect_seen(seen, 5, &arena, 5, ACRE_BAD_ALIGNMENT);
     EXPECT_EQ(nullptr, acre_arena_strdup(&arena, "longer than what is left"));
     expect_seen(seen, 6, &arena, 25, ACRE_FULL);
     EXPECT_EQ(nullptr, acre_arena_resize(&arena, nullptr, 0, 100));

@@ -72,7 +72,7 @@ TEST(Printf, is_refused_like_any_block)
     EXPECT_NE(nullptr, acre_arena_printf(&arena, "%100s", "x"));
     acre_arena none = {};
     EXPECT_EQ(nullptr, acre_arena_printf(&none, "x"));
-    EXPECT_EQ(ACRE_BAD_STATE, acre_arena_status(&none));
+    EXPECT_EQ(ACRE_EMPTY_HANDLE, acre_arena_status(&none));
 }
 
 TEST(Printf, what_cannot_be_formatted_is_told)

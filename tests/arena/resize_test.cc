@@ -172,7 +172,7 @@ TEST(Resize, refused_leaves_the_block_and_the_arena)
     EXPECT_TRUE(unchanged(but_status(before, ACRE_BAD_SIZE), arena));
     EXPECT_EQ(nullptr, acre_arena_resize_aligned(&arena, block, 100, 110, 3));
     EXPECT_EQ(nullptr, acre_arena_resize_aligned(&arena, block, 100, 110, 0));
-    EXPECT_TRUE(unchanged(but_status(before, ACRE_BAD_OPTION), arena));
+    EXPECT_TRUE(unchanged(but_status(before, ACRE_BAD_ALIGNMENT), arena));
     EXPECT_TRUE(all_are(old, 100, 6));
     EXPECT_TRUE(all_are(block, 100, 7));
     EXPECT_EQ(block, acre_arena_resize(&arena, block, 100, 924));

@@ -13,21 +13,21 @@ TEST(AllZero, can_allocate_nothing)
 {
     acre_arena arena = {};
     EXPECT_EQ(nullptr, acre_arena_alloc(&arena, 8));
-    EXPECT_EQ(ACRE_BAD_STATE, acre_arena_status(&arena));
+    EXPECT_EQ(ACRE_EMPTY_HANDLE, acre_arena_status(&arena));
     EXPECT_EQ(nullptr, acre_arena_alloc_aligned(&arena, 8, 4096));
     EXPECT_EQ(nullptr, acre_arena_zalloc(&arena, 8, 8));
     EXPECT_EQ(nullptr, acre_arena_calloc(&arena, 8, 8, 8));
     EXPECT_EQ(nullptr, acre_arena_strdup(&arena, ""));
     EXPECT_EQ(nullptr, acre_arena_resize(&arena, nullptr, 0, 8));
     EXPECT_EQ(nullptr, acre_arena_resize(&arena, &arena, 8, 16));
-    EXPECT_EQ(ACRE_BAD_STATE, acre_arena_ensure(&arena, 0));
-    EXPECT_EQ(ACRE_BAD_STATE, acre_arena_trim(&arena, 0));
-    EXPECT_EQ(ACRE_BAD_STATE, acre_arena_prefault(&arena, 0));
-    EXPECT_EQ(ACRE_BAD_STATE, acre_arena_defer(
-                                  &arena, [](void *) {}, nullptr));
-    EXPECT_TRUE(unchanged(but_status(acre_arena{}, ACRE_BAD_STATE), arena));
+    EXPECT_EQ(ACRE_EMPTY_HANDLE, acre_arena_ensure(&arena, 0));
+    EXPECT_EQ(ACRE_EMPTY_HANDLE, acre_arena_trim(&arena, 0));
+    EXPECT_EQ(ACRE_EMPTY_HANDLE, acre_arena_prefault(&arena, 0));
+    EXPECT_EQ(ACRE_EMPTY_HANDLE, acre_arena_defer(
+                                     &arena, [](void *) {}, nullptr));
+    EXPECT_TRUE(unchanged(but_status(acre_arena{}, ACRE_EMPTY_HANDLE), arena));
     EXPECT_EQ(nullptr, acre_arena_alloc_aligned(&arena, 8, 3));
-    EXPECT_EQ(ACRE_BAD_OPTION, acre_arena_status(&arena));
+    EXPECT_EQ(ACRE_BAD_ALIGNMENT, acre_arena_status(&arena));
 }
 
 TEST(AllZero, size_0_is_null_and_no_failure)
@@ -139,7 +139,9 @@ TEST(Over, too_little_memory_is_refused)
     acre_arena before = arena;
     for (size_t size : {size_t(0), size_t(1), size_t(511), SIZE_MAX})
         EXPECT_EQ(ACRE_BAD_SIZE, acre_arena_over(memory, size, &arena));
-    EXPECT_EQ(ACRE_BAD_OPTION, acre_arena_over(nullptr, 4096, &arena));
+    EXPECT_EQ(ACRE_NULL_ARGUMENT, acre_arena_over(nullptr, 4096, &arena));
+    EXPECT_EQ(ACRE_NULL_ARGUMENT, acre_arena_over(memory, sizeof memory, nullptr));
+    EXPECT_EQ(ACRE_NULL_ARGUMENT, acre_arena_create(nullptr, nullptr));
     EXPECT_TRUE(unchanged(before, arena));
     for (size_t shift = 0; shift < 64; shift++) {
         ASSERT_EQ(ACRE_OK, acre_arena_over(memory + shift, 512, &arena));

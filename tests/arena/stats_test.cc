@@ -98,7 +98,7 @@ TEST(Stats, status_is_the_newest_refusal)
     bytes(&arena, 1);
     EXPECT_EQ(ACRE_FULL, acre_arena_status(&arena));
     acre_arena_alloc_aligned(&arena, 1, 3);
-    EXPECT_EQ(ACRE_BAD_OPTION, acre_arena_status(&arena));
+    EXPECT_EQ(ACRE_BAD_ALIGNMENT, acre_arena_status(&arena));
     acre_arena_calloc(&arena, SIZE_MAX, 2, 1);
     EXPECT_EQ(ACRE_BAD_SIZE, acre_arena_status(&arena));
     acre_arena_restore(&arena, acre_arena_mark{});

@@ -50,13 +50,23 @@ TEST(Destroy, clears_the_struct_and_unmaps)
     EXPECT_FALSE(acre_test::readable(static_cast<char *>(copy.base) + copy.size - 1));
 }
 
-TEST(Destroy, twice_is_stale)
+TEST(Destroy, of_an_empty_struct_does_nothing_and_of_a_copy_is_stale)
 {
     acre_stack stack = create(65536);
     acre_stack copy = stack;
     ASSERT_EQ(acre_stack_destroy(&stack), ACRE_OK);
-    expect_refused(stack, ACRE_STALE);
+    EXPECT_EQ(acre_stack_destroy(&stack), ACRE_OK);
     expect_refused(copy, ACRE_STALE);
+    EXPECT_EQ(acre_stack_destroy(nullptr), ACRE_NULL_ARGUMENT);
+}
+
+TEST(Empty, stacks_have_nothing_to_look_at)
+{
+    acre_stack empty = {};
+    size_t bytes = 77;
+    EXPECT_EQ(acre_stack_used(&empty, &bytes), ACRE_EMPTY_HANDLE);
+    EXPECT_EQ(acre_stack_commit(&empty, 0), ACRE_EMPTY_HANDLE);
+    EXPECT_EQ(bytes, 77u);
 }
 
 TEST(Destroy, an_old_copy_does_not_hurt_the_next_stack_at_the_same_address)

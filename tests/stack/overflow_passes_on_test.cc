@@ -372,7 +372,7 @@ TEST(Remove, is_refused_below_another_handler)
 TEST(Install, works_once_at_a_time_and_again_after_remove)
 {
     struct sigaction before = action_of(SIGSEGV);
-    EXPECT_EQ(ACRE_BAD_OPTION, acre_stack_overflow_install(nullptr, nullptr));
+    EXPECT_EQ(ACRE_NULL_ARGUMENT, acre_stack_overflow_install(nullptr, nullptr));
     EXPECT_EQ(ACRE_BAD_STATE, acre_stack_overflow_remove());
     EXPECT_TRUE(is_same(before, action_of(SIGSEGV)));
     for (int i = 0; i < 2; i++) {

@@ -104,7 +104,9 @@ TEST_P(PoolTake, only_its_own_stacks_are_taken)
     EXPECT_STATUS(ACRE_NOT_OURS, acre_stack_pool_give(other, &stack));
     EXPECT_STATUS(ACRE_NOT_OURS, acre_stack_destroy(&stack));
     acre_stack none = {};
-    EXPECT_STATUS(ACRE_NOT_OURS, acre_stack_pool_give(pool, &none));
+    EXPECT_STATUS(ACRE_EMPTY_HANDLE, acre_stack_pool_give(pool, &none));
+    EXPECT_OK(acre_stack_destroy(&none));
+    EXPECT_OK(acre_stack_pool_destroy(nullptr));
     acre_stack single;
     ASSERT_OK(acre_stack_create(65536, nullptr, &single));
     EXPECT_STATUS(ACRE_NOT_OURS, acre_stack_pool_give(pool, &single));

@@ -331,11 +331,11 @@ open_wide(const WCHAR *path, int writable, acre_file *file, uint64_t *size)
     int known = GetFileType(opened) == FILE_TYPE_DISK && GetFileInformationByHandle(opened, &info);
     int folder = known && info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY;
     SetLastError(saved);
-    if (folder && writable) {
+    if (!known || folder) {
         sys_close(opened);
-        return -EISDIR;
+        return folder && writable ? -EISDIR : ACRE_NOT_A_FILE;
     }
-    *size = known && !folder ? (uint64_t)info.nFileSizeHigh << 32 | info.nFileSizeLow : 0;
+    *size = (uint64_t)info.nFileSizeHigh << 32 | info.nFileSizeLow;
     *file = (acre_file)opened;
     return ACRE_OK;
 }

@@ -34,9 +34,9 @@ typedef struct acre_stack_bounds {
 /// Asks the system where stacks grow: about a microsecond.
 ///
 /// @param out  set only on success
-/// @return ACRE_OK; ACRE_STALE: the stack was destroyed or given back; ACRE_NOT_OURS: no stack of
-///         acre's, or (with DONT_FORK) one that this child of a fork does not have; on Windows also
-///         -ENOMEM or another system error
+/// @return ACRE_OK; ACRE_EMPTY_HANDLE: an all-zero struct; ACRE_STALE: the stack was destroyed or
+///         given back; ACRE_NOT_OURS: no stack of acre's, or (with DONT_FORK) one that this child
+///         of a fork does not have; on Windows also -ENOMEM or another system error
 ACRE_API ACRE_NODISCARD acre_status acre_stack_bounds_of(const acre_stack *stack,
                                                          acre_stack_bounds *out);
 

@@ -43,9 +43,9 @@ ACRE_EXTERN_C_BEGIN
 ///
 /// @param stack_pointer  of the waiting coroutine: the lowest byte that it needs, rounded down to a
 ///        multiple of a pointer's size; in [base, base + size]
-/// @return ACRE_OK; ACRE_BAD_RANGE: the stack pointer is outside the stack; ACRE_STALE: the stack
-///         was destroyed or given back; ACRE_NOT_OURS: no stack of acre's, or (with DONT_FORK) one
-///         that this child of a fork does not have
+/// @return ACRE_OK; ACRE_BAD_RANGE: the stack pointer is outside the stack; ACRE_EMPTY_HANDLE: an
+///         all-zero struct; ACRE_STALE: the stack was destroyed or given back; ACRE_NOT_OURS: no
+///         stack of acre's, or (with DONT_FORK) one that this child of a fork does not have
 ACRE_API ACRE_NODISCARD acre_status acre_stack_sleep_size(const acre_stack *stack,
                                                           const void *stack_pointer, size_t *bytes);
 
@@ -56,9 +56,10 @@ ACRE_API ACRE_NODISCARD acre_status acre_stack_sleep_size(const acre_stack *stac
 /// @param buffer    the caller's, of `capacity` bytes, not in the stack; of any alignment
 /// @param length    set to how many of them are used; pass it to acre_stack_wake
 /// @return ACRE_OK; ACRE_BAD_SIZE: the capacity is too small; ACRE_BAD_RANGE: the stack pointer is
-///         outside the stack; ACRE_BAD_STATE: the caller runs on that stack; ACRE_STALE: the stack
-///         was destroyed or given back; ACRE_NOT_OURS: no stack of acre's, or (with DONT_FORK) one
-///         that this child of a fork does not have; any other: the system's own error
+///         outside the stack; ACRE_BAD_STATE: the caller runs on that stack; ACRE_EMPTY_HANDLE: an
+///         all-zero struct; ACRE_STALE: the stack was destroyed or given back; ACRE_NOT_OURS: no
+///         stack of acre's, or (with DONT_FORK) one that this child of a fork does not have; any
+///         other: the system's own error
 ACRE_API ACRE_NODISCARD acre_status acre_stack_sleep(const acre_stack *stack,
                                                      const void *stack_pointer, void *buffer,
                                                      size_t capacity, size_t *length);
@@ -79,9 +80,9 @@ typedef struct acre_stack_sleeper {
 ///        were
 /// @return ACRE_OK, or why the first that is not asleep was refused: ACRE_BAD_SIZE: its capacity is
 ///         too small; ACRE_BAD_RANGE: its stack pointer is outside the stack; ACRE_BAD_STATE: the
-///         caller runs on that stack; ACRE_STALE: the stack was destroyed or given back;
-///         ACRE_NOT_OURS: no stack of acre's, or (with DONT_FORK) one that this child of a fork
-///         does not have; any other: the system's own error
+///         caller runs on that stack; ACRE_EMPTY_HANDLE: an all-zero struct; ACRE_STALE: the stack
+///         was destroyed or given back; ACRE_NOT_OURS: no stack of acre's, or (with DONT_FORK) one
+///         that this child of a fork does not have; any other: the system's own error
 ACRE_API ACRE_NODISCARD acre_status acre_stack_sleep_many(acre_stack_sleeper *sleepers,
                                                           size_t count, size_t *done);
 
@@ -91,9 +92,10 @@ ACRE_API ACRE_NODISCARD acre_status acre_stack_sleep_many(acre_stack_sleeper *sl
 /// Must follow acre_stack_sleep of the same stack, with the buffer and length that it filled in.
 ///
 /// @return ACRE_OK; ACRE_BAD_SIZE: no stack pointer leads to this length; ACRE_BAD_STATE: the
-///         caller runs on that stack; ACRE_STALE: the stack was destroyed or given back;
-///         ACRE_NOT_OURS: no stack of acre's, or (with DONT_FORK) one that this child of a fork
-///         does not have; on Windows also -ENOMEM (memory is short) or another system error
+///         caller runs on that stack; ACRE_EMPTY_HANDLE: an all-zero struct; ACRE_STALE: the stack
+///         was destroyed or given back; ACRE_NOT_OURS: no stack of acre's, or (with DONT_FORK) one
+///         that this child of a fork does not have; on Windows also -ENOMEM (memory is short) or
+///         another system error
 ACRE_API ACRE_NODISCARD acre_status acre_stack_wake(const acre_stack *stack, const void *buffer,
                                                     size_t length);
 

@@ -86,6 +86,7 @@ TEST(Port, tells_why_a_file_cannot_be_opened_and_keeps_errno)
     uint64_t size = 0;
     errno = 77;
     EXPECT_STATUS(-ENOENT, acre_port_file_open(fresh_path("missing").c_str(), 0, &file, &size));
+    EXPECT_STATUS(ACRE_NOT_A_FILE, acre_port_file_open(".", 0, &file, &size));
     EXPECT_EQ(77, errno);
 }
 
