@@ -1,4 +1,5 @@
 // Linux: a refusal names its cause, and a wish that was granted stays granted.
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "tests/mmap/maps.h"
@@ -46,7 +47,7 @@ TEST(Cause, of_a_collapse_that_must_wait_is_not_memory)
     int ends[2];
     ASSERT_EQ(0, pipe(ends));
     struct iovec used = {map.base, page()};
-    ASSERT_EQ(static_cast<ssize_t>(page()), vmsplice(ends[1], &used, 1, 0));
+    ASSERT_EQ(static_cast<ssize_t>(page()), syscall(SYS_vmsplice, ends[1], &used, 1, 0));
     acre_status status = acre_mmap_advise(&map, 0, map.size, ACRE_ADVISE_COLLAPSE);
     if (status == -EINVAL || status == -ENOTSUP || status == ACRE_OK)
         GTEST_SKIP() << "this kernel does not collapse (Linux 6.1), or had huge pages already";

@@ -32,8 +32,11 @@ int *__error(void);
 #define EAGAIN 35
 #define EOPNOTSUPP 45
 #define ENOTSUP EOPNOTSUPP
+#define ETIMEDOUT 60
 #define ELOOP 62
 #define ENAMETOOLONG 63
+#define EDQUOT 69
+#define ESTALE 70
 #define ENOSYS 78
 #define EOVERFLOW 84
 

@@ -15,5 +15,6 @@ struct stat {
 #define S_ISCHR(mode) (((mode)&0170000) == 0020000)
 
 int fstat(int file, struct stat *status);
+int stat(const char *path, struct stat *status);
 
 #endif  // ACRE_FREEBSD_SYS_STAT_H_
