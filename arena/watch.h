@@ -81,8 +81,8 @@ watch_forget(uintptr_t start, size_t size)
 #endif
 }
 
-// The range was mapped or committed anew.  In the child of a fork, an arena of the parent's that the
-// child did not get may have left marks of AddressSanitizer there.
+// The range was mapped or committed anew.  In the child of a fork, an arena of the parent's that
+// the child did not get may have left marks of AddressSanitizer there.
 static inline void
 watch_renew(uintptr_t start, size_t size)
 {
@@ -93,8 +93,8 @@ watch_renew(uintptr_t start, size_t size)
 #endif
 }
 
-// Whether a position lies inside a block: then a mark of it was saved before that block's memory was
-// taken back and handed out again.
+// Whether a position lies inside a block: then a mark of it was saved before that block's memory
+// was taken back and handed out again.
 static inline int
 watch_is_inside(const acre_arena_core *core, uintptr_t position)
 {

@@ -15,9 +15,9 @@
 // 1. A pool is cut into slots; a slot is a guard, usable bytes and a header.  Slots lie in regions,
 //    which are reserved on demand, each as large as all before it together.
 // 2. Each slot has one state word: READY once its guard is known to be in place, the kind of that
-//    guard, and a generation, which is odd while the stack is out.  Giving is one compare-and-swap from odd to even, which
-//    decides which caller gave the stack.  Taking is a plain store, since a ready slot of even
-//    generation belongs to whoever holds its number.
+//    guard, and a generation, which is odd while the stack is out.  Giving is one compare-and-swap
+//    from odd to even, which decides which caller gave the stack.  Taking is a plain store, since a
+//    ready slot of even generation belongs to whoever holds its number.
 // 3. The holder is a thread's magazine, the pool's list of free slots, its list of deep ones (whose
 //    memory is to be returned), or a thread that is changing the slot (counted as pending).  A slot
 //    that is not ready is cold: in the pool's list of cold slots, or beyond its region's frontier.
@@ -287,8 +287,8 @@ acre_status acre_region_get(const acre_stack *stack, stack_place *out);
 
 /// How many of its slots have all bits of `wanted` in their state, and SLOT_READY.
 size_t acre_region_count_ready(const region *r, uint32_t wanted);
-/// Records how deep a stack has been; no other thread may hold the stack.  Returns the depth, 0 when
-/// it is unknown.
+/// Records how deep a stack has been; no other thread may hold the stack.  Returns the depth, 0
+/// when it is unknown.
 size_t acre_pool_note_depth(acre_stack_pool *pool, uint32_t id);
 
 // ---- pool_deep.c --------------------------------------------------------------------------------

@@ -6,8 +6,7 @@ static acre_stack_pool *pool;
 __attribute__((visibility("default"))) int plugin_start(void);
 __attribute__((visibility("default"))) int plugin_stop(void);
 
-int
-plugin_start(void)
+int plugin_start(void)
 {
     acre_stack stack;
     if (acre_stack_pool_create(NULL, &pool) != ACRE_OK)
@@ -17,8 +16,7 @@ plugin_start(void)
     return acre_stack_pool_give(pool, &stack) == ACRE_OK ? 0 : 3;
 }
 
-int
-plugin_stop(void)
+int plugin_stop(void)
 {
     return acre_stack_pool_destroy(pool) == ACRE_OK ? 0 : 4;
 }

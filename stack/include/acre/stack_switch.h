@@ -6,8 +6,9 @@
 // C++ exceptions of its own: the runtime keeps the exceptions that are being handled for a thread,
 // and without this, `throw;` in one coroutine would rethrow another's.  In a build without a
 // sanitizer all that is left of them is the exchange of two words where the program has C++
-// exceptions (not on Windows; on macOS and iOS in C++ code only), and three client requests of Valgrind's for each coroutine (some
-// instructions that do nothing; none with NVALGRIND, or where its headers are not installed).
+// exceptions (not on Windows; on macOS and iOS in C++ code only), and three client requests of
+// Valgrind's for each coroutine (some instructions that do nothing; none with NVALGRIND, or where
+// its headers are not installed).
 //
 // Conventions
 //   One acre_stack_switch for each flow of control: each coroutine, and each thread that runs some.
@@ -88,8 +89,8 @@ ACRE_EXTERN_C_BEGIN
 // __cxa_get_globals of the Itanium C++ ABI, 2.2.2.  By another name, since the runtime's header
 // declares it as a function that always returns the same, which it does not after a switch.  NULL
 // in a program without C++ exceptions.
-extern void *acre_switch_exceptions_of_thread_(void)
-    __asm__(ACRE_SWITCH_SYMBOL_("__cxa_get_globals")) __attribute__((weak));
+extern void *acre_switch_exceptions_of_thread_(void) __asm__(
+    ACRE_SWITCH_SYMBOL_("__cxa_get_globals")) __attribute__((weak));
 #endif
 
 // The exceptions that a flow of control is handling, and how many it has thrown that nobody caught
