@@ -184,6 +184,17 @@ commit_slots(const acre_stack_pool *pool, acre_mmap *map, char *end, size_t *cou
     }
 }
 
+// A status of these functions alone: the system refuses markers altogether, as a sandbox does that
+// was entered meanwhile.
+enum { MARKERS_REFUSED = 1 };
+
+static int
+refuses_markers(acre_status status)
+{
+    return status != ACRE_OK && status != -ENOMEM && status != -EAGAIN &&
+           status != ACRE_TOO_MANY_AREAS;
+}
+
 // Makes neighbouring slots ready; the first has the highest address.
 static acre_status
 make_with_markers(const acre_stack_pool *pool, acre_mmap *map, char *lowest, size_t count,
@@ -198,7 +209,9 @@ make_with_markers(const acre_stack_pool *pool, acre_mmap *map, char *lowest, siz
     status = guard_slots(pool, map, lowest, count, &guarded);
     char *lowest_guarded = lowest + (count - guarded) * pool->stride;
     acre_status locked = lock_slots(pool, map, lowest_guarded, guarded, done);
-    return status != ACRE_OK ? status : locked;
+    if (locked != ACRE_OK)
+        return locked;
+    return refuses_markers(status) ? MARKERS_REFUSED : status;
 }
 
 static acre_status
@@ -260,21 +273,13 @@ make_slots(const acre_stack_pool *pool, const uint32_t *ids, size_t count, uint3
     return ACRE_OK;
 }
 
-// Whether a refusal is one of markers altogether, as by a sandbox that was entered meanwhile.
-static int
-refuses_markers(acre_status status)
-{
-    return status != ACRE_OK && status != -ENOMEM && status != -EAGAIN &&
-           status != ACRE_TOO_MANY_AREAS;
-}
-
 // Makes slots with guards of the pool's kind.  If markers are refused, the pool goes on with pages.
 static acre_status
 make_guarded(acre_stack_pool *pool, const uint32_t *ids, size_t count, uint32_t *kind, size_t *done)
 {
     *kind = atomic_load_explicit(&pool->guard_kind, memory_order_relaxed);
     acre_status status = make_slots(pool, ids, count, *kind, done);
-    if (*kind == ACRE_GUARD_PAGES || *done > 0 || !refuses_markers(status))
+    if (status != MARKERS_REFUSED || *done > 0)
         return status;
     atomic_store_explicit(&pool->had_markers, 1, memory_order_relaxed);
     atomic_store_explicit(&pool->guard_kind, ACRE_GUARD_PAGES, memory_order_relaxed);

@@ -220,6 +220,32 @@ TEST_P(PoolFlags, more_than_may_be_locked_is_refused)
     EXPECT_EQ(0, ended.code);
 }
 
+TEST_P(PoolFlags, a_refused_lock_is_no_refusal_of_markers)
+{
+    if (!acre_can(ACRE_CAN_LOCK))
+        GTEST_SKIP() << "nothing can be locked";
+    Ended ended = in_child([] {
+        acre_stack_pool_opts opts = with_flags(ACRE_STACK_LOCKED);
+        acre_stack_pool *pool;
+        acre_stack_pool_stats before, after;
+        STEP(1, acre_stack_pool_create(&opts, &pool) == ACRE_OK);
+        STEP(2, acre_stack_pool_stats_read(pool, &before) == ACRE_OK);
+        if (!limit_locks(0))
+            return 77;
+        acre_stack stack;
+        acre_status status = acre_stack_pool_take(pool, &stack);
+        STEP(3, status == -ENOMEM || status == -EAGAIN || status == -EPERM);
+        STEP(4, acre_stack_pool_stats_read(pool, &after) == ACRE_OK);
+        STEP(5, after.guard_kind == before.guard_kind);
+        STEP(6, acre_stack_pool_destroy(pool) == ACRE_OK);
+        return 0;
+    });
+    EXPECT_TRUE(ended.exited);
+    if (ended.exited && ended.code == 77)
+        GTEST_SKIP() << "the limit does not bind this user";
+    EXPECT_EQ(0, ended.code);
+}
+
 #ifdef __linux__
 TEST_P(PoolFlags, a_program_that_locks_all_it_maps_has_guards_too)
 {
