@@ -60,6 +60,7 @@ acre_arena_save(acre_arena *arena)
     acre_arena_core *core = acre_core_or_note(arena);
     if (core == NULL)
         return mark;
+    watch_boundary(core, arena->cursor);
     core->floor = arena->cursor;
     mark.cursor = arena->cursor;
     mark.generation = arena->generation;

@@ -93,7 +93,15 @@ watch_renew(uintptr_t start, size_t size)
 #endif
 }
 
-// Whether a position lies inside a block: then a mark of it was saved before that block's memory
+// Marks a position between blocks.  What lies before it is a redzone, or a gap that nobody may use.
+static inline void
+watch_boundary(const acre_arena_core *core, uintptr_t position)
+{
+    if (core->watched && position != core->base)
+        watch_close(position - 8, 8);
+}
+
+// Whether a position that was marked lies inside a block: then a mark of it was saved before that block's memory
 // was taken back and handed out again.
 static inline int
 watch_is_inside(const acre_arena_core *core, uintptr_t position)

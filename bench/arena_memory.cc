@@ -88,7 +88,9 @@ main(int argc, char **argv)
     std::printf("%zu arenas, transparent huge pages: %s", count, mode);
     std::printf("%12s %24s %24s\n", "used of each", "acre: resident / used",
                 "glibc: resident / used");
-    for (size_t kib : {64, 96, 128, 192, 256, 300, 384, 512, 768, 1024, 1536, 2048, 3072, 4096})
+    const size_t sizes[] = {64,  96,  128,  192,  256,  300,  384,
+                            512, 768, 1024, 1536, 2048, 3072, 4096};
+    for (size_t kib : sizes)
         std::printf("%8zu KiB %24.2f %24.2f\n", kib, ratio(fill_arenas, count, kib * 1024),
                     ratio(fill_malloc, count, kib * 1024));
     return 0;

@@ -194,8 +194,8 @@ TEST(Fork, the_child_makes_arenas_where_an_absent_one_was)
             std::memset(bytes(&own.back(), 100), 1, 100);
         }
         EXPECT_TRUE(has_core_there || !SANITIZED);
-        for (acre_arena &one : own)
-            EXPECT_EQ(ACRE_OK, acre_arena_destroy(&one));
+        for (acre_arena &each : own)
+            EXPECT_EQ(ACRE_OK, acre_arena_destroy(&each));
     });
 }
 
