@@ -11,6 +11,7 @@
 #include <fstream>
 #include <string>
 
+#include "acre/area.h"
 #include "acre/image.h"
 #include "acre/mmap.h"
 #include "acre/page.h"
@@ -90,6 +91,40 @@ bool is_mapped(const void *address)
 {
     unsigned char present;
     return mincore(const_cast<void *>(address), page(), &present) == 0;
+}
+
+// ---- areas --------------------------------------------------------------------------------------
+
+// The memory that the table is read into may lie beside any map.
+TEST(FreebsdAreas, of_shared_memory_end_where_it_ends)
+{
+    for (int i = 0; i < 32; i++) {
+        Map map;
+        acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
+        uint64_t before = 0, count = 0;
+        ASSERT_OK(acre_area_count(&before));
+        ASSERT_OK(acre_mmap_anon(16 * page(), ACRE_READ_WRITE, &opts, &map));
+        ASSERT_OK(acre_area_count(&count));
+        EXPECT_EQ(before + 1, count);
+        acre_area area = {};
+        ASSERT_OK(acre_area_at(map.base, &area));
+        EXPECT_EQ(reinterpret_cast<uintptr_t>(map.base), area.start);
+        EXPECT_EQ(reinterpret_cast<uintptr_t>(bytes(map, map.size)), area.end);
+    }
+}
+
+TEST(FreebsdAreas, of_shared_memory_are_not_those_of_an_open_view)
+{
+    acre_areas view = {};
+    Map map;
+    acre_mmap_opts opts = flags(ACRE_MAP_SHARED);
+    ASSERT_OK(acre_areas_open(0, &view));
+    ASSERT_OK(acre_mmap_anon(16 * MIB, ACRE_READ_WRITE, &opts, &map));
+    acre_area area = {};
+    EXPECT_OK(acre_areas_query(&view, reinterpret_cast<uintptr_t>(map.base), &area));
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(map.base), area.start);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(bytes(map, map.size)), area.end);
+    acre_areas_close(&view);
 }
 
 // ---- advice -------------------------------------------------------------------------------------
@@ -260,6 +295,39 @@ TEST(FreebsdDiscard, keeps_the_fork_behavior_of_the_map)
     int status = -1;
     ASSERT_EQ(child, waitpid(child, &status, 0));
     EXPECT_EQ(0, status);
+}
+
+// ---- limits -------------------------------------------------------------------------------------
+
+TEST(FreebsdSystem, has_the_commit_limit_that_accounting_enforces)
+{
+    const uint64_t SWAP = uint64_t{1} << 30;
+    const struct {
+        uint64_t overcommit, swap, limit;
+    } CASES[] = {
+        {0, SWAP, 0},                              // nothing is enforced
+        {4, SWAP, 0},                              //
+        {1, SWAP, SWAP},                           //
+        {5, SWAP, SWAP + uint64_t{800} * page()},  // and memory that is not locked
+        {5, 0, uint64_t{800} * page()},            //
+        {1, 0, page()},                            // 0 would mean that nothing is enforced
+    };
+    for (const auto &one : CASES) {
+        const fake_number numbers[] = {
+            {"hw.physmem", uint64_t{1000} * page()},
+            {"vm.overcommit", one.overcommit},
+            {"vm.swap_total", one.swap},
+            {"vm.stats.vm.v_page_count", 1000},
+            {"vm.stats.vm.v_free_reserved", 50},
+            {"vm.stats.vm.v_wire_count", 150},
+            {nullptr, 0},
+        };
+        fake_numbers = numbers;
+        acre_system system = {};
+        EXPECT_OK(acre_system_read(&system));
+        fake_numbers = nullptr;
+        EXPECT_EQ(one.limit, system.commit_limit) << one.overcommit << ", " << one.swap;
+    }
 }
 
 // ---- accounting ---------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 // FreeBSD: reads what is mapped with the sysctl KERN_PROC_VMMAP.
 //
 // The sysctl returns all areas of a process at once, as records of different lengths, and cannot
-// return just one.  (The library's function for it allocates.)  The records lie in acre's own
-// shared anonymous memory, which never merges with neighbouring areas, so a call without a view can
-// leave out just that area.
+// return just one.  (The library's function for it allocates.)  The records lie in memory of acre's
+// own.  The kernel makes one area of neighbours that are alike, so that memory is mapped as no map
+// of acre's is (MAP_NOSYNC): a call without a view can leave out just that area.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_FREEBSD
@@ -52,8 +52,8 @@ static acre_status
 map_room(size_t size, table *records)
 {
     void *base = NULL;
-    acre_status status =
-        sys_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0, &base);
+    acre_status status = sys_mmap(NULL, size, PROT_READ | PROT_WRITE,
+                                  MAP_SHARED | MAP_ANON | MAP_NOSYNC, -1, 0, &base);
     if (status == ACRE_OK)
         *records = (table){.bytes = base, .capacity = size};
     return status;

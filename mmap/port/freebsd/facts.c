@@ -196,14 +196,30 @@ acre_port_address_bits(void)
     return bits > LEAST ? bits : LEAST;
 }
 
+static uint64_t
+commit_limit(void)
+{
+    enum { ENFORCED = 1, MEMORY_COUNTS = 4 };  // otherwise only swap counts
+    uint64_t mode = acre_freebsd_read_number("vm.overcommit");
+    if ((mode & ENFORCED) == 0)
+        return 0;
+    uint64_t limit = acre_freebsd_read_number("vm.swap_total");
+    if (mode & MEMORY_COUNTS) {
+        uint64_t pages = acre_freebsd_read_number("vm.stats.vm.v_page_count");
+        uint64_t taken = acre_freebsd_read_number("vm.stats.vm.v_free_reserved") +
+                         acre_freebsd_read_number("vm.stats.vm.v_wire_count");
+        limit += pages > taken ? (pages - taken) * acre_port_page_size() : 0;
+    }
+    // Where nothing is granted, the least that is not 0, which would mean that nothing is enforced.
+    return limit != 0 ? limit : acre_port_page_size();
+}
+
 acre_status
 acre_port_system_read(acre_system *out)
 {
     out->physical_memory = acre_freebsd_read_number("hw.physmem");
     out->committed = acre_freebsd_read_number("vm.swap_reserved");
-    // Bit 0: the system refuses what exceeds swap.
-    if (acre_freebsd_read_number("vm.overcommit") & 1)
-        out->commit_limit = acre_freebsd_read_number("vm.swap_total");
+    out->commit_limit = commit_limit();
     out->lock_limit = lock_limit();
     out->address_bits = acre_port_address_bits();
     out->transparent_huge_size = acre_port_transparent_huge_size();

@@ -20,6 +20,7 @@
 size_t fake_refuse_from;
 int fake_inherit_calls;
 int fake_table_reads;
+const fake_number *fake_numbers;
 
 enum { KVME_TYPE_SWAP = 3, KVME_TYPE_GUARD = 9 };
 
@@ -31,7 +32,7 @@ typedef struct linux_area {
     unsigned major, minor;
     char access[5];
     char path[1024];
-    int touched, unaccounted, locked;
+    int touched, unaccounted, locked, unsynced;
 } linux_area;
 
 // Calls `see` for each; stops when that answers 0.
@@ -52,6 +53,7 @@ static void for_each_area(int (*see)(const linux_area *area, void *context), voi
         else if (strncmp(line, "VmFlags:", 8) == 0) {
             area.unaccounted = strstr(line, " nr") != NULL;
             area.locked = strstr(line, " lo") != NULL;
+            area.unsynced = strstr(line, " rr") != NULL;
             if (!see(&area, context))
                 break;
         }
@@ -103,6 +105,9 @@ void *fake_mmap(void *address, size_t size, int protection, int flags, int file,
     }
     if (flags & MAP_NOCORE)
         madvise(base, size, MADV_DONTDUMP);
+    // Something that the table can be read from again, and that does nothing to memory.
+    if (flags & MAP_NOSYNC)
+        madvise(base, size, MADV_RANDOM);
     return base;
 }
 
@@ -154,11 +159,34 @@ long fake_sigprocmask(const void *page)
 typedef struct records {
     char *bytes;
     size_t size, capacity;
+    linux_area last;
 } records;
+
+static int is_shared_anonymous(const linux_area *area)
+{
+    return area->access[3] == 's' && strncmp(area->path, "/dev/zero", 9) == 0;
+}
+
+static int is_one_area(const linux_area *last, const linux_area *area)
+{
+    return last->end == area->start && is_shared_anonymous(last) && is_shared_anonymous(area) &&
+           strcmp(last->access, area->access) == 0 && last->locked == area->locked &&
+           last->unsynced == area->unsynced;
+}
 
 static int add_record(const linux_area *area, void *context)
 {
     records *to = context;
+    if (is_one_area(&to->last, area)) {
+        to->last.end = area->end;
+        if (to->size <= to->capacity) {
+            struct kinfo_vmentry *record =
+                (void *)(to->bytes + to->size - sizeof(struct kinfo_vmentry));
+            record->kve_end = area->end;
+        }
+        return 1;
+    }
+    to->last = *area;
     struct kinfo_vmentry record = {
         .kve_structsize = (int)sizeof record,
         .kve_start = area->start,
@@ -198,7 +226,7 @@ int sysctl(const int *name, unsigned count, void *old, size_t *old_size, const v
         return -1;
     }
     fake_table_reads++;
-    records all = {old, 0, old != NULL ? *old_size : 0};
+    records all = {.bytes = old, .capacity = old != NULL ? *old_size : 0};
     for_each_area(add_record, &all);
     *old_size = all.size;
     if (old != NULL && all.size > all.capacity) {
@@ -210,11 +238,14 @@ int sysctl(const int *name, unsigned count, void *old, size_t *old_size, const v
 
 int sysctlbyname(const char *name, void *old, size_t *old_size, const void *to, size_t size)
 {
-    (void)name;
-    (void)old;
-    (void)old_size;
     (void)to;
     (void)size;
+    for (const fake_number *at = fake_numbers; at != NULL && at->name != NULL; at++) {
+        if (strcmp(at->name, name) == 0 && *old_size >= sizeof at->value) {
+            memcpy(old, &at->value, sizeof at->value);
+            return 0;
+        }
+    }
     errno = ENOENT;
     return -1;
 }

@@ -3,6 +3,8 @@
 // What is played is what the port relies on (docs/platforms.md, seen on FreeBSD by others):
 //   - MAP_GUARD has no memory object; mprotect on it succeeds and changes nothing.
 //   - The table of areas tells of a type: none for guards and for memory that was never touched.
+//   - Shared anonymous memory is one area with what is alike beside it; MAP_NOSYNC makes a
+//     difference.
 //   - mincore tells of present pages, and madvise empties nothing.
 //   - What accounting refuses is answered EINVAL, after what was in the way has gone.
 // It is no proof of how FreeBSD behaves: that is for the tests of mmap/port/, run there.
@@ -10,6 +12,7 @@
 #define ACRE_TESTS_MMAP_FREEBSD_FAKE_FREEBSD_H_
 
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,6 +24,14 @@ extern size_t fake_refuse_from;
 extern int fake_inherit_calls;
 /// How often the table of areas was read.
 extern int fake_table_reads;
+
+/// What sysctlbyname returns for a name.
+typedef struct fake_number {
+    const char *name;  ///< NULL: the end of the list
+    uint64_t value;
+} fake_number;
+/// The system's numbers; NULL: there are none.
+extern const fake_number *fake_numbers;
 
 #ifdef __cplusplus
 }

@@ -13,6 +13,7 @@
 #define MAP_GUARD 0x40000000
 #define MAP_EXCL 0x20000000
 #define MAP_NOCORE 0x10000000
+#define MAP_NOSYNC 0x08000000
 #define MAP_ALIGNED(n) ((n) << 22)
 
 #define MADV_NOCORE MADV_DONTDUMP
@@ -22,8 +23,6 @@
 #define INHERIT_COPY 1
 #define INHERIT_NONE 2
 #define INHERIT_ZERO 3
-
-#define SHM_ANON ((char *)1)
 
 #define mmap fake_mmap
 #define mprotect fake_mprotect

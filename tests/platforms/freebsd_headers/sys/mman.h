@@ -17,6 +17,7 @@
 #define MAP_SHARED 0x0001
 #define MAP_PRIVATE 0x0002
 #define MAP_FIXED 0x0010
+#define MAP_NOSYNC 0x0800
 #define MAP_ANON 0x1000
 #define MAP_GUARD 0x00002000
 #define MAP_EXCL 0x00004000
@@ -36,7 +37,6 @@
 #define MADV_NOCORE 8
 #define MADV_CORE 9
 
-#define SHM_ANON ((char *)1)
 #define MFD_CLOEXEC 0x00000001
 #define MFD_ALLOW_SEALING 0x00000002
 
@@ -50,7 +50,6 @@ int mlock(const void *address, size_t size);
 int munlock(const void *address, size_t size);
 int msync(void *address, size_t size, int flags);
 int getpagesizes(size_t *sizes, int capacity);
-int shm_open(const char *path, int flags, mode_t mode);
 int memfd_create(const char *name, unsigned int flags);
 
 #endif  // ACRE_FREEBSD_SYS_MMAN_H_
