@@ -45,7 +45,8 @@ static inline acre_status
 sys_mlock(void *base, size_t size)
 {
     int saved = errno;
-    return status_of(mlock(base, size), saved);
+    acre_status status = status_of(mlock(base, size), saved);
+    return status == -EAGAIN ? -ENOMEM : status;  // over the limit
 }
 
 static inline acre_status

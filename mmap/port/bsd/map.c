@@ -317,6 +317,14 @@ empty_shared_part(acre_mmap *map, void *start, size_t length, uint32_t access)
     return access == ACRE_NONE && map->flags & ACRE_HAS_PAGE_GUARDS ? ACRE_OK : -EACCES;
 }
 
+// Apple's systems let a thread write to such memory only while acre_jit_write permits it, which
+// cannot be asked, and do not map it anew.
+static int
+is_out_of_reach(uint32_t access)
+{
+    return ACRE_ON_DARWIN && (access & (ACRE_WRITE | ACRE_EXEC)) == (ACRE_WRITE | ACRE_EXEC);
+}
+
 typedef acre_status (*on_part)(acre_mmap *map, void *start, size_t length, uint32_t access);
 
 // Calls `act` for each part of the range that has one access and may have contents.
@@ -337,8 +345,12 @@ for_each_part(acre_mmap *map, void *start, size_t length, on_part act)
         if (status < 0)
             break;
         uintptr_t part_end = area.end < end ? area.end : end;
-        status = area.flags & BSD_AREA_UNTOUCHED ? ACRE_OK
-                                                 : act(map, (void *)at, part_end - at, area.access);
+        if (is_out_of_reach(area.access))
+            status = -ENOTSUP;
+        else if (area.flags & BSD_AREA_UNTOUCHED)
+            status = ACRE_OK;
+        else
+            status = act(map, (void *)at, part_end - at, area.access);
         at = part_end;
     }
     acre_bsd_walk_end(&walk);

@@ -1,7 +1,7 @@
 // macOS and iOS: reads what is mapped with mach_vm_region_recurse.
 //
-// One call finds the region of an address, or the next above it, in time that does not grow with
-// the number of regions; submaps (what dyld shares among programs) are descended into.  Another
+// One call finds the region of an address, or the next above it, as a rule in time that does not
+// grow with the number of regions (docs/platforms.md); submaps (what dyld shares among programs) are descended into.  Another
 // call, proc_pidinfo, reports files, but only on macOS.  It is no public function of iOS; there a
 // file is known by the number of its memory object instead, and has no path.
 #include "mmap/port/system.h"
@@ -33,10 +33,10 @@ acre_status
 acre_darwin_region(mach_port_t task, uintptr_t address, darwin_region_info *out)
 {
     for (natural_t depth = 0;; depth++) {
-        vm_region_submap_info_data_64_t info = {0};
+        vm_region_submap_short_info_data_64_t info = {0};
         mach_vm_address_t start = address;
         mach_vm_size_t size = 0;
-        mach_msg_type_number_t count = VM_REGION_SUBMAP_INFO_COUNT_64;
+        mach_msg_type_number_t count = VM_REGION_SUBMAP_SHORT_INFO_COUNT_64;
         natural_t reached = depth;
         kern_return_t result = mach_vm_region_recurse(task, &start, &size, &reached,
                                                       (vm_region_recurse_info_t)&info, &count);
@@ -90,10 +90,13 @@ name_of(unsigned tag)
 static void
 describe_region(const darwin_region_info *region, acre_area *out)
 {
-    const vm_region_submap_info_data_64_t *info = &region->info;
-    // If no one shares it yet but a child would, only the inheritance shows that.
-    int shared = info->share_mode == SM_SHARED || info->share_mode == SM_TRUESHARED ||
-                 info->share_mode == SM_SHARED_ALIASED || info->inheritance == VM_INHERIT_SHARE;
+    const vm_region_submap_short_info_data_64_t *info = &region->info;
+    // What a child would get shows it.  Private memory that was locked or moved and then cut has
+    // the mode of shared memory; that decides only where a child gets nothing.
+    int shared = info->inheritance == VM_INHERIT_SHARE ||
+                 (info->inheritance == VM_INHERIT_NONE &&
+                  (info->share_mode == SM_SHARED || info->share_mode == SM_TRUESHARED ||
+                   info->share_mode == SM_SHARED_ALIASED));
     *out = (acre_area){
         .start = region->start,
         .end = region->end,
@@ -168,7 +171,8 @@ describe_fully(acre_process process, const darwin_region_info *region, file_info
                acre_area *out)
 {
     describe_region(region, out);
-    find_file(process, region, info, out);
+    if (region->info.external_pager)
+        find_file(process, region, info, out);
     if (process == acre_port_process_id() && region->info.user_tag == VM_MEMORY_STACK)
         find_stack(out);
 }

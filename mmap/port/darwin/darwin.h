@@ -27,10 +27,10 @@ kern_return_t mach_vm_read_overwrite(vm_map_t task, mach_vm_address_t address, m
 enum { DARWIN_TAG = 255 };
 #define DARWIN_TAG_FLAGS ((int)((unsigned)DARWIN_TAG << 24))
 
-// A region of a task's map.
+// A region of a task's map.  For the long form of `info`, the kernel would look for each page.
 typedef struct darwin_region_info {
     uintptr_t start, end;
-    vm_region_submap_info_data_64_t info;
+    vm_region_submap_short_info_data_64_t info;
 } darwin_region_info;
 
 // Finds the region that contains `address`, or the first above it: 1, 0 when there is none, or a

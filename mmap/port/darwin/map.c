@@ -50,6 +50,29 @@ acre_darwin_status(kern_return_t result)
 
 // ---- mapping ------------------------------------------------------------------------------------
 
+// Why no address was found.  The limits RLIMIT_AS and RLIMIT_DATA have the result of an occupied
+// place.
+static acre_status
+explain_no_space(const port_request *request)
+{
+    darwin_region_info region;
+    uintptr_t start = (uintptr_t)request->address;
+    int occupied = request->flags & ACRE_MAP_FIXED &&
+                   acre_darwin_region(mach_task_self(), start, &region) == 1 &&
+                   region.start < start + request->size;
+    return occupied ? -EEXIST : -ENOMEM;
+}
+
+// Sets *anywhere to the request without its address, and returns whether that was only a wish.  The
+// kernel looks only above the address that it is given.
+static int
+without_wish(const port_request *request, port_request *anywhere)
+{
+    *anywhere = *request;
+    anywhere->address = NULL;
+    return request->address != NULL && (request->flags & (ACRE_MAP_FIXED | ACRE_MAP_REPLACE)) == 0;
+}
+
 acre_status
 acre_darwin_map_memory(const port_request *request, mem_entry_name_port_t object, void **base)
 {
@@ -61,13 +84,18 @@ acre_darwin_map_memory(const port_request *request, mem_entry_name_port_t object
     vm_prot_t most = flags & ACRE_IS_RING ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_ALL;
     if (flags & ACRE_MAP_HUGE && (flags & ACRE_IS_RESERVATION) == 0)
         placement |= VM_FLAGS_SUPERPAGE_SIZE_2MB;
+    else if (object == MACH_PORT_NULL)
+        placement |= VM_FLAGS_4GB_CHUNK;  // else each 128 MiB become an area
     mach_vm_address_t address = (uintptr_t)request->address;
     mach_vm_offset_t mask = placement & VM_FLAGS_ANYWHERE ? request->alignment - 1 : 0;
     kern_return_t result =
         mach_vm_map(mach_task_self(), &address, request->size, mask, placement | DARWIN_TAG_FLAGS,
                     object, 0, FALSE, protection, most, darwin_inheritance(flags));
-    if (result == KERN_NO_SPACE && flags & ACRE_MAP_FIXED)
-        return -EEXIST;
+    port_request anywhere;
+    if (result == KERN_NO_SPACE && without_wish(request, &anywhere))
+        return acre_darwin_map_memory(&anywhere, object, base);
+    if (result == KERN_NO_SPACE)
+        return explain_no_space(request);
     if (result == KERN_SUCCESS)
         *base = (void *)(uintptr_t)address;
     return acre_darwin_status(result);
@@ -125,10 +153,11 @@ map_clone(const port_request *request, void **base)
         mach_vm_remap(mach_task_self(), &address, request->size, mask, placement, mach_task_self(),
                       image->source + (uintptr_t)request->offset, TRUE, &protection, &most,
                       darwin_inheritance(request->flags));
-    if (result == KERN_NO_SPACE && request->flags & ACRE_MAP_FIXED)
-        return -EEXIST;
+    port_request anywhere;
+    if (result == KERN_NO_SPACE && without_wish(request, &anywhere))
+        return map_clone(&anywhere, base);
     if (result != KERN_SUCCESS)
-        return acre_darwin_status(result);
+        return result == KERN_NO_SPACE ? explain_no_space(request) : acre_darwin_status(result);
     void *mapped = (void *)(uintptr_t)address;
     acre_status status = sys_mprotect(mapped, request->size, posix_protection(request->access));
     if (status != ACRE_OK) {
@@ -303,25 +332,30 @@ acre_bsd_huge(const port_request *request)
     return 0;
 }
 
-// Counts the range's regions that are locked and those that are not; a hole counts as not locked.
+// How many regions of a range are locked, are not, and are inaccessible; a hole is not locked.
+typedef struct region_counts {
+    size_t locked, free, inaccessible;
+} region_counts;
+
 static acre_status
-count_locked(const void *start, size_t length, size_t *locked, size_t *free)
+count_regions(const void *start, size_t length, region_counts *out)
 {
     uintptr_t at = (uintptr_t)start;
     uintptr_t end = at + length;
-    *locked = 0;
-    *free = 0;
+    *out = (region_counts){0};
     while (at < end) {
         darwin_region_info region;
         acre_status status = acre_darwin_region(mach_task_self(), at, &region);
         if (status < 0)
             return status;
         if (status == 0 || region.start > at)
-            ++*free;
+            out->free++;
         if (status == 0)
             return ACRE_OK;
-        if (region.start < end)
-            ++*(region.info.user_wired_count != 0 ? locked : free);
+        if (region.start < end) {
+            ++*(region.info.user_wired_count != 0 ? &out->locked : &out->free);
+            out->inaccessible += region.info.protection == VM_PROT_NONE;
+        }
         at = region.end;
     }
     return ACRE_OK;
@@ -330,20 +364,20 @@ count_locked(const void *start, size_t length, size_t *locked, size_t *free)
 int
 acre_bsd_is_locked(const void *start, size_t length)
 {
-    size_t locked;
-    size_t free;
-    acre_status status = count_locked(start, length, &locked, &free);
-    return status == ACRE_OK ? locked != 0 : status;
+    region_counts counts;
+    acre_status status = count_regions(start, length, &counts);
+    return status == ACRE_OK ? counts.locked != 0 : status;
 }
 
-// The kernel counts locks; acre does not.
+// The kernel counts locks; acre does not.  It also asks for no access before it locks.
 acre_status
 acre_bsd_lock(void *start, size_t length)
 {
-    size_t locked;
-    size_t free;
-    acre_status status = count_locked(start, length, &locked, &free);
-    return status == ACRE_OK && free != 0 ? sys_mlock(start, length) : status;
+    region_counts counts;
+    acre_status status = count_regions(start, length, &counts);
+    if (status == ACRE_OK && counts.inaccessible != 0)
+        return -ENOMEM;
+    return status == ACRE_OK && counts.free != 0 ? sys_mlock(start, length) : status;
 }
 
 acre_status
