@@ -1,9 +1,10 @@
 // macOS and iOS: reads what is mapped with mach_vm_region_recurse.
 //
 // One call finds the region of an address, or the next above it, as a rule in time that does not
-// grow with the number of regions (docs/platforms.md); submaps (what dyld shares among programs) are descended into.  Another
-// call, proc_pidinfo, reports files, but only on macOS.  It is no public function of iOS; there a
-// file is known by the number of its memory object instead, and has no path.
+// grow with the number of regions (docs/platforms.md).  It descends into submaps (what dyld shares
+// among programs).  Another call, proc_pidinfo, reports files, but only on macOS.  It is no public
+// function of iOS; there a file is known by the number of its memory object instead, and has no
+// path.
 #include "mmap/port/system.h"
 
 #if ACRE_ON_DARWIN
