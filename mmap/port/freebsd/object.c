@@ -1,5 +1,6 @@
 // FreeBSD: memory as an unnamed file, for rings and twins; images.
 //
+// memfd_create (13.0) makes a file that can be sealed; older systems have shm_open(SHM_ANON).
 // Clones are private maps of an image's file, which stays open until the last clone is gone: their
 // pages are reset from it.
 #include "mmap/port/system.h"
@@ -8,11 +9,16 @@
 
 #include "mmap/port/freebsd/freebsd.h"
 
+// A weak reference, so that programs still start on systems without it.
+#pragma weak memfd_create
+
 int
 acre_freebsd_memory_object(uint64_t size, int sealable)
 {
     int saved = errno;
-    int file = memfd_create("acre", MFD_CLOEXEC | (sealable ? MFD_ALLOW_SEALING : 0));
+    int file = memfd_create != NULL
+                   ? memfd_create("acre", MFD_CLOEXEC | (sealable ? MFD_ALLOW_SEALING : 0))
+                   : shm_open(SHM_ANON, O_RDWR, 0600);  // always closed on exec, takes no such flag
     if (file == -1)
         return status_of(-1, saved);
     if (ftruncate(file, (off_t)size) == 0) {

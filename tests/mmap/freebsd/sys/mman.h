@@ -24,6 +24,8 @@
 #define INHERIT_NONE 2
 #define INHERIT_ZERO 3
 
+#define SHM_ANON ((char *)1)
+
 #define mmap fake_mmap
 #define mprotect fake_mprotect
 

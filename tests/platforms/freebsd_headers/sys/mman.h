@@ -37,6 +37,7 @@
 #define MADV_NOCORE 8
 #define MADV_CORE 9
 
+#define SHM_ANON ((char *)1)
 #define MFD_CLOEXEC 0x00000001
 #define MFD_ALLOW_SEALING 0x00000002
 
@@ -50,6 +51,7 @@ int mlock(const void *address, size_t size);
 int munlock(const void *address, size_t size);
 int msync(void *address, size_t size, int flags);
 int getpagesizes(size_t *sizes, int capacity);
+int shm_open(const char *path, int flags, mode_t mode);
 int memfd_create(const char *name, unsigned int flags);
 
 #endif  // ACRE_FREEBSD_SYS_MMAN_H_
