@@ -167,6 +167,7 @@ enum { POOL_MAGAZINES = 16 };
 typedef struct pool_thread {
     _Atomic uint32_t taken;
     uint32_t index;  // among all threads' blocks
+    uint32_t used;   // a bit for each magazine that a pool ever had
     magazine magazines[POOL_MAGAZINES];
 } pool_thread;
 

@@ -56,12 +56,13 @@ empty_magazines(void *word)
     if (thread == &ended)
         return thread;
     for (size_t i = 0; i < POOL_MAGAZINES; i++) {
-        // Writing to one that was never used would make its page resident.
-        if (thread->magazines[i].pool == NULL)
+        // Touching one that was never used would make its page present.
+        if ((thread->used & 1u << i) == 0)
             continue;
         return_magazine(&thread->magazines[i]);
         thread->magazines[i] = (magazine){0};
     }
+    thread->used = 0;
     acre_lasting_release(&threads, thread->index);
     return &ended;
 }
@@ -99,7 +100,9 @@ acre_pool_attach(acre_stack_pool *pool, pool_thread *thread)
 {
     if (thread == NULL)
         return NULL;
-    magazine *m = &thread->magazines[pool->index % POOL_MAGAZINES];
+    uint32_t place = pool->index % POOL_MAGAZINES;
+    thread->used |= 1u << place;
+    magazine *m = &thread->magazines[place];
     if (is_valid(m))
         return m->pool == pool ? m : NULL;
 
