@@ -109,9 +109,10 @@ struct acre_stack_pool {
     uint64_t area_limit;           // of the process; 0 = unknown or none
     _Atomic uint32_t guard_kind;   // of stacks that are made from now on
     _Atomic uint32_t had_markers;  // some were made with markers, before these were refused
-    _Atomic uint32_t looks;        // as magazine.looks, for threads without a magazine
-    size_t deep_batch;             // deep slots whose memory is returned in one batch
-    _Atomic size_t deepest;        // depth among stacks measured before their memory was returned
+    _Atomic uint32_t looks;        // as in a magazine, for threads without one
+    _Atomic uint32_t interval;
+    size_t deep_batch;       // deep slots whose memory is returned in one batch
+    _Atomic size_t deepest;  // depth among stacks measured before their memory was returned
     uint32_t flags;
     _Atomic uint32_t taken;  // the record is in use
     _Atomic(region *) regions[POOL_REGIONS];
@@ -277,9 +278,8 @@ acre_status acre_region_create(acre_stack_pool *pool, size_t slots, region **out
 /// Unmaps the region; lookups stop finding its addresses before that.  On failure the region is
 /// unchanged.
 acre_status acre_region_destroy(region *r);
-/// Like acre_stack_find and acre_stack_at, for stacks of pools.
-acre_status acre_pool_find(uintptr_t address, acre_stack_info *out);
-acre_status acre_region_at(uintptr_t address, acre_stack *out);
+/// Like acre_stack_find, for stacks of pools.  Sets `key` to a handle's private words.
+acre_status acre_pool_find(uintptr_t address, acre_stack_info *out, uintptr_t key[2]);
 /// Like acre_handle_get, for stacks of pools: goes by the pool, region and slot that the handle
 /// names, not by its address.
 acre_status acre_region_get(const acre_stack *stack, stack_place *out);

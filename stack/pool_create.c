@@ -245,6 +245,7 @@ set_up_pool(acre_stack_pool *pool, const acre_stack_pool_opts *opts, const layou
     atomic_store_explicit(&pool->had_markers, 0, memory_order_relaxed);
     pool->area_limit = pages ? read_area_limit() : 0;
     atomic_store_explicit(&pool->looks, 0, memory_order_relaxed);
+    atomic_store_explicit(&pool->interval, 0, memory_order_relaxed);
     pool->unmeasured = POOL_MEASURE;
     pool->shallow = 0;
     pool->asks_for_process = !acre_can(ACRE_CAN_WIPE_ON_FORK);

@@ -155,19 +155,42 @@ was_deep(const acre_stack_pool *pool, char *start)
 // leave a mark unwritten.  Looking costs a system call, so only one stack in POOL_LOOK is looked
 // at, and more of them at first.
 static ACRE_COLD int
-look_for_depth(acre_stack_pool *pool, magazine *m, const char *start)
+look_for_depth(acre_stack_pool *pool, const char *start)
 {
-    if (m != NULL) {
-        m->interval = m->interval < POOL_LOOK ? 2 * m->interval + 1 : POOL_LOOK;
-        m->looks = m->interval;
-    } else {
-        atomic_store_explicit(&pool->looks, POOL_LOOK, memory_order_relaxed);
-    }
     if (!acre_pool_hides_depth(pool, start))
         return 0;
     // From now on, all stacks count as deep.
     atomic_store_explicit(&pool->returns, RETURNS_ALL, memory_order_relaxed);
     return 1;
+}
+
+// How many stacks are given until the next look, after `interval` of them.
+static uint32_t
+longer_interval(uint32_t interval)
+{
+    return interval < POOL_LOOK / 2 ? 2 * interval + 1 : POOL_LOOK - 1;
+}
+
+// Whether it is this stack's turn to be looked at.
+static int
+is_due(acre_stack_pool *pool, magazine *m)
+{
+    if (m != NULL) {
+        if (m->looks != UINT32_MAX)  // counted down from 0
+            return 0;
+        m->interval = longer_interval(m->interval);
+        m->looks = m->interval;
+        return 1;
+    }
+    // Threads that count at once may miss one another's turn.
+    uint32_t looks = atomic_load_explicit(&pool->looks, memory_order_relaxed);
+    uint32_t next = looks - 1;
+    if (looks == 0) {
+        next = longer_interval(atomic_load_explicit(&pool->interval, memory_order_relaxed));
+        atomic_store_explicit(&pool->interval, next, memory_order_relaxed);
+    }
+    atomic_store_explicit(&pool->looks, next, memory_order_relaxed);
+    return looks == 0;
 }
 
 // After many measured stacks that were not deep, marks decide again.  Under the lock.
@@ -265,12 +288,8 @@ give_aside(acre_stack_pool *pool, magazine *m, uint32_t id, char *start)
     int deep = returns == RETURNS_ALL;
     if (returns == RETURNS_MARKED) {
         deep = is_written(start + pool->mark) && was_deep(pool, start);
-        uint32_t looks =
-            m != NULL ? m->looks : atomic_load_explicit(&pool->looks, memory_order_relaxed) - 1;
-        if (m == NULL)
-            atomic_store_explicit(&pool->looks, looks, memory_order_relaxed);
-        if (looks >= POOL_LOOK)  // it was 0
-            deep |= look_for_depth(pool, m, start);
+        if (is_due(pool, m))
+            deep |= look_for_depth(pool, start);
     }
     if (deep)
         return give_deep(pool, m, id);
@@ -294,7 +313,7 @@ give_stack_to(acre_stack_pool *pool, magazine *m, const acre_stack *stack, _Atom
     m->slots[m->count++] = (pool_slot){start, state, id, next};
     uint32_t returns = atomic_load_explicit(&pool->returns, memory_order_relaxed);
     if (returns != RETURNS_NOTHING &&
-        (m->looks-- == 0 || returns == RETURNS_ALL || is_written(start + pool->mark)))
+        (returns == RETURNS_ALL || m->looks-- == 0 || is_written(start + pool->mark)))
         return give_aside(pool, m, id, start);
     return ACRE_OK;
 }

@@ -233,6 +233,30 @@ TEST(PoolLimit, stacks_of_both_kinds_of_guards_are_told_apart)
     pool.give(pool.take(100));
 }
 
+// A sandbox may end the process for a look at how many areas there are.
+TEST(PoolLimit, pages_in_place_of_refused_markers_leave_areas_without_a_look)
+{
+    acre_system system;
+    ASSERT_OK(acre_system_read(&system));
+    if (!acre_can(ACRE_CAN_GUARD_WITH_MARKERS) || system.area_limit < 65530)
+        GTEST_SKIP() << "no guard markers, or fewer areas than are common";
+    if (SANITIZED)
+        GTEST_SKIP() << "a sanitizer needs areas of its own";
+    acre_stack_pool_opts opts = {};
+    opts.stack_size = 1;
+    Pool pool(&opts);
+    std::vector<acre_stack> stacks = pool.take(1);
+    acre_port_pretend_without(ACRE_CAN_GUARD_WITH_MARKERS);
+    acre_status status = take_all(pool, &stacks);
+    acre_port_pretend_nothing();
+    EXPECT_STATUS(ACRE_TOO_MANY_AREAS, status);
+    size_t pages = 0;
+    for (const acre_stack &stack : stacks)
+        pages += stack.guard_kind == ACRE_GUARD_PAGES;
+    EXPECT_EQ(16382u, pages);
+    EXPECT_EQ(0, give_all(pool, stacks));
+}
+
 TEST(PoolLimit, refused_options_make_nothing)
 {
     acre_stack_pool *const untouched = reinterpret_cast<acre_stack_pool *>(uintptr_t{64});

@@ -125,6 +125,30 @@ TEST_P(PoolMemory, a_stack_that_was_taken_out_of_the_deep_ones_is_not_emptied)
 }
 
 // A frame that is larger than what is kept, of which only the beginning is written.
+void use_partly(const std::vector<acre_stack> &stacks)
+{
+    for (const acre_stack &stack : stacks) {
+        use(stack, 256);
+        for (size_t depth = 50; depth > 40; depth--)
+            at_depth(stack, depth * page()) = 1;
+    }
+}
+
+// Of 200 or fewer stacks of 64 pages, how many have memory far below what is kept.
+size_t count_deep(const std::vector<acre_stack> &stacks)
+{
+    size_t deep = 0;
+    for (const acre_stack &stack : stacks)
+        deep += resident_below(stack, 5 * page()) != 0;
+    return deep;
+}
+
+// But for a batch that waits to be returned.
+size_t most_deep()
+{
+    return (4 << 20) / (60 * page()) + 8;
+}
+
 TEST_P(PoolMemory, a_large_frame_that_is_partly_written_does_not_stay)
 {
     size_.stack_size = 64 * page();
@@ -134,20 +158,37 @@ TEST_P(PoolMemory, a_large_frame_that_is_partly_written_does_not_stay)
         size_t count = most < 200 ? most : 200;
         for (int round = 0; round < 2; round++) {
             std::vector<acre_stack> stacks = pool.take(count);
-            for (const acre_stack &stack : stacks) {
-                use(stack, 256);
-                for (size_t depth = 50; depth > 40; depth--)
-                    at_depth(stack, depth * page()) = 1;
-            }
+            use_partly(stacks);
             pool.give(stacks);
         }
-        // But for a batch that waits to be returned.
         EXPECT_LE(pool.stats().resident, count * 5 * page() + (4 << 20) + 8 * 64 * page());
-        size_t deep = 0;
         std::vector<acre_stack> again = pool.take(count);
-        for (const acre_stack &stack : again)
-            deep += resident_below(stack, 5 * page()) != 0;
-        EXPECT_LE(deep, (4 << 20) / (60 * page()) + 8);
+        EXPECT_LE(count_deep(again), most_deep());
+        pool.give(again);
+    }
+}
+
+TEST_P(PoolMemory, such_frames_are_noticed_again_after_many_without)
+{
+    size_.stack_size = 64 * page();
+    for (size_t most : {size_t(100), size_t(2000)}) {
+        size_.max_stacks = most;
+        Pool pool(&size_);
+        // Until marks decide again: 64 stacks in a row that were measured, one of 256.
+        for (int round = 0; round < 200; round++) {
+            std::vector<acre_stack> stacks = pool.take(100);
+            if (round == 0)
+                use_partly(stacks);
+            pool.give(stacks);
+        }
+        // One in 4096 is looked at.
+        for (int round = 0; round < 100; round++) {
+            std::vector<acre_stack> stacks = pool.take(100);
+            use_partly(stacks);
+            pool.give(stacks);
+        }
+        std::vector<acre_stack> again = pool.take(100);
+        EXPECT_LE(count_deep(again), most_deep());
         pool.give(again);
     }
 }
