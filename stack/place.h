@@ -58,6 +58,20 @@ typedef struct stack_place {
     int locked;
 } stack_place;
 
+/// The handle of a stack: what is known of it, and the two words by which its package finds it.
+static inline acre_stack
+stack_handle(const acre_stack_info *info, const uintptr_t key[2])
+{
+    return (acre_stack){
+        .base = info->base,
+        .size = info->size,
+        .header = info->header,
+        .guard_kind = info->guard_kind,
+        .generation = info->generation,
+        .private_ = {key[0], key[1]},
+    };
+}
+
 /// Where stacks grow: makes the top `bytes` of the usable bytes and the header accessible to any
 /// code, not only to the stack's own growth.
 static inline acre_status

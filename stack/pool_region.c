@@ -193,7 +193,7 @@ read_region(const region *r, uint32_t use, region_view *out)
 
 // Returns 0 when `address` is not in the region, or the region was destroyed meanwhile.
 static int
-find_in_region(const region *r, uintptr_t address, acre_stack_info *out, acre_stack *handle)
+find_in_region(const region *r, uintptr_t address, acre_stack_info *out, uintptr_t key[2])
 {
     uint32_t use = atomic_load_explicit(&r->use, memory_order_acquire);
     region_view view;
@@ -220,52 +220,23 @@ find_in_region(const region *r, uintptr_t address, acre_stack_info *out, acre_st
         info.where = ACRE_STACK_USABLE;
     *out = info;
     uint32_t index = atomic_load_explicit(&r->index, memory_order_acquire);
-    *handle = (acre_stack){
-        .base = info.base,
-        .size = info.size,
-        .header = info.header,
-        .guard_kind = info.guard_kind,
-        .generation = info.generation,
-        .private_ = {slot_number(index, (uint32_t)slot),
-                     atomic_load_explicit(&r->pool_id, memory_order_acquire)},
-    };
+    key[0] = slot_number(index, (uint32_t)slot);
+    key[1] = atomic_load_explicit(&r->pool_id, memory_order_acquire);
     return is_same_use(r, use);
 }
 
-static acre_status
-find_in_regions(uintptr_t address, acre_stack_info *out, acre_stack *handle)
+acre_status
+acre_pool_find(uintptr_t address, acre_stack_info *out, uintptr_t key[2])
 {
     uint32_t count = lasting_count(&records);
     for (uint32_t i = 0; i < count; i++) {
-        if (find_in_region(lasting_at(&records, i), address, out, handle))
+        acre_stack_info info;
+        if (find_in_region(lasting_at(&records, i), address, &info, key)) {
+            *out = info;
             return ACRE_OK;
+        }
     }
     return ACRE_NOT_OURS;
-}
-
-acre_status
-acre_pool_find(uintptr_t address, acre_stack_info *out)
-{
-    acre_stack_info info;
-    acre_stack handle;
-    acre_status status = find_in_regions(address, &info, &handle);
-    if (status == ACRE_OK)
-        *out = info;
-    return status;
-}
-
-acre_status
-acre_region_at(uintptr_t address, acre_stack *out)
-{
-    acre_stack_info info;
-    acre_stack handle;
-    acre_status status = find_in_regions(address, &info, &handle);
-    if (status != ACRE_OK)
-        return status;
-    if ((handle.generation & SLOT_READY) == 0 || handle.generation % 2 == 0)
-        return ACRE_STALE;
-    *out = handle;
-    return ACRE_OK;
 }
 
 // ---- handles ------------------------------------------------------------------------------------

@@ -233,14 +233,9 @@ acre_registry_add(const acre_mmap *map, const acre_stack_info *stack, int locked
 
     uint32_t generation = atomic_load_explicit(&r->generation, memory_order_relaxed) + 1;
     atomic_store_explicit(&r->generation, generation, memory_order_release);
-    *out = (acre_stack){
-        .base = stack->base,
-        .size = stack->size,
-        .header = stack->header,
-        .guard_kind = stack->guard_kind,
-        .generation = generation,
-        .private_ = {index, 0},
-    };
+    acre_stack_info known = *stack;
+    known.generation = generation;
+    *out = stack_handle(&known, (uintptr_t[2]){index, 0});
     return ACRE_OK;
 }
 
@@ -308,9 +303,8 @@ acre_registry_remove(const acre_stack *stack)
     return ACRE_OK;
 }
 
-// Reads the stack at `address`, and sets *index to its record's.
-static acre_status
-find_record(uintptr_t address, acre_stack_info *out, uint32_t *found)
+acre_status
+acre_registry_find(uintptr_t address, acre_stack_info *out, uintptr_t key[2])
 {
     uint32_t index = entry_at(address);
     if (index == 0)
@@ -337,32 +331,7 @@ find_record(uintptr_t address, acre_stack_info *out, uint32_t *found)
     if (address < start || address >= end || (process != 0 && !acre_process_is(process)))
         return ACRE_NOT_OURS;
     *out = info;
-    *found = index;
-    return ACRE_OK;
-}
-
-acre_status
-acre_registry_find(uintptr_t address, acre_stack_info *out)
-{
-    uint32_t index;
-    return find_record(address, out, &index);
-}
-
-acre_status
-acre_registry_at(uintptr_t address, acre_stack *out)
-{
-    acre_stack_info info;
-    uint32_t index;
-    acre_status status = find_record(address, &info, &index);
-    if (status != ACRE_OK)
-        return status;
-    *out = (acre_stack){
-        .base = info.base,
-        .size = info.size,
-        .header = info.header,
-        .guard_kind = info.guard_kind,
-        .generation = info.generation,
-        .private_ = {index, 0},
-    };
+    key[0] = index;
+    key[1] = 0;
     return ACRE_OK;
 }

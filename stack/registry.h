@@ -30,9 +30,8 @@ acre_status acre_registry_get(const acre_stack *stack, stack_place *out);
 /// @return as acre_registry_get; or why unmapping failed, and nothing has changed
 acre_status acre_registry_remove(const acre_stack *stack);
 
-/// Like acre_stack_find and acre_stack_at, for single stacks.
-acre_status acre_registry_find(uintptr_t address, acre_stack_info *out);
-acre_status acre_registry_at(uintptr_t address, acre_stack *out);
+/// Like acre_stack_find, for single stacks.  Sets `key` to a handle's private words.
+acre_status acre_registry_find(uintptr_t address, acre_stack_info *out, uintptr_t key[2]);
 
 ACRE_EXTERN_C_END
 

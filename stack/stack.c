@@ -263,18 +263,32 @@ acre_stack_used(const acre_stack *stack, size_t *bytes)
     return ACRE_OK;
 }
 
+static acre_status
+find_stack(const void *address, acre_stack_info *out, uintptr_t key[2])
+{
+    acre_status status = acre_registry_find((uintptr_t)address, out, key);
+    return status == ACRE_OK ? status : acre_pool_find((uintptr_t)address, out, key);
+}
+
 acre_status
 acre_stack_find(const void *address, acre_stack_info *out)
 {
-    acre_status status = acre_registry_find((uintptr_t)address, out);
-    return status == ACRE_OK ? status : acre_pool_find((uintptr_t)address, out);
+    uintptr_t key[2];
+    return find_stack(address, out, key);
 }
 
 acre_status
 acre_stack_at(const void *address, acre_stack *out)
 {
-    acre_status status = acre_registry_at((uintptr_t)address, out);
-    return status == ACRE_OK ? status : acre_region_at((uintptr_t)address, out);
+    acre_stack_info info;
+    uintptr_t key[2];
+    acre_status status = find_stack(address, &info, key);
+    if (status != ACRE_OK)
+        return status;
+    if (info.generation % 2 == 0)
+        return ACRE_STALE;
+    *out = stack_handle(&info, key);
+    return ACRE_OK;
 }
 
 acre_status

@@ -61,16 +61,6 @@ acre_port_resident(const void *start, size_t length, size_t *bytes)
 }
 
 acre_status
-acre_port_any_present(const void *start, size_t length, int *any)
-{
-    size_t bytes;
-    acre_status status = acre_port_resident(start, length, &bytes);
-    if (status == ACRE_OK)
-        *any = bytes != 0;
-    return status;
-}
-
-acre_status
 acre_windows_lowest_locked(const void *start, size_t length, const void **lowest)
 {
     found result;
@@ -103,15 +93,6 @@ acre_port_lowest_touched(const void *start, size_t length, const void **lowest)
     acre_status status = grown != end ? ACRE_OK : scan_pages(start, length, FIRST_PRESENT, &result);
     if (status == ACRE_OK)
         *lowest = (const void *)result.lowest;
-    return status;
-}
-
-acre_status
-acre_port_lowest_touched_many(const acre_range *ranges, size_t count, const void **lowest)
-{
-    acre_status status = ACRE_OK;
-    for (size_t i = 0; status == ACRE_OK && i < count; i++)
-        status = acre_port_lowest_touched(ranges[i].base, ranges[i].length, &lowest[i]);
     return status;
 }
 
