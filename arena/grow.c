@@ -5,15 +5,15 @@
 //    the arena asks for just the pages needed; when it refuses these too, the cache is emptied and
 //    they are asked for once more.  A failed commit changes nothing: the next request may fit, or
 //    may succeed.
-// 2. A byte in a transparent huge page costs a fifth to a half of one in base pages, but a huge
-//    page that was just begun is almost all unused.  So they begin at core->boundary (space.c),
+// 2. A byte in a transparent huge page costs less than half of one in base pages, but a huge page
+//    that was just begun is almost all unused.  So they begin at core->boundary (space.c),
 //    where that is a small part of what is in use.  From there on, steps end at multiples of the
 //    huge page size: a huge page forms only where all of it is accessible when it is first touched.
 //    For the same reason only whole huge pages are given back.
 // 3. Below the boundary no step ends at such a multiple: the accessible range ends inside the huge
 //    page in which it is needed, and where base pages lie already, the kernel adds base pages.
 //    From 512 KiB on, steps are an eighth of what is in use, and one call makes their pages
-//    present, at two thirds of the price of a fault for each.
+//    present, which costs less than a fault for each.
 // 4. Another thread may populate memory that is committed but not used yet.  It reads only the
 //    range that a commit has published, whose end is stored last, with release order.  Whoever
 //    takes pages away stops that thread first.  The child of a fork recognises a thread that it did
