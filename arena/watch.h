@@ -101,8 +101,8 @@ watch_boundary(const acre_arena_core *core, uintptr_t position)
         watch_close(position - 8, 8);
 }
 
-// Whether a position that was marked lies inside a block: then a mark of it was saved before that block's memory
-// was taken back and handed out again.
+// Whether a position that was marked lies inside a block: then the mark was saved before that
+// block's memory was taken back and handed out again.
 static inline int
 watch_is_inside(const acre_arena_core *core, uintptr_t position)
 {
