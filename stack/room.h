@@ -30,8 +30,8 @@ enum {
     ROOM_FOR_LISTS = 8 * 1024,
     ROOM_FOR_CALLS = 48 * 1024,
 #else
-    ROOM_FOR_LISTS = 1024,       // bytes, more than any code under a pool's lock needs
-    ROOM_FOR_CALLS = 12 * 1024,  // the same for system calls
+    ROOM_FOR_LISTS = 1024,      // bytes, more than any code under a pool's lock needs
+    ROOM_FOR_CALLS = 8 * 1024,  // the same for system calls
 #endif
     ROOM_STEP = 1024
 };

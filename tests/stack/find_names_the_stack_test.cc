@@ -183,6 +183,7 @@ TEST(At, an_address_suffices_to_destroy_a_stack)
     void *base = made.base;
     EXPECT_EQ(acre_stack_destroy(&found), ACRE_OK);
     EXPECT_EQ(acre_stack_destroy(&made), ACRE_STALE);
+    EXPECT_EQ(acre_stack_header_size(&found, &header), ACRE_EMPTY_HANDLE);
     std::memset(&found, 0x5a, sizeof found);
     acre_stack before = found;
     EXPECT_EQ(acre_stack_at(base, &found), ACRE_NOT_OURS);
