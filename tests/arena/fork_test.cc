@@ -184,7 +184,12 @@ TEST(Fork, the_child_makes_arenas_where_an_absent_one_was)
             return reinterpret_cast<uintptr_t>(address) - arena.base < 3 * MIB;
         };
         acre_arena_opts small = with_flags(ACRE_ARENA_DONT_FORK | ACRE_ARENA_NO_CACHE);
-        small.reserve = 256 * KIB;
+        small.reserve = 8 * MIB;
+        // Gaps above are filled first, for the next page to lie where the parent's arena does.
+        acre_mmap page = {};
+        for (int i = 0; i < 100000 && !is_there(page.base); i++)
+            ASSERT_EQ(ACRE_OK, acre_mmap_anon(acre_page_size(), ACRE_NONE, nullptr, &page));
+        ASSERT_EQ(ACRE_OK, acre_mmap_unmap(&page));
         std::vector<acre_arena> own;
         bool has_core_there = false;
         while (!has_core_there && own.size() < 200) {

@@ -208,8 +208,9 @@ void Model::give(Own &own, Random *random)
 // The child has the same stacks out, and the pool works there.
 void Model::fork_and_check(std::vector<Own> &own, Random &random)
 {
-    if (TSAN)
-        return;  // it does not follow a fork while there are threads
+    // Another thread may hold what a sanitizer's allocator locks, and the child would wait for it.
+    if (TSAN || (SANITIZED && shape_.threads > 1))
+        return;
     bool absent = (shape_.opts.flags & ACRE_STACK_DONT_FORK) != 0;
     Ended ended = in_child([&] {
         acre_stack stack;
