@@ -13,6 +13,7 @@
 #include "acre/mmap.h"
 #include "acre/page.h"
 #include "acre/stack.h"
+#include "mmap/debug.h"
 #include "mmap/port/memory.h"
 
 enum {
@@ -45,6 +46,16 @@ stack_add(size_t a, size_t b, size_t *out)
 {
     *out = a + b;
     return *out >= a;
+}
+
+/// ACRE_BAD_OPTION when a flag is unknown, or one of the `count` reserved words is not zero.
+static inline acre_status
+stack_check_options(uint32_t flags, const uint32_t *reserved, size_t count)
+{
+    int valid = IS_VALID((flags & ~(uint32_t)STACK_KNOWN_FLAGS) == 0);
+    for (size_t i = 0; i < count; i++)
+        valid &= IS_VALID(reserved[i] == 0);
+    return valid ? ACRE_OK : ACRE_BAD_OPTION;
 }
 
 /// Where a stack's memory lies; base and end are multiples of the page size.

@@ -8,7 +8,6 @@
 // a few TLB sets.
 //
 // A pool's record is recycled.  Its token lies in memory that the child of a fork finds zeroed.
-#include "mmap/debug.h"
 #include "mmap/process.h"
 #include "stack/lasting.h"
 #include "stack/pool.h"
@@ -56,15 +55,6 @@ static const lasting_table pools = {&pool_count,
                                     offsetof(acre_stack_pool, taken)};
 
 // ---- options ------------------------------------------------------------------------------------
-
-static acre_status
-check_pool_options(const acre_stack_pool_opts *opts)
-{
-    int valid = IS_VALID((opts->flags & ~(uint32_t)STACK_KNOWN_FLAGS) == 0);
-    for (size_t i = 0; i < sizeof(opts->reserved) / sizeof(opts->reserved[0]); i++)
-        valid &= IS_VALID(opts->reserved[i] == 0);
-    return valid ? ACRE_OK : ACRE_BAD_OPTION;
-}
 
 typedef struct layout {
     size_t guard, header, stride;  // bytes
@@ -266,7 +256,8 @@ acre_stack_pool_create(const acre_stack_pool_opts *opts, acre_stack_pool **out)
     layout plan;
     acre_status status = lay_out_pool(opts, &plan);
     if (status == ACRE_OK)
-        status = check_pool_options(opts);
+        status = stack_check_options(opts->flags, opts->reserved,
+                                     sizeof(opts->reserved) / sizeof(opts->reserved[0]));
     if (status == ACRE_OK && opts->flags != 0)
         status = acre_region_check(opts->flags);
     acre_stack_pool *pool = NULL;

@@ -424,8 +424,10 @@ acre_pool_make(acre_stack_pool *pool, size_t enough)
         }
         // Slots that other threads hold for a moment may become available.
         if (!pool->growing && pool->pending == 0) {
+            // Small regions, of short addresses, may have used up the table.
+            status = pool->slots < pool->max_stacks ? -ENOMEM : ACRE_FULL;
             acre_pool_unlock(pool);
-            return ACRE_FULL;
+            return status;
         }
         acre_pool_unlock_wait(pool);
     }

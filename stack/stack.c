@@ -47,15 +47,6 @@ lay_out_stack(size_t size, const acre_stack_opts *opts, layout *out)
     return ACRE_OK;
 }
 
-static acre_status
-check_stack_options(const acre_stack_opts *opts)
-{
-    int valid = IS_VALID((opts->flags & ~(uint32_t)STACK_KNOWN_FLAGS) == 0);
-    for (size_t i = 0; i < sizeof(opts->reserved) / sizeof(opts->reserved[0]); i++)
-        valid &= IS_VALID(opts->reserved[i] == 0);
-    return valid ? ACRE_OK : ACRE_BAD_OPTION;
-}
-
 // Unmaps `map` after a failure.  Returns `status`, the reason, or why unmapping failed.
 static acre_status
 unmap_after(acre_status status, acre_mmap *map)
@@ -135,7 +126,8 @@ acre_stack_create(size_t size, const acre_stack_opts *opts, acre_stack *out)
     layout plan;
     acre_status status = lay_out_stack(size, opts, &plan);
     if (status == ACRE_OK)
-        status = check_stack_options(opts);
+        status = stack_check_options(opts->flags, opts->reserved,
+                                     sizeof(opts->reserved) / sizeof(opts->reserved[0]));
     if (status != ACRE_OK)
         return status;
 
