@@ -285,12 +285,12 @@ TEST_F(Cache, over_the_callers_memory_nothing_is_kept)
 
 TEST_F(Cache, threads_share_it)
 {
-    const int rounds = emulated() ? 30 : 300;
+    const size_t count = rounds(300);
     std::vector<std::thread> threads;
     threads.reserve(4);
-    for (int t = 0; t < 4; t++) {
-        threads.emplace_back([t, rounds] {
-            for (int i = 0; i < rounds; i++) {
+    for (size_t t = 0; t < 4; t++) {
+        threads.emplace_back([t, count] {
+            for (size_t i = 0; i < count; i++) {
                 acre_arena mine = create(options());
                 acre_arena other = create(options());
                 unsigned char value = static_cast<unsigned char>(t + 1);
@@ -304,7 +304,7 @@ TEST_F(Cache, threads_share_it)
                 if (i % 50 == t)
                     acre_arena_cache_trim();
                 if (i % 70 == t)
-                    acre_arena_cache_limit(size_t(i) * KIB);
+                    acre_arena_cache_limit(i * KIB);
             }
         });
     }
@@ -318,14 +318,14 @@ TEST_F(Cache, threads_share_it)
 
 TEST_F(Cache, a_lower_limit_holds_while_another_thread_uses_it)
 {
-    const int rounds = emulated() ? 30 : 200;
-    std::atomic<int> begun{0};
-    std::atomic<int> lowered{0};
-    std::atomic<int> ended{0};
+    const size_t count = rounds(200);
+    std::atomic<size_t> begun{0};
+    std::atomic<size_t> lowered{0};
+    std::atomic<size_t> ended{0};
     std::thread other([&] {
         acre_arena_opts unlike = options();
         unlike.reserve += MIB;
-        for (int round = 1; round <= rounds; round++) {
+        for (size_t round = 1; round <= count; round++) {
             while (begun != round)
                 std::this_thread::yield();
             acre_arena first = create(unlike);
@@ -341,7 +341,7 @@ TEST_F(Cache, a_lower_limit_holds_while_another_thread_uses_it)
         }
     });
     int kept = 0;
-    for (int round = 1; round <= rounds; round++) {
+    for (size_t round = 1; round <= count; round++) {
         acre_arena_cache_limit(64 * MIB);
         begun = round;
         while (totals().cached == 0)

@@ -82,8 +82,7 @@ TEST_F(Prefault, of_an_arena_with_its_core_elsewhere)
 
 TEST_F(Prefault, another_thread_may_while_the_owner_goes_on)
 {
-    const int rounds = emulated() ? 1 : 20;
-    for (int round = 0; round < rounds; round++) {
+    for (size_t round = 0; round < rounds(20); round++) {
         Arena arena;
         std::atomic<bool> done{false};
         std::atomic<int> populated{0};
@@ -120,11 +119,11 @@ TEST_F(Prefault, one_at_a_time)
 {
     Arena arena(fresh());
     ASSERT_EQ(ACRE_OK, acre_arena_ensure(&arena, (emulated() ? 8 : 64) * MIB));
-    const int tries = emulated() ? 5 : 50;
+    const size_t tries = rounds(50);
     std::atomic<int> busy{0};
     std::atomic<int> ok{0};
     auto body = [&] {
-        for (int i = 0; i < tries; i++) {
+        for (size_t i = 0; i < tries; i++) {
             acre_status status = acre_arena_prefault(&arena, SIZE_MAX);
             busy += status == ACRE_BUSY;
             ok += status == ACRE_OK;

@@ -217,8 +217,7 @@ TEST(Failure, nothing_crashes_while_files_shrink_grow_and_vanish_all_the_time)
                 break;
         }
     });
-    const int rounds = emulated() ? 5 : 20;  // each takes seconds there
-    for (int round = 0; round < rounds; round++) {
+    for (size_t round = 0; round < rounds(20); round++) {
         Said said = concordance({"--json", folder.path()});
         EXPECT_TRUE(said.exit_code == 0 || said.exit_code == 1)
             << said.exit_code << " " << said.signal;

@@ -168,6 +168,7 @@ static void start(const char *program, const struct scenario *scenario)
         (char[]){"TEST_TMPDIR=/tmp"},
         (char[]){"TEST_TIMEOUT=1200"},  // of which a child gets half: emulators are slow
         (char[]){"ACRE_SEEDS=60"},
+        (char[]){"ACRE_SLOW=1"},
         scenario->whole ? NULL : (char[]){"GTEST_FILTER=-*Random*:Leaks.*:Threads.*"},
         NULL,
     };

@@ -124,7 +124,7 @@ void expect_no_loss(acre_status (*call)(uint32_t), uint32_t wanted)
                 lost += acre_mmap_unmap(&map) != ACRE_OK;
         }
     });
-    for (int i = 0; i < 10000; i++)
+    for (size_t i = 0; i < rounds(10000); i++)
         (void)call(wanted);
     ended = true;
     other.join();

@@ -38,7 +38,7 @@ acre_status decommit_at(const acre_mmap &map, const char *at, size_t length)
 int use_every_fourth(const acre_mmap &map, size_t first)
 {
     int wrong = 0;
-    for (int round = 0; round < 20; round++) {
+    for (size_t round = 0; round < rounds(20); round++) {
         for (size_t i = first; i < kPages; i += kThreads) {
             char *at = bytes(map, i * map.page_size);
             if (commit_at(map, at, map.page_size) != ACRE_OK)

@@ -185,8 +185,7 @@ TEST(Fork, in_the_middle_of_other_threads_work_leaves_the_child_working)
     }
     // qemu-user 7.2 gives ever higher addresses to what is mapped, and copies tables for all of
     // them.
-    const int rounds = acre_test::emulated() ? 5 : 50;
-    for (int round = 0; round < rounds; round++) {
+    for (size_t round = 0; round < acre_test::rounds(50); round++) {
         acre_test::expect_success(acre_test::in_child([] {
             acre_stack stacks[20];
             for (acre_stack &stack : stacks)

@@ -6,6 +6,7 @@
 #include "tests/stack/guards.h"
 #include "tests/stack/pool.h"
 #include "tests/support/posix.h"
+#include "tests/support/staying.h"
 #include "tests/support/support.h"
 
 using namespace acre_test;
@@ -67,28 +68,17 @@ TEST_P(NoCallsUnderTheLock, by_a_threads_first_give)
     expect_no_wait([](acre_stack_pool *pool) {
         // What threads keep comes for 64 of them at once.
         const int count = 64;
-        static std::atomic<int> ready, wrong;
-        static std::atomic<bool> stop;
+        static std::atomic<int> wrong;
         static acre_stack stacks[count];
-        std::vector<std::thread> threads;
-        for (acre_stack &stack : stacks) {
-            threads.emplace_back([&stack, pool] {
-                wrong += acre_stack_pool_take(pool, &stack) != ACRE_OK;
-                ready++;
-                while (!stop)
-                    std::this_thread::yield();
-            });
-        }
-        while (ready < count)
-            std::this_thread::yield();
+        Staying others(count, [pool](size_t i) {
+            wrong += acre_stack_pool_take(pool, &stacks[i]) != ACRE_OK;
+        });
         std::thread([pool] {
             watched = pool;
             wrong += acre_stack_pool_give(pool, &stacks[0]) != ACRE_OK;
             watched = nullptr;
         }).join();
-        stop = true;
-        for (std::thread &thread : threads)
-            thread.join();
+        others.end();
         STEP(2, wrong == 0);
         STEP(3, calls > 0);
         return 0;

@@ -6,6 +6,7 @@
 #include "tests/stack/pool.h"
 #include "tests/support/posix.h"
 #include "tests/support/sanitizers.h"
+#include "tests/support/staying.h"
 #include "tests/support/support.h"
 
 using namespace acre_test;
@@ -77,20 +78,7 @@ TEST(PoolFork, what_other_threads_kept_is_free_in_the_child)
     need_fork();
     acre_stack_pool_opts opts = limited(4096);
     Pool pool(&opts);
-    std::atomic<size_t> waiting{0};
-    std::atomic<bool> done{false};
-    std::vector<std::thread> threads;
-    threads.reserve(3);
-    for (size_t i = 0; i < 3; i++) {
-        threads.emplace_back([&] {
-            pool.give(pool.take(20));
-            waiting++;
-            while (!done)
-                std::this_thread::yield();
-        });
-    }
-    while (waiting < 3)
-        std::this_thread::yield();
+    Staying others(3, [&](size_t) { pool.give(pool.take(20)); });
     expect_success(in_child([&] { return use_all(pool, 4096); }));
     // Also when it never comes to the lists: its own magazine is not valid there.
     pool.give(pool.take(10));
@@ -101,9 +89,6 @@ TEST(PoolFork, what_other_threads_kept_is_free_in_the_child)
         STEP(3, acre_stack_pool_give(pool, &stack) == ACRE_STALE);
         return use_all(pool, 4096);
     }));
-    done = true;
-    for (std::thread &thread : threads)
-        thread.join();
 }
 
 TEST(PoolFork, a_child_of_the_child_has_it_too)
@@ -218,7 +203,7 @@ TEST(PoolFork, in_the_middle_of_other_threads_work_leaves_the_child_working)
             }
         });
     }
-    for (int round = 0; round < 40; round++) {
+    for (size_t round = 0; round < rounds(40); round++) {
         expect_success(in_child([&] {
             // Some are out for good: their owners are not here.
             std::vector<acre_stack> stacks(1000);

@@ -9,6 +9,7 @@
 #include "mmap/port/thread.h"
 #include "tests/stack/pool.h"
 #include "tests/support/sanitizers.h"
+#include "tests/support/staying.h"
 #include "tests/support/support.h"
 
 using namespace acre_test;
@@ -16,13 +17,6 @@ using namespace acre_test;
 namespace {
 
 const size_t kThreads = 4;
-
-// Emulators run one thread at a time, and slowly.
-size_t rounds(size_t count)
-{
-    static const bool slow = emulated();
-    return slow ? count / 10 : count;
-}
 
 template <class Body>
 void on_threads(size_t count, Body body)
@@ -125,26 +119,16 @@ TEST(PoolThreads, that_end_make_no_memory_resident)
     constexpr size_t kRecord = 16 * 1024;  // less than what the pool keeps for a thread
     const size_t count = 64;
     Pool pool;
-    std::atomic<size_t> waiting{0};
-    std::atomic<bool> done{false};
     std::atomic<bool> served{true};
     std::vector<void *> records(count);
-    std::vector<std::thread> threads;
-    for (size_t i = 0; i < count; i++) {
-        threads.emplace_back([&, i] {
-            acre_stack stack;
-            if (acre_stack_pool_take(pool, &stack) == ACRE_OK)
-                pool.give(stack);
-            records[i] = acre_port_thread_get(PORT_THREAD_POOL);
-            if (records[i] == nullptr)
-                served = false;
-            waiting++;
-            while (!done)
-                std::this_thread::yield();
-        });
-    }
-    while (waiting < count)
-        std::this_thread::yield();
+    Staying threads(count, [&](size_t i) {
+        acre_stack stack;
+        if (acre_stack_pool_take(pool, &stack) == ACRE_OK)
+            pool.give(stack);
+        records[i] = acre_port_thread_get(PORT_THREAD_POOL);
+        if (records[i] == nullptr)
+            served = false;
+    });
     auto resident = [&] {
         size_t sum = 0;
         for (void *record : records) {
@@ -156,9 +140,7 @@ TEST(PoolThreads, that_end_make_no_memory_resident)
         return sum;
     };
     size_t before = served ? resident() : 0;
-    done = true;
-    for (std::thread &thread : threads)
-        thread.join();
+    threads.end();
     if (!served)
         GTEST_SKIP() << "no memory or no areas for so many threads, or threads keep nothing here";
     // What a thread used is cleared, which may touch one page more.
@@ -170,25 +152,9 @@ TEST(PoolThreads, keep_no_more_than_their_share_of_the_limit)
     acre_stack_pool_opts opts = {};
     opts.max_stacks = 2048;
     Pool pool(&opts);
-    // While the others live, and hold what they kept ready.
-    std::atomic<size_t> waiting{0};
-    std::atomic<bool> done{false};
-    std::vector<std::thread> threads;
-    for (size_t i = 0; i < 8; i++) {
-        threads.emplace_back([&] {
-            pool.give(pool.take(128));
-            waiting++;
-            while (!done)
-                std::this_thread::yield();
-        });
-    }
-    while (waiting < 8)
-        std::this_thread::yield();
-    std::vector<acre_stack> stacks = pool.take(2048 - 2048 / 16);
-    done = true;
-    for (std::thread &thread : threads)
-        thread.join();
-    pool.give(stacks);
+    // They live, and hold what they kept ready.
+    Staying others(8, [&](size_t) { pool.give(pool.take(128)); });
+    pool.give(pool.take(2048 - 2048 / 16));
 }
 
 TEST(PoolThreads, small_pools_are_full_only_when_all_are_out)
@@ -197,19 +163,10 @@ TEST(PoolThreads, small_pools_are_full_only_when_all_are_out)
     opts.max_stacks = 64;
     opts.keep = 1;
     Pool pool(&opts);
-    std::atomic<bool> done{false};
-    std::atomic<size_t> waiting{0};
-    std::thread other([&] {
+    {
+        Staying other(1, [&](size_t) { pool.give(pool.take(64)); });
         pool.give(pool.take(64));
-        waiting++;
-        while (!done)
-            std::this_thread::yield();
-    });
-    while (waiting < 1)
-        std::this_thread::yield();
-    pool.give(pool.take(64));
-    done = true;
-    other.join();
+    }
     // Each has the number it needs at any time, whoever returns memory or makes stacks just now.
     on_threads(kThreads, [&](size_t) {
         for (size_t round = 0; round < rounds(300) && !testing::Test::HasFailure(); round++) {

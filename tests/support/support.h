@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <string>
 
@@ -85,6 +86,14 @@ bool limit_locks(size_t pages);
 
 /// True under Valgrind, qemu-user and the like, where areas and flags are not the kernel's own.
 bool emulated();
+
+/// How often a test repeats what it does `count` times on a real processor: a tenth where every
+/// instruction is emulated (also in a kernel that tests/kernels/boot started, by ACRE_SLOW).
+inline size_t rounds(size_t count)
+{
+    static const bool slow = emulated() || std::getenv("ACRE_SLOW") != nullptr;
+    return slow ? (count + 9) / 10 : count;
+}
 
 /// Skips every test of a program under Valgrind; answers 1.
 int skip_under_valgrind(const char *reason);
