@@ -32,7 +32,7 @@
 #include "arena/watch.h"
 #include "mmap/debug.h"
 
-static const size_t DEFAULT_KEEP = (size_t)16 << 20;
+static const size_t DEFAULT_ARENA_KEEP = (size_t)16 << 20;
 static const size_t TOP_OF_ADDRESSES = (size_t)64 << 10;  // never part of an arena
 static const size_t COLOURS = (size_t)32 << 10;
 // An odd number of lines: every line of COLOURS is used before one repeats.
@@ -57,7 +57,7 @@ _Static_assert(sizeof(acre_arena_core) + 4 * 64 <= LEAST_MEMORY, "LEAST_MEMORY i
 // ---- create and destroy -------------------------------------------------------------------------
 
 static acre_status
-check_opts(const acre_arena_opts *opts)
+check_arena_opts(const acre_arena_opts *opts)
 {
     uint32_t flags = opts->flags;
     if (!IS_VALID((flags & ~(uint32_t)KNOWN_FLAGS) == 0) ||
@@ -130,7 +130,7 @@ ceiling_of(uintptr_t base, uintptr_t end, size_t limit)
 static void
 apply_opts(acre_arena_core *core, const acre_arena_opts *opts)
 {
-    core->keep = opts->keep != 0 ? opts->keep : DEFAULT_KEEP;
+    core->keep = opts->keep != 0 ? opts->keep : DEFAULT_ARENA_KEEP;
     core->exhausted = opts->exhausted;
     core->context = opts->context;
     copy_name(core->name, opts->name);
@@ -260,7 +260,7 @@ acre_arena_create(const acre_arena_opts *opts, acre_arena *out)
         return ACRE_NULL_ARGUMENT;
     if (opts == NULL)
         opts = &DEFAULTS;
-    acre_status status = check_opts(opts);
+    acre_status status = check_arena_opts(opts);
     if (status != ACRE_OK)
         return status;
     size_t least = acre_space_least(opts);

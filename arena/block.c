@@ -81,8 +81,7 @@ move_block(acre_arena *arena, const void *block, size_t old_size, size_t new_siz
 }
 
 static void *
-grow_in_place(acre_arena *arena, acre_arena_core *core, void *block, size_t old_size,
-              size_t new_size)
+grow_block(acre_arena *arena, acre_arena_core *core, void *block, size_t old_size, size_t new_size)
 {
     acre_status status = acre_core_make_room_at(arena, core, (uintptr_t)block, new_size);
     if (status != ACRE_OK)
@@ -128,7 +127,7 @@ resize_block(acre_arena *arena, void *block, size_t old_size, size_t new_size, s
     int newest = is_newest_block(arena, core, start, old_size);
     if (new_size <= old_size)
         return shrink_block(arena, core, block, old_size, new_size, newest);
-    return newest ? grow_in_place(arena, core, block, old_size, new_size)
+    return newest ? grow_block(arena, core, block, old_size, new_size)
                   : move_block(arena, block, old_size, new_size, fresh);
 }
 

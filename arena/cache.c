@@ -28,12 +28,12 @@ struct cache_slot {
     atomic_size_t budget;  // written by the owner
 };
 
-static cache_slot slots[SLOTS];
+static cache_slot cache_slots[SLOTS];
 static atomic_size_t budgets;
 static atomic_size_t limit = (size_t)64 << 20;
 
 // A value that is no arena's core.
-#define BUSY ((acre_arena_core *)(void *)slots)
+#define BUSY ((acre_arena_core *)(void *)cache_slots)
 
 static size_t
 first_slot(void)
@@ -75,10 +75,10 @@ static void
 take_budgets_of_empty_slots_back(void)
 {
     for (size_t i = 0; i < SLOTS; i++) {
-        if (own_slot(&slots[i], 0) == BUSY)
+        if (own_slot(&cache_slots[i], 0) == BUSY)
             continue;
-        take_budget_back(&slots[i]);
-        disown_slot(&slots[i], NULL);
+        take_budget_back(&cache_slots[i]);
+        disown_slot(&cache_slots[i], NULL);
     }
 }
 
@@ -145,7 +145,7 @@ acre_cache_claim(size_t size)
 {
     size_t first = first_slot();
     for (size_t i = 0; i < SLOTS; i++) {
-        cache_slot *which = &slots[(first + i) % SLOTS];
+        cache_slot *which = &cache_slots[(first + i) % SLOTS];
         if (own_slot(which, 0) == BUSY)
             continue;
         // The limit may have been lowered since the slot got its budget.
@@ -179,7 +179,7 @@ acre_cache_take(size_t wanted, size_t least)
 {
     size_t first = first_slot();
     for (size_t i = 0; i < SLOTS; i++) {
-        cache_slot *which = &slots[(first + i) % SLOTS];
+        cache_slot *which = &cache_slots[(first + i) % SLOTS];
         acre_arena_core *core = own_slot(which, 1);
         if (core == BUSY)
             continue;
@@ -201,7 +201,7 @@ empty_slots(void)
 {
     int emptied = 0;
     for (size_t i = 0; i < SLOTS; i++)
-        emptied |= empty_slot(&slots[i]);
+        emptied |= empty_slot(&cache_slots[i]);
     return emptied;
 }
 
@@ -236,8 +236,8 @@ acre_arena_cache_limit(size_t bytes)
     atomic_store_explicit(&limit, bytes, memory_order_seq_cst);
     take_budgets_of_empty_slots_back();
     for (size_t i = 0; i < SLOTS && is_over_limit(); i++) {
-        wait_while_busy(&slots[i]);
-        (void)empty_slot(&slots[i]);
+        wait_while_busy(&cache_slots[i]);
+        (void)empty_slot(&cache_slots[i]);
     }
 }
 
@@ -247,10 +247,10 @@ acre_cache_count(size_t *reservations, size_t *committed)
     *reservations = 0;
     *committed = 0;
     for (size_t i = 0; i < SLOTS; i++) {
-        acre_arena_core *core = atomic_load_explicit(&slots[i].content, memory_order_relaxed);
+        acre_arena_core *core = atomic_load_explicit(&cache_slots[i].content, memory_order_relaxed);
         if (core == NULL || core == BUSY)
             continue;
         ++*reservations;
-        *committed += atomic_load_explicit(&slots[i].budget, memory_order_relaxed);
+        *committed += atomic_load_explicit(&cache_slots[i].budget, memory_order_relaxed);
     }
 }

@@ -17,7 +17,7 @@ typedef struct view {
 } view;
 
 // Words of acre_areas.private_.
-enum { STATE, SIZE, BACKING, HANDLE, HANDLE_END = HANDLE + 2 };
+enum { VIEW_STATE, VIEW_SIZE, VIEW_BACKING, VIEW_HANDLE, VIEW_HANDLE_END = VIEW_HANDLE + 2 };
 
 static port_view *
 port_of(view *state)
@@ -30,7 +30,7 @@ state_of(acre_areas *areas, view **state)
 {
     if (!IS_VALID(areas != NULL))
         return ACRE_NULL_ARGUMENT;
-    view *found = (view *)areas->private_[STATE];
+    view *found = (view *)areas->private_[VIEW_STATE];
     if (!IS_VALID(found != NULL))
         return ACRE_EMPTY_HANDLE;
     if (found->owner == 0)
@@ -61,16 +61,16 @@ acre_areas_open(acre_process process, acre_areas *out)
 
     view *state = map.base;
     acre_areas areas = {{0}};
-    status = acre_port_view_open(port_of(state), process, &areas.private_[HANDLE]);
+    status = acre_port_view_open(port_of(state), process, &areas.private_[VIEW_HANDLE]);
     if (status != ACRE_OK) {
         (void)acre_port_unmap(&map);
         return status;
     }
     state->owner = acre_port_process_id();
     state->wiped = wiped;
-    areas.private_[STATE] = (uintptr_t)state;
-    areas.private_[SIZE] = map.size;
-    areas.private_[BACKING] = map.backing;
+    areas.private_[VIEW_STATE] = (uintptr_t)state;
+    areas.private_[VIEW_SIZE] = map.size;
+    areas.private_[VIEW_BACKING] = map.backing;
     *out = areas;
     return ACRE_OK;
 }
@@ -126,13 +126,13 @@ acre_areas_query(acre_areas *areas, uintptr_t address, acre_area *out)
 void
 acre_areas_close(acre_areas *areas)
 {
-    if (areas == NULL || areas->private_[STATE] == 0)
+    if (areas == NULL || areas->private_[VIEW_STATE] == 0)
         return;
-    acre_port_view_close(&areas->private_[HANDLE]);
+    acre_port_view_close(&areas->private_[VIEW_HANDLE]);
     acre_mmap map = {
-        .base = (void *)areas->private_[STATE],
-        .size = areas->private_[SIZE],
-        .backing = areas->private_[BACKING],
+        .base = (void *)areas->private_[VIEW_STATE],
+        .size = areas->private_[VIEW_SIZE],
+        .backing = areas->private_[VIEW_BACKING],
     };
     (void)acre_port_unmap(&map);
     *areas = (acre_areas){{0}};

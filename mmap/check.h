@@ -55,7 +55,7 @@ known_access(const acre_mmap *map, const void *start)
 
 // Rounds up to a multiple of a power of two; 0 when the result exceeds SIZE_MAX / 2.
 static inline size_t
-round_up(size_t size, size_t multiple)
+round_up_size(size_t size, size_t multiple)
 {
     size_t largest = (SIZE_MAX / 2) & ~(multiple - 1);
     return size > largest ? 0 : (size + multiple - 1) & ~(multiple - 1);

@@ -89,7 +89,7 @@ acre_mmap_resize(acre_mmap *map, size_t size, uint32_t how)
     if (!IS_VALID(map != NULL))
         return ACRE_NULL_ARGUMENT;
     size_t page = map->page_size != 0 ? map->page_size : acre_port_page_size();
-    if (round_up(size, page) == 0)
+    if (round_up_size(size, page) == 0)
         return ACRE_BAD_SIZE;
     if (!IS_VALID(how <= ACRE_RESIZE_MAY_MOVE))
         return ACRE_BAD_OPTION;
@@ -98,7 +98,7 @@ acre_mmap_resize(acre_mmap *map, size_t size, uint32_t how)
         status = check_whole(map);
     if (status != ACRE_OK)
         return status;
-    size = round_up(size, page);
+    size = round_up_size(size, page);
     if (size == map->size)
         return ACRE_OK;
     if (size > map->size && (map->flags & ACRE_IS_CLONE ||

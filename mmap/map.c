@@ -6,9 +6,9 @@
 enum {
     EVERY_MAP = ACRE_MAP_STACK | ACRE_MAP_NO_DUMP | ACRE_MAP_DONT_FORK | ACRE_MAP_POPULATE |
                 ACRE_MAP_NO_HUGE | ACRE_MAP_FIXED | ACRE_MAP_REPLACE,
-    LOCKS = ACRE_MAP_LOCKED | ACRE_MAP_LOCK_ON_FAULT,
-    RESERVE = EVERY_MAP | LOCKS | ACRE_MAP_NO_RESERVE | ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE |
-              ACRE_MAP_HUGE | ACRE_MAP_HUGE_TRANSPARENT | ACRE_MAP_JIT,
+    EITHER_LOCK = ACRE_MAP_LOCKED | ACRE_MAP_LOCK_ON_FAULT,
+    RESERVE = EVERY_MAP | EITHER_LOCK | ACRE_MAP_NO_RESERVE | ACRE_MAP_WIPE_ON_FORK |
+              ACRE_MAP_DROPPABLE | ACRE_MAP_HUGE | ACRE_MAP_HUGE_TRANSPARENT | ACRE_MAP_JIT,
     ANON = RESERVE | ACRE_MAP_SHARED,
     PATHS = EVERY_MAP | ACRE_MAP_SHARED | ACRE_MAP_LOCKED | ACRE_MAP_JIT,
     FILES = PATHS | ACRE_MAP_HUGE,
@@ -47,7 +47,7 @@ flags_agree(uint32_t flags)
            EXCLUDE(ACRE_MAP_DONT_FORK, ACRE_MAP_WIPE_ON_FORK) &&
            EXCLUDE(ACRE_MAP_LOCKED, ACRE_MAP_LOCK_ON_FAULT) &&
            EXCLUDE(ACRE_MAP_WIPE_ON_FORK | ACRE_MAP_DROPPABLE, ACRE_MAP_SHARED) &&
-           EXCLUDE(ACRE_MAP_DROPPABLE, LOCKS);
+           EXCLUDE(ACRE_MAP_DROPPABLE, EITHER_LOCK);
 #undef EXCLUDE
 }
 
@@ -71,7 +71,7 @@ check_place(const acre_mmap_opts *opts, size_t alignment)
 
 // `taken` are the flags that the call accepts, `more` is NEARNESS and NODE if it accepts those.
 static acre_status
-check_opts(const acre_mmap_opts *opts, uint32_t taken, int more, size_t alignment)
+check_map_opts(const acre_mmap_opts *opts, uint32_t taken, int more, size_t alignment)
 {
     for (size_t i = 0; i < sizeof opts->reserved / sizeof opts->reserved[0]; i++) {
         if (!IS_VALID(opts->reserved[i] == 0))
@@ -91,7 +91,7 @@ check_opts(const acre_mmap_opts *opts, uint32_t taken, int more, size_t alignmen
 // ---- creation -----------------------------------------------------------------------------------
 
 // Returns the page size of the future map.  An unknown size in `opts` counts as the default here;
-// check_opts refuses it later, after the map's size has been checked.
+// check_map_opts refuses it later, after the map's size has been checked.
 static size_t
 page_size_for(const acre_mmap_opts *opts)
 {
@@ -124,7 +124,7 @@ complete_request(port_request *request, const acre_mmap_opts *opts, uint32_t tak
     size_t page = page_size_for(opts);
     if (unit < page)
         unit = page;
-    request->size = round_up(request->size, unit);
+    request->size = round_up_size(request->size, unit);
     if (request->size == 0)
         return ACRE_BAD_SIZE;
     if (!IS_VALID((request->offset & (acre_port_granularity() - 1)) == 0) ||
@@ -134,7 +134,7 @@ complete_request(port_request *request, const acre_mmap_opts *opts, uint32_t tak
         return ACRE_BAD_RANGE;
 
     size_t alignment = opts->alignment > page ? opts->alignment : page;
-    acre_status status = check_opts(opts, taken, more, alignment);
+    acre_status status = check_map_opts(opts, taken, more, alignment);
     if (status == ACRE_OK)
         status = check_access(request->access, opts->flags);
     if (status != ACRE_OK)
@@ -235,7 +235,7 @@ acre_mmap_path(const char *path, uint32_t access, const acre_mmap_opts *opts, ac
         opts = &no_opts;
     size_t page = acre_port_page_size();
     acre_status status =
-        check_opts(opts, PATHS, 0, opts->alignment > page ? opts->alignment : page);
+        check_map_opts(opts, PATHS, 0, opts->alignment > page ? opts->alignment : page);
     if (status == ACRE_OK)
         status = check_access(access, opts->flags);
     if (status != ACRE_OK)
@@ -305,7 +305,7 @@ acre_image_begin(size_t size, acre_image *out, acre_mmap *fill)
 {
     if (!IS_VALID(out != NULL) || !IS_VALID(fill != NULL))
         return ACRE_NULL_ARGUMENT;
-    size_t rounded = round_up(size, acre_port_page_size());
+    size_t rounded = round_up_size(size, acre_port_page_size());
     if (rounded == 0)
         return ACRE_BAD_SIZE;
     acre_file file;

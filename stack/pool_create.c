@@ -34,36 +34,36 @@ _Static_assert(sizeof(acre_stack_pool_stats) == (sizeof(void *) == 8 ? 64 : 36),
                "programs rely on it");
 
 static const size_t DEFAULT_SIZE = 64 * 1024;
-static const size_t DEFAULT_KEEP = 16 * 1024;
+static const size_t DEFAULT_STACK_KEEP = 16 * 1024;
 static const size_t DEFAULT_MOST = (size_t)1 << 20;
 // Bytes that deep stacks may keep until they are returned in a batch.
 static const size_t MOST_DEEP = (size_t)4 << 20;
 // The number of distinct slot numbers.
 static const uint64_t MOST = (uint64_t)POOL_REGIONS * POOL_REGION_SLOTS;
 
-enum { CHUNK_SHIFT = 7, CHUNK = 1 << CHUNK_SHIFT, CHUNKS = 512 };
+enum { POOL_CHUNK_SHIFT = 7, POOL_CHUNK = 1 << POOL_CHUNK_SHIFT, POOL_CHUNKS = 512 };
 
 // A chunk's tokens lie in separate memory.
-static _Atomic(void *) chunks[CHUNKS];
-static _Atomic(void *) tokens[CHUNKS];  // arrays of _Atomic uint32_t
+static _Atomic(void *) pool_chunks[POOL_CHUNKS];
+static _Atomic(void *) tokens[POOL_CHUNKS];  // arrays of _Atomic uint32_t
 static _Atomic uint32_t pool_count;
 static const lasting_table pools = {&pool_count,
-                                    chunks,
-                                    CHUNKS,
-                                    CHUNK_SHIFT,
+                                    pool_chunks,
+                                    POOL_CHUNKS,
+                                    POOL_CHUNK_SHIFT,
                                     sizeof(acre_stack_pool),
                                     offsetof(acre_stack_pool, taken)};
 
 // ---- options ------------------------------------------------------------------------------------
 
-typedef struct layout {
+typedef struct pool_layout {
     size_t guard, header, stride;  // bytes
     size_t most;                   // stacks
     uint32_t colours;
-} layout;
+} pool_layout;
 
 static acre_status
-lay_out_pool(const acre_stack_pool_opts *opts, layout *out)
+lay_out_pool(const acre_stack_pool_opts *opts, pool_layout *out)
 {
     size_t page = acre_page_size();
     size_t guard = opts->guard_size != 0 ? opts->guard_size : (size_t)STACK_DEFAULT_GUARD;
@@ -127,14 +127,14 @@ provide_token(acre_stack_pool *pool, uint32_t index)
 {
     if (pool->token != NULL)
         return ACRE_OK;
-    _Atomic(void *) *place = &tokens[index / CHUNK];
-    acre_status status = acre_lasting_provide_wiped(place, CHUNK * sizeof(uint32_t));
+    _Atomic(void *) *place = &tokens[index / POOL_CHUNK];
+    acre_status status = acre_lasting_provide_wiped(place, POOL_CHUNK * sizeof(uint32_t));
     if (status == -ENOTSUP)
-        status = acre_lasting_provide(place, CHUNK * sizeof(uint32_t));
+        status = acre_lasting_provide(place, POOL_CHUNK * sizeof(uint32_t));
     if (status != ACRE_OK)
         return status;
     _Atomic uint32_t *token = atomic_load_explicit(place, memory_order_acquire);
-    pool->token = &token[index % CHUNK];
+    pool->token = &token[index % POOL_CHUNK];
     pool->index = index;
     return ACRE_OK;
 }
@@ -214,7 +214,7 @@ read_area_limit(void)
 }
 
 static acre_status
-set_up_pool(acre_stack_pool *pool, const acre_stack_pool_opts *opts, const layout *plan)
+set_up_pool(acre_stack_pool *pool, const acre_stack_pool_opts *opts, const pool_layout *plan)
 {
     uint32_t process;
     acre_status status = acre_process_number(&process);
@@ -228,7 +228,7 @@ set_up_pool(acre_stack_pool *pool, const acre_stack_pool_opts *opts, const layou
     pool->max_stacks = plan->most;
     pool->flags = opts->flags;
     pool->tag = opts->tag;
-    set_marks(pool, opts->keep != 0 ? opts->keep : DEFAULT_KEEP);
+    set_marks(pool, opts->keep != 0 ? opts->keep : DEFAULT_STACK_KEEP);
     int pages = opts->flags & ACRE_STACK_PAGE_GUARDS || !acre_can(ACRE_CAN_GUARD_WITH_MARKERS);
     atomic_store_explicit(&pool->guard_kind, pages ? ACRE_GUARD_PAGES : ACRE_GUARD_MARKER,
                           memory_order_relaxed);
@@ -253,7 +253,7 @@ acre_stack_pool_create(const acre_stack_pool_opts *opts, acre_stack_pool **out)
     static const acre_stack_pool_opts defaults = {0};
     if (opts == NULL)
         opts = &defaults;
-    layout plan;
+    pool_layout plan;
     acre_status status = lay_out_pool(opts, &plan);
     if (status == ACRE_OK)
         status = stack_check_options(opts->flags, opts->reserved,

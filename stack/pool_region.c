@@ -8,12 +8,13 @@
 #include "acre/page.h"
 #include "mmap/process.h"
 
-enum { CHUNK_SHIFT = 8, CHUNKS = 256 };
+enum { REGION_CHUNK_SHIFT = 8, REGION_CHUNKS = 256 };
 
-static _Atomic(void *) chunks[CHUNKS];
-static _Atomic uint32_t record_count;
-static const lasting_table records = {&record_count, chunks,         CHUNKS,
-                                      CHUNK_SHIFT,   sizeof(region), offsetof(region, taken)};
+static _Atomic(void *) region_chunks[REGION_CHUNKS];
+static _Atomic uint32_t region_record_count;
+static const lasting_table region_records = {&region_record_count, region_chunks,
+                                             REGION_CHUNKS,        REGION_CHUNK_SHIFT,
+                                             sizeof(region),       offsetof(region, taken)};
 
 static void
 store_field(_Atomic uintptr_t *field, uintptr_t value)
@@ -102,7 +103,7 @@ acre_region_create(acre_stack_pool *pool, size_t slots, region **out)
     if (status != ACRE_OK)
         return status;
     uint32_t index;
-    status = acre_lasting_take(&records, 0, &index);
+    status = acre_lasting_take(&region_records, 0, &index);
     if (status != ACRE_OK) {
         acre_status undone = acre_mmap_unmap(&map);
         if (undone != ACRE_OK)
@@ -110,7 +111,7 @@ acre_region_create(acre_stack_pool *pool, size_t slots, region **out)
         return status == ACRE_FULL ? -ENOMEM : status;
     }
 
-    region *r = lasting_at(&records, index);
+    region *r = lasting_at(&region_records, index);
     r->record = index;
     shared_map_store(&r->map, &map);
     r->slots = (uint32_t)slots;
@@ -150,7 +151,7 @@ acre_region_destroy(region *r)
         atomic_fetch_add_explicit(&r->use, 1, memory_order_release);
         return status;
     }
-    acre_lasting_release(&records, r->record);
+    acre_lasting_release(&region_records, r->record);
     return ACRE_OK;
 }
 
@@ -228,10 +229,10 @@ find_in_region(const region *r, uintptr_t address, acre_stack_info *out, uintptr
 acre_status
 acre_pool_find(uintptr_t address, acre_stack_info *out, uintptr_t key[2])
 {
-    uint32_t count = lasting_count(&records);
+    uint32_t count = lasting_count(&region_records);
     for (uint32_t i = 0; i < count; i++) {
         acre_stack_info info;
-        if (find_in_region(lasting_at(&records, i), address, &info, key)) {
+        if (find_in_region(lasting_at(&region_records, i), address, &info, key)) {
             *out = info;
             return ACRE_OK;
         }
@@ -271,9 +272,9 @@ acre_region_get(const acre_stack *stack, stack_place *out)
 {
     // Each use of a pool's record has a number of its own, and each of its regions an index.
     uint32_t index = (uint32_t)stack->private_[0] >> POOL_SLOT_BITS;
-    uint32_t count = lasting_count(&records);
+    uint32_t count = lasting_count(&region_records);
     for (uint32_t i = 0; i < count; i++) {
-        const region *r = lasting_at(&records, i);
+        const region *r = lasting_at(&region_records, i);
         uint32_t use = atomic_load_explicit(&r->use, memory_order_acquire);
         if (use % 2 != 0 && atomic_load_explicit(&r->index, memory_order_acquire) == index &&
             atomic_load_explicit(&r->pool_id, memory_order_acquire) == stack->private_[1])

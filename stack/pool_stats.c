@@ -60,7 +60,7 @@ count_in_region(acre_areas *view, const acre_stack_pool *pool, uint32_t count, c
 }
 
 static acre_status
-count_areas(const acre_stack_pool *pool, uint32_t count, size_t *areas)
+count_pool_areas(const acre_stack_pool *pool, uint32_t count, size_t *areas)
 {
     acre_areas view;
     acre_status status = acre_areas_open(0, &view);
@@ -201,7 +201,7 @@ acre_stack_pool_stats_read(acre_stack_pool *pool, acre_stack_pool_stats *out)
     if (status == ACRE_OK && depths_are_told(pool))
         status = find_deepest_of_all(pool, regions, &stats.deepest);
     if (status == ACRE_OK)
-        status = count_areas(pool, regions, &stats.areas);
+        status = count_pool_areas(pool, regions, &stats.areas);
     if (status == ACRE_OK)
         *out = stats;
     return status;

@@ -17,12 +17,13 @@
 
 #include "mmap/port/thread.h"
 
-enum { CHUNK_SHIFT = 6, CHUNKS = 1024 };
+enum { THREAD_CHUNK_SHIFT = 6, THREAD_CHUNKS = 1024 };
 
-static _Atomic(void *) chunks[CHUNKS];
+static _Atomic(void *) thread_chunks[THREAD_CHUNKS];
 static _Atomic uint32_t thread_count;
-static const lasting_table threads = {
-    &thread_count, chunks, CHUNKS, CHUNK_SHIFT, sizeof(pool_thread), offsetof(pool_thread, taken)};
+static const lasting_table threads = {&thread_count,       thread_chunks,
+                                      THREAD_CHUNKS,       THREAD_CHUNK_SHIFT,
+                                      sizeof(pool_thread), offsetof(pool_thread, taken)};
 static _Atomic uint32_t ends_are_told;
 
 // Stands for every thread that has ended.

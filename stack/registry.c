@@ -32,8 +32,8 @@
 enum {
     LEAF_SHIFT = 18,  // a leaf: 1 MiB of entries for 1 GiB of 4 KiB pages
     LEAF_ENTRIES = 1 << LEAF_SHIFT,
-    CHUNK_SHIFT = 12,
-    CHUNKS = 1 << 12,
+    RECORD_CHUNK_SHIFT = 12,
+    RECORD_CHUNKS = 1 << 12,
     IS_LOCKED = 1 << 8,
     // Where the system does not report it.
     COMMON_ADDRESS_BITS = sizeof(void *) == 8 ? 48 : 32
@@ -68,11 +68,11 @@ typedef struct top {
 } top;
 
 static _Atomic(void *) table;  // a top
-static _Atomic(void *) chunks[CHUNKS];
+static _Atomic(void *) record_chunks[RECORD_CHUNKS];
 // Record 0 is never used.  The generation shows whether a record is in use.
 static _Atomic uint32_t record_count = 1;
-static const lasting_table records = {&record_count, chunks,         CHUNKS,
-                                      CHUNK_SHIFT,   sizeof(record), 0};
+static const lasting_table records = {&record_count,      record_chunks,  RECORD_CHUNKS,
+                                      RECORD_CHUNK_SHIFT, sizeof(record), 0};
 static _Atomic uint64_t free_records;  // a tag in the high half, an index in the low one
 
 // ---- entries ------------------------------------------------------------------------------------

@@ -22,14 +22,14 @@ _Static_assert(sizeof(acre_stack) == (sizeof(void *) == 8 ? 48 : 28), "programs 
 _Static_assert(sizeof(acre_stack_opts) == (sizeof(void *) == 8 ? 64 : 52), "programs rely on it");
 _Static_assert(sizeof(acre_stack_info) == (sizeof(void *) == 8 ? 56 : 36), "programs rely on it");
 
-typedef struct layout {
+typedef struct stack_layout {
     size_t guard;  // all three in bytes
     size_t header;
     size_t total;
-} layout;
+} stack_layout;
 
 static acre_status
-lay_out_stack(size_t size, const acre_stack_opts *opts, layout *out)
+lay_out_stack(size_t size, const acre_stack_opts *opts, stack_layout *out)
 {
     size_t page = acre_page_size();
     size_t guard = opts->guard_size != 0 ? opts->guard_size : STACK_DEFAULT_GUARD;
@@ -57,7 +57,7 @@ unmap_after(acre_status status, acre_mmap *map)
 
 // Where stacks grow: makes the first bytes and the header accessible.
 static acre_status
-open_stack_top(acre_mmap *map, const layout *plan, uint32_t flags)
+open_stack_top(acre_mmap *map, const stack_layout *plan, uint32_t flags)
 {
     char *start = map->base;
     stack_place place = {
@@ -71,7 +71,7 @@ open_stack_top(acre_mmap *map, const layout *plan, uint32_t flags)
 }
 
 static acre_status
-map_stack(const layout *plan, uint32_t flags, acre_mmap *out)
+map_stack(const stack_layout *plan, uint32_t flags, acre_mmap *out)
 {
     acre_mmap_opts opts = {.flags = ACRE_MAP_NO_RESERVE | ACRE_MAP_STACK | ACRE_MAP_NO_HUGE};
     if (flags & ACRE_STACK_NO_DUMP)
@@ -102,7 +102,7 @@ map_stack(const layout *plan, uint32_t flags, acre_mmap *out)
 }
 
 static acre_stack_info
-describe_map(const layout *plan, const acre_mmap *map, uintptr_t tag)
+describe_map(const stack_layout *plan, const acre_mmap *map, uintptr_t tag)
 {
     acre_stack_info info = {0};
     info.base = (char *)map->base + plan->guard;
@@ -123,7 +123,7 @@ acre_stack_create(size_t size, const acre_stack_opts *opts, acre_stack *out)
         opts = &defaults;
     if (size == 0)
         return ACRE_BAD_SIZE;
-    layout plan;
+    stack_layout plan;
     acre_status status = lay_out_stack(size, opts, &plan);
     if (status == ACRE_OK)
         status = stack_check_options(opts->flags, opts->reserved,

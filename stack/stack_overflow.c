@@ -59,7 +59,7 @@ report_fault(const void *address, size_t length, const void *stack_pointer)
 }
 
 static acre_status
-install_handler(acre_stack_overflow_fn call, void *context)
+install_reporter(acre_stack_overflow_fn call, void *context)
 {
     acre_status status = acre_stack_overflow_thread_enter();
     if (status != ACRE_OK)
@@ -115,7 +115,7 @@ acre_stack_overflow_install(acre_stack_overflow_fn call, void *context)
     // This fails when there was nothing to undo.
     if (left)
         (void)acre_port_fault_remove();
-    status = install_handler(call, context);
+    status = install_reporter(call, context);
     atomic_store(&state, status == ACRE_OK ? INSTALLED : IDLE);
     return status;
 }

@@ -155,7 +155,7 @@ find_file(acre_process process, const darwin_region_info *region, file_info *inf
 
 // The kernel reports where the first thread's stack ends.
 static void
-find_stack(acre_area *area)
+find_stack_area(acre_area *area)
 {
     int name[2] = {CTL_KERN, sizeof(void *) == 8 ? KERN_USRSTACK64 : KERN_USRSTACK32};
     uintptr_t top = 0;
@@ -175,7 +175,7 @@ describe_fully(acre_process process, const darwin_region_info *region, file_info
     if (region->info.external_pager)
         find_file(process, region, info, out);
     if (process == acre_port_process_id() && region->info.user_tag == VM_MEMORY_STACK)
-        find_stack(out);
+        find_stack_area(out);
 }
 
 int

@@ -15,16 +15,16 @@
 #include <sys/sysctl.h>
 #include <sys/user.h>
 
-typedef struct kinfo_vmentry record;
+typedef struct kinfo_vmentry vmentry;
 
 // A process's records, in memory mapped for them.
-typedef struct table {
+typedef struct record_table {
     char *bytes;
     size_t capacity;
     size_t used;
     size_t at;  // offset of the record found last
-} table;
-_Static_assert(sizeof(table) <= sizeof(bsd_walk), "a walk holds one");
+} record_table;
+_Static_assert(sizeof(record_table) <= sizeof(bsd_walk), "a walk holds one");
 
 // ---- records ------------------------------------------------------------------------------------
 
@@ -39,7 +39,7 @@ read_records(acre_process process, void *bytes, size_t *size)
 
 // Reads the records into the room of `records`; -ENOMEM when it is too small.
 static acre_status
-fill_table(acre_process process, table *records)
+fill_table(acre_process process, record_table *records)
 {
     size_t size = records->capacity;
     acre_status status = read_records(process, records->bytes, &size);
@@ -49,18 +49,18 @@ fill_table(acre_process process, table *records)
 }
 
 static acre_status
-map_room(size_t size, table *records)
+map_room(size_t size, record_table *records)
 {
     void *base = NULL;
     acre_status status = sys_mmap(NULL, size, PROT_READ | PROT_WRITE,
                                   MAP_SHARED | MAP_ANON | MAP_NOSYNC, -1, 0, &base);
     if (status == ACRE_OK)
-        *records = (table){.bytes = base, .capacity = size};
+        *records = (record_table){.bytes = base, .capacity = size};
     return status;
 }
 
 static void
-unmap_room(const table *records)
+unmap_room(const record_table *records)
 {
     (void)sys_munmap(records->bytes, records->capacity);  // a whole map: cannot fail
 }
@@ -75,7 +75,7 @@ generous_size(size_t estimate, size_t factor, size_t least)
 }
 
 static acre_status
-read_table(acre_process process, table *records)
+read_table(acre_process process, record_table *records)
 {
     enum { LEAST = 16 * 1024 };
     acre_status status = -ENOMEM;
@@ -93,26 +93,26 @@ read_table(acre_process process, table *records)
     return status;
 }
 
-static const record *
-record_at(const table *records, size_t at)
+static const vmentry *
+record_in_table(const record_table *records, size_t at)
 {
-    size_t fixed = offsetof(record, kve_path);
+    size_t fixed = offsetof(vmentry, kve_path);
     if (at >= records->used || records->used - at < fixed)
         return NULL;
-    const record *found = (const void *)(records->bytes + at);
+    const vmentry *found = (const void *)(records->bytes + at);
     size_t size = (size_t)found->kve_structsize;
     return size > fixed && size <= records->used - at ? found : NULL;
 }
 
 // Finds the record that contains `address`, or the first above it; skips the table's own memory
 // unless `whole`.  NULL when there is none.
-static const record *
-find_record(table *records, uintptr_t address, int whole)
+static const vmentry *
+find_record(record_table *records, uintptr_t address, int whole)
 {
-    const record *found = record_at(records, records->at);
+    const vmentry *found = record_in_table(records, records->at);
     if (found == NULL || found->kve_start > address)
         records->at = 0;
-    while ((found = record_at(records, records->at)) != NULL &&
+    while ((found = record_in_table(records, records->at)) != NULL &&
            (found->kve_end <= address || (!whole && found->kve_start == (uintptr_t)records->bytes)))
         records->at += (size_t)found->kve_structsize;
     return found;
@@ -122,14 +122,14 @@ find_record(table *records, uintptr_t address, int whole)
 
 // Whether the area has no memory object; pages that had contents have one.
 static int
-has_no_object(const record *found)
+has_no_object(const vmentry *found)
 {
     enum { GUARD = 9 };  // the headers may be older
     return found->kve_type == KVME_TYPE_NONE || found->kve_type == GUARD;
 }
 
 static int
-ends_first_stack(const record *found)
+ends_first_stack(const vmentry *found)
 {
     int name[2] = {CTL_KERN, KERN_USRSTACK};
     unsigned long top = 0;
@@ -141,7 +141,7 @@ ends_first_stack(const record *found)
 }
 
 static acre_status
-describe_area(const record *found, int own, acre_area *out)
+describe_area(const vmentry *found, int own, acre_area *out)
 {
     if (found->kve_end - 1 > UINTPTR_MAX)
         return -EOVERFLOW;  // a process with wider addresses
@@ -177,7 +177,7 @@ describe_area(const record *found, int own, acre_area *out)
 acre_status
 acre_bsd_walk_begin(bsd_walk *walk)
 {
-    table records;
+    record_table records;
     acre_status status = read_table(acre_port_process_id(), &records);
     if (status == ACRE_OK)
         memcpy(walk, &records, sizeof records);
@@ -187,9 +187,9 @@ acre_bsd_walk_begin(bsd_walk *walk)
 acre_status
 acre_bsd_walk_next(bsd_walk *walk, uintptr_t address, acre_area *out)
 {
-    table records;
+    record_table records;
     memcpy(&records, walk, sizeof records);
-    const record *found = find_record(&records, address, 0);
+    const vmentry *found = find_record(&records, address, 0);
     memcpy(walk, &records, sizeof records);
     if (found == NULL)
         return 0;
@@ -203,7 +203,7 @@ acre_bsd_walk_next(bsd_walk *walk, uintptr_t address, acre_area *out)
 void
 acre_bsd_walk_end(bsd_walk *walk)
 {
-    table records;
+    record_table records;
     memcpy(&records, walk, sizeof records);
     unmap_room(&records);
 }
@@ -232,13 +232,13 @@ acre_port_area_at(uintptr_t address, acre_area *out)
 acre_status
 acre_port_area_count(uint64_t *out)
 {
-    table records;
+    record_table records;
     acre_status status = read_table(acre_port_process_id(), &records);
     if (status != ACRE_OK)
         return status;
     uint64_t count = 0;
-    const record *found;
-    for (size_t at = 0; (found = record_at(&records, at)) != NULL;
+    const vmentry *found;
+    for (size_t at = 0; (found = record_in_table(&records, at)) != NULL;
          at += (size_t)found->kve_structsize)
         count += found->kve_start != (uintptr_t)records.bytes;
     unmap_room(&records);
@@ -249,11 +249,11 @@ acre_port_area_count(uint64_t *out)
 int
 acre_freebsd_is_mapped(const void *start, size_t length)
 {
-    table records;
+    record_table records;
     acre_status status = read_table(acre_port_process_id(), &records);
     if (status != ACRE_OK)
         return status;
-    const record *found = find_record(&records, (uintptr_t)start, 0);
+    const vmentry *found = find_record(&records, (uintptr_t)start, 0);
     int mapped = found != NULL && found->kve_start < (uintptr_t)start + length;
     unmap_room(&records);
     return mapped;
@@ -262,11 +262,11 @@ acre_freebsd_is_mapped(const void *start, size_t length)
 int
 acre_bsd_open_again(const void *address)
 {
-    table records;
+    record_table records;
     acre_status status = read_table(acre_port_process_id(), &records);
     if (status != ACRE_OK)
         return status;
-    const record *found = find_record(&records, (uintptr_t)address, 0);
+    const vmentry *found = find_record(&records, (uintptr_t)address, 0);
     int file = -ENOTSUP;
     if (found != NULL && found->kve_start <= (uintptr_t)address &&
         found->kve_type == KVME_TYPE_VNODE && found->kve_path[0] != 0)
@@ -278,13 +278,13 @@ acre_bsd_open_again(const void *address)
 int
 acre_bsd_is_locked(const void *start, size_t length)
 {
-    table records;
+    record_table records;
     acre_status status = read_table(acre_port_process_id(), &records);
     if (status != ACRE_OK)
         return status;
     int locked = 0;
     uintptr_t end = (uintptr_t)start + length;
-    const record *found = find_record(&records, (uintptr_t)start, 0);
+    const vmentry *found = find_record(&records, (uintptr_t)start, 0);
     while (found != NULL && found->kve_start < end && !locked) {
         locked = (found->kve_flags & KVME_FLAG_USER_WIRED) != 0;
         found = find_record(&records, (uintptr_t)found->kve_end, 0);
@@ -300,7 +300,7 @@ struct port_view {
     acre_process process;
     int loaded;
     uintptr_t position;
-    table next, queried;
+    record_table next, queried;
 };
 _Static_assert(sizeof(struct port_view) <= PORT_VIEW_SIZE, "the state fits");
 
@@ -316,12 +316,12 @@ acre_port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
     if (status != ACRE_OK)
         return status;
     size_t half = generous_size(estimate, FACTOR, LEAST);
-    table room;
+    record_table room;
     status = map_room(2 * half, &room);
     if (status != ACRE_OK)
         return status;
-    view->next = (table){.bytes = room.bytes, .capacity = half};
-    view->queried = (table){.bytes = room.bytes + half, .capacity = half};
+    view->next = (record_table){.bytes = room.bytes, .capacity = half};
+    view->queried = (record_table){.bytes = room.bytes + half, .capacity = half};
     handle[0] = (uintptr_t)room.bytes;
     handle[1] = room.capacity;
     return ACRE_OK;
@@ -330,7 +330,7 @@ acre_port_view_open(port_view *view, acre_process process, uintptr_t handle[2])
 void
 acre_port_view_close(const uintptr_t handle[2])
 {
-    table room = {.bytes = (char *)handle[0], .capacity = handle[1]};
+    record_table room = {.bytes = (char *)handle[0], .capacity = handle[1]};
     unmap_room(&room);
 }
 
@@ -343,7 +343,7 @@ acre_port_view_next(port_view *view, acre_area *out)
             return status;
         view->loaded = 1;
     }
-    const record *found = find_record(&view->next, view->position, 1);
+    const vmentry *found = find_record(&view->next, view->position, 1);
     if (found == NULL) {
         size_t size = 0;
         return read_records(view->process, NULL, &size);  // whether the process still exists
@@ -372,7 +372,7 @@ acre_port_view_query(port_view *view, uintptr_t address, acre_area *out)
     acre_status status = fill_table(view->process, &view->queried);
     if (status != ACRE_OK)
         return status;
-    const record *found = find_record(&view->queried, address, 1);
+    const vmentry *found = find_record(&view->queried, address, 1);
     if (found == NULL || found->kve_start > address)
         return ACRE_NOT_MAPPED;
     return describe_area(found, view->process == acre_port_process_id(), out);

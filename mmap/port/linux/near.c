@@ -87,7 +87,7 @@ consider_free_range(posix_room *room, uintptr_t hole, uintptr_t end, uintptr_t p
 }
 
 static acre_status
-find_room(posix_room *room)
+find_room_near(posix_room *room)
 {
     walker areas = {.by_ioctl = acre_port_can(ACRE_CAN_QUERY_IN_CONSTANT_TIME)};
     areas.text = (linux_window){.file = acre_linux_open_proc(0, "maps"),
@@ -132,9 +132,9 @@ acre_linux_find_near(size_t size, size_t alignment, uintptr_t near_address, size
 {
     posix_room room = acre_posix_room_within(size, alignment, near_address, reach);
     room.beyond = beyond;
-    acre_status status = find_room(&room);
+    acre_status status = find_room_near(&room);
     if (status == -ESRCH && acre_linux_turns_to_thread())
-        status = find_room(&room);
+        status = find_room_near(&room);
     if (status != ACRE_OK)
         return status;
     if (room.best == 0)

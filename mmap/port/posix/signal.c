@@ -109,7 +109,7 @@ pass_on_signal(int signal, siginfo_t *info, void *context)
 // ---- our handler --------------------------------------------------------------------------------
 
 static void
-report_fault(port_fault_fn look, const siginfo_t *info, const void *context)
+show_fault(port_fault_fn look, const siginfo_t *info, const void *context)
 {
     const char *stack_pointer = acre_posix_stack_pointer(context);
     size_t frame = acre_posix_unwritten_frame(info, context);
@@ -125,7 +125,7 @@ handle_signal(int signal, siginfo_t *info, void *context)
     int saved = errno;
     port_fault_fn look = atomic_load_explicit(&looks, memory_order_acquire);
     if (look != NULL && !acre_posix_was_sent(info, context))
-        report_fault(look, info, context);
+        show_fault(look, info, context);
     pass_on_signal(signal, info, context);
     errno = saved;
 }

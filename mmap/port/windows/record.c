@@ -21,13 +21,13 @@ typedef union chunk {
     windows_record records[RECORDS];
 } chunk;
 
-static SLIST_HEADER free_records;
+static SLIST_HEADER unused_records;
 static _Atomic(chunk *) chunks;
 
 acre_status
 acre_windows_record_take(windows_record **out)
 {
-    SLIST_ENTRY *entry = InterlockedPopEntrySList(&free_records);
+    SLIST_ENTRY *entry = InterlockedPopEntrySList(&unused_records);
     if (entry == NULL) {
         void *base;
         acre_status status =
@@ -40,7 +40,7 @@ acre_windows_record_take(windows_record **out)
                                                       memory_order_release, memory_order_relaxed))
             continue;
         for (size_t i = 2; i < RECORDS; i++)
-            InterlockedPushEntrySList(&free_records, &fresh->records[i].entry);
+            InterlockedPushEntrySList(&unused_records, &fresh->records[i].entry);
         entry = &fresh->records[1].entry;
     }
     *out = (windows_record *)entry;
@@ -60,7 +60,7 @@ acre_windows_record_drop(windows_record *record)
     atomic_store_explicit(&record->locked_start, 0, memory_order_relaxed);
     atomic_store_explicit(&record->locked_end, 0, memory_order_relaxed);
     atomic_store_explicit(&record->start, 0, memory_order_relaxed);
-    InterlockedPushEntrySList(&free_records, &record->entry);
+    InterlockedPushEntrySList(&unused_records, &record->entry);
 }
 
 // ---- owners -------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ typedef struct word_slots {
     _Atomic(port_thread_end) end;
 } word_slots;
 
-static word_slots slots[PORT_THREAD_WORDS];
+static word_slots words[PORT_THREAD_WORDS];
 
 enum { SLOT_BITS = 16, SLOT_MASK = 0xffff };
 
@@ -36,11 +36,11 @@ static void
 end_word(port_thread_word which)
 {
     DWORD saved = GetLastError();
-    uintptr_t both = atomic_load_explicit(&slots[which].both, memory_order_acquire);
+    uintptr_t both = atomic_load_explicit(&words[which].both, memory_order_acquire);
     DWORD slot = (DWORD)(both & SLOT_MASK);
     void *word = TlsGetValue(slot);
     if (word != NULL && !process_ends()) {
-        port_thread_end end = atomic_load_explicit(&slots[which].end, memory_order_acquire);
+        port_thread_end end = atomic_load_explicit(&words[which].end, memory_order_acquire);
         (void)TlsSetValue(slot, end(word));  // cannot fail: the slot has room
     }
     SetLastError(saved);
@@ -70,9 +70,9 @@ static const PFLS_CALLBACK_FUNCTION callbacks[PORT_THREAD_WORDS] = {
 acre_status
 acre_port_thread_hook(port_thread_word which, port_thread_end end)
 {
-    if (atomic_load_explicit(&slots[which].both, memory_order_acquire) != 0)
+    if (atomic_load_explicit(&words[which].both, memory_order_acquire) != 0)
         return ACRE_OK;
-    atomic_store_explicit(&slots[which].end, end, memory_order_release);
+    atomic_store_explicit(&words[which].end, end, memory_order_release);
 
     DWORD saved = GetLastError();
     DWORD word = TlsAlloc();
@@ -82,7 +82,7 @@ acre_port_thread_hook(port_thread_word which, port_thread_end end)
     int given = word < SLOT_MASK && mark != 0 && mark < SLOT_MASK;
     int published =
         given && atomic_compare_exchange_strong_explicit(
-                     &slots[which].both, &none, both, memory_order_acq_rel, memory_order_acquire);
+                     &words[which].both, &none, both, memory_order_acq_rel, memory_order_acquire);
     if (!published && mark != FLS_OUT_OF_INDEXES)
         (void)FlsFree(mark);
     if (!published && word != TLS_OUT_OF_INDEXES)
@@ -94,18 +94,18 @@ acre_port_thread_hook(port_thread_word which, port_thread_end end)
 acre_status
 acre_port_thread_set(port_thread_word which, void *word)
 {
-    uintptr_t both = atomic_load_explicit(&slots[which].both, memory_order_acquire);
+    uintptr_t both = atomic_load_explicit(&words[which].both, memory_order_acquire);
     if (both == 0)
         return -ENOTSUP;
     DWORD saved = GetLastError();
-    int marked = FlsSetValue((DWORD)(both >> SLOT_BITS), word != NULL ? &slots[which] : NULL);
+    int marked = FlsSetValue((DWORD)(both >> SLOT_BITS), word != NULL ? &words[which] : NULL);
     return status_of(marked && TlsSetValue((DWORD)(both & SLOT_MASK), word), saved);
 }
 
 void *
 acre_port_thread_get(port_thread_word which)
 {
-    uintptr_t both = atomic_load_explicit(&slots[which].both, memory_order_acquire);
+    uintptr_t both = atomic_load_explicit(&words[which].both, memory_order_acquire);
     if (both == 0)
         return NULL;
     DWORD saved = GetLastError();
