@@ -1,5 +1,6 @@
 #!/bin/sh
-# A shared object made of the three libraries exports what the public headers declare with ACRE_API: all of it, nothing else.
+# A shared object made of the three libraries exports what the public headers declare with ACRE_API: all of it, nothing else;
+# and so does cmake/acre.map.
 set -u
 
 scratch=$(mktemp -d)
@@ -34,3 +35,15 @@ if ! diff "$scratch/declared" "$scratch/exported"; then
     echo '< declared with ACRE_API but not exported; > exported but not declared'
     exit 1
 fi
+for map; do
+    case $map in
+    *.map)
+        sed -n 's/^    \(acre_[a-z0-9_]*\);$/\1/p' "$map" | sort -u >"$scratch/listed"
+        if ! diff "$scratch/declared" "$scratch/listed"; then
+            echo '< declared with ACRE_API but not listed in cmake/acre.map; > listed but not declared'
+            exit 1
+        fi
+        ;;
+    esac
+done
+[ -s "$scratch/listed" ] || { echo 'no version script was given'; exit 1; }

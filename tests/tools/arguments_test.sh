@@ -19,6 +19,8 @@ refuses 'dev: unknown command: --fast (./dev help lists the commands)' --fast
 refuses 'dev: test: neither a pass nor a target: gc (./dev help lists the commands)' test gc
 refuses 'dev: test: neither a pass nor a target: --config=asan (./dev help lists the commands)' test --config=asan
 refuses 'dev: check takes no arguments (./dev help lists the commands)' check all
+refuses 'dev: install takes a folder (./dev help lists the commands)' install
+refuses 'dev: install takes a folder (./dev help lists the commands)' install --prefix=/usr
 refuses 'dev: unknown command: tset (./dev help lists the commands)' -v tset
 ./dev help | grep -q '^usage: ./dev' || {
     echo 'FAILED: ./dev help'
