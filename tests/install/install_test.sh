@@ -233,6 +233,8 @@ by_abi() {
     quietly "$tree/tools/abi" "$work/less.so" "$work/old.so"
     cp -r "$one" "$work/grown"
     sed -i 's/^typedef struct acre_stack_info {/&\n    void *grown;/' "$work/grown/acre.h"
+    # Which acre itself would not compile.
+    sed -i '/^_Static_assert(sizeof(acre_stack_info)/d' "$work/grown/acre.c"
     shared "$work/grown.so" "$work/grown" "$tree/cmake/acre.map"
     differs "$work/old.so" "$work/grown.so" acre_stack_find 'grown'
     status=0
