@@ -36,7 +36,7 @@ run_both() {
 }
 
 links_shared() {
-    readelf -d "$1" | grep -q 'NEEDED.*\[libacre\.so\.0\]'
+    readelf -d "$1" | grep 'NEEDED.*\[libacre\.so\.0\]' >/dev/null
 }
 
 # ---- files, and one file ----------------------------------------------------------------------------------------------
@@ -47,13 +47,15 @@ by_make() {
     run_both "$app"
 }
 
-# In one command, as docs/building.md has it.
+# By the command of docs/building.md.
 by_cc() {
+    local command
+    command=$(grep '^cc -std=c11 .* app\.c .* -o app$' docs/building.md) || fail 'docs/building.md has no such command'
+    cp "$app"/check.h "$tree"
+    cp "$app/c_test.c" "$tree/app.c"
     cd "$tree" || exit 1
-    # shellcheck disable=SC2046
-    quietly cc -std=c11 -I. -Immap/include -Iarena/include -Istack/include -o "$app/in_c" "$app/c_test.c" \
-        $(find mmap arena stack -name '*.c') -pthread
-    "$app/in_c" || fail "in_c ends with $?"
+    quietly bash -c "$command"
+    ./app || fail "app ends with $?"
 }
 
 # Without a warning, by each compiler; the programs by acre.h alone.
@@ -118,7 +120,7 @@ by_cmake_shared() {
     cmake_build "$app" "$work/built" -DCMAKE_PREFIX_PATH="$prefix"
     run_both "$work/built"
     links_shared "$work/built/in_c" || fail 'a shared library was installed, and the program does not ask for it'
-    readelf -d "$library" | grep -q 'FLAGS_1.*NODELETE' || fail 'the library can be unloaded'
+    readelf -d "$library" | grep 'FLAGS_1.*NODELETE' >/dev/null || fail 'the library can be unloaded'
     # What it exports is what the version script lists; another test compares that with the headers.
     diff <(sed -n 's/^    \(acre_[a-z0-9_]*\);$/\1@@ACRE_0.1/p' "$tree/cmake/acre.map" | sort) \
         <(nm -D --defined-only --format=posix "$library" | awk '$2 != "A" { print $1 }' | sort) ||
@@ -140,6 +142,27 @@ END
     run_both "$work/built"
     quietly cmake --install "$work/built"
     [[ $(cd "$prefix" && find . -type f) == ./bin/in_c ]] || fail "acre is installed with the project: $(find "$prefix" -type f)"
+}
+
+# A DLL exports what a shared object does, and programs are linked with it.
+by_cmake_windows() {
+    local triple=x86_64-w64-mingw32
+    needs cmake cmake
+    needs "$triple-g++-posix" g++-mingw-w64-x86-64-posix
+    cat >"$work/windows.cmake" <<END
+set(CMAKE_SYSTEM_NAME Windows)
+set(CMAKE_C_COMPILER $triple-gcc-posix)
+set(CMAKE_CXX_COMPILER $triple-g++-posix)
+END
+    quietly cmake -S "$tree" -B "$work/acre" -DACRE_SHARED=ON -DCMAKE_INSTALL_PREFIX="$prefix" \
+        -DCMAKE_TOOLCHAIN_FILE="$work/windows.cmake"
+    quietly cmake --build "$work/acre" --parallel "$(nproc)"
+    quietly cmake --install "$work/acre"
+    cmake_build "$app" "$work/built" -Dacre_ROOT="$prefix" -DCMAKE_TOOLCHAIN_FILE="$work/windows.cmake"
+    "$triple-objdump" -p "$work/built/in_c.exe" | grep 'DLL Name: libacre' >/dev/null || fail 'the program does not ask for the DLL'
+    diff <(sed -n 's/^    \(acre_[a-z0-9_]*\);$/\1/p' "$tree/cmake/acre.map" | sort) \
+        <("$triple-objdump" -p "$prefix"/bin/libacre*.dll | sed -n '/Name Pointer/,$ s/.* \(acre_[a-z0-9_]*\)$/\1/p' | sort) ||
+        fail 'what the DLL exports (>) is not what acre.map lists (<)'
 }
 
 # ---- pkg-config, by ./dev install -------------------------------------------------------------------------------------
