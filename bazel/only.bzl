@@ -14,11 +14,6 @@ ON_LINUX = _without([
     "//bazel:windows",
 ])
 
-ON_64_BITS = _without([
-    "@platforms//cpu:arm",
-    "@platforms//cpu:x86_32",
-])
-
 # Microsoft's compilers take other options than cc.
 NOT_BY_CL = _without([
     "//bazel:clang_cl",
