@@ -1,4 +1,4 @@
-// tests/examples/concordance.h - running the demo.
+// tests/examples/concordance.h - running the concordance.
 #ifndef ACRE_TESTS_EXAMPLES_CONCORDANCE_H_
 #define ACRE_TESTS_EXAMPLES_CONCORDANCE_H_
 

@@ -51,8 +51,14 @@ class Reader {
             return false;
         while (!at_end() && text_[at_] != '"') {
             unsigned char byte = static_cast<unsigned char>(text_[at_++]);
-            if (byte < ' ' || byte == '\\')
+            if (byte < ' ' || byte > '~')
                 return false;
+            if (byte == '\\') {
+                // Of what may follow, what the tools write: the two characters that must be escaped.
+                if (at_end() || (text_[at_] != '"' && text_[at_] != '\\'))
+                    return false;
+                byte = static_cast<unsigned char>(text_[at_++]);
+            }
             *out += static_cast<char>(byte);
         }
         return take('"');

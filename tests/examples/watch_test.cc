@@ -1,4 +1,4 @@
-// The demo's handler for files that shrink while they are read.
+// The concordance's handler for files that shrink while they are read.
 #include "acre/mmap.h"
 
 extern "C" {
