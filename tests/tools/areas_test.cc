@@ -170,7 +170,7 @@ struct Known {
     uint64_t resident, locked;
 };
 
-// By start, from smaps.
+// By start, from smaps; without [vsyscall], which is the kernel's own address, and no area of acre's.
 std::map<std::string, Known> smaps_of(const std::string &process)
 {
     std::ifstream file("/proc/" + process + "/smaps");
@@ -180,6 +180,8 @@ std::map<std::string, Known> smaps_of(const std::string &process)
         unsigned long long start, end, kib;
         char access[5];
         if (std::sscanf(line.c_str(), "%llx-%llx %4s", &start, &end, access) == 3) {
+            if (line.find("[vsyscall]") != std::string::npos)
+                break;
             now = &all[hex(static_cast<uintptr_t>(start))];
             *now = {hex(static_cast<uintptr_t>(end)), access, 0, 0};
         } else if (now != nullptr && std::sscanf(line.c_str(), "Rss: %llu", &kib) == 1) {
