@@ -1,5 +1,5 @@
-// demo.h - what the parts of the demo share: a part does one thing twice, by hand and with acre, and
-// fills in one line.
+// demo.h - what the parts of the demo share: a part does one thing twice, by hand and with acre,
+// and fills in one line.
 #ifndef DEMO_DEMO_H_
 #define DEMO_DEMO_H_
 

@@ -1,8 +1,9 @@
 // snapshot.c - a large state, of which a little changes, and which is then as it was before: an
 // emulator that resets, a test that wants its database fresh, a fuzzer's next case.
 //
-// By hand that is memcpy of all of it from a copy.  With acre the state is a clone of an image, which
-// shares every page until it is written: to discard the clone's own pages brings the image's back.
+// By hand that is memcpy of all of it from a copy.  With acre the state is a clone of an image,
+// which shares every page until it is written: to discard the clone's own pages brings the image's
+// back.
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>

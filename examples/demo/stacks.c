@@ -1,9 +1,9 @@
 // stacks.c - as many guarded stacks as there may be, by mmap and mprotect, and from acre's pool.
 //
-// By hand each stack takes two memory areas (itself and its guard), of which Linux allows 65 530: no
-// program gets beyond 32 765 stacks, however much memory there is.  The pool's guards are markers in
-// the page tables, where the kernel has them: all of its stacks are one area, and memory is the
-// limit.
+// By hand each stack takes two memory areas (itself and its guard), of which Linux allows 65 530:
+// no program gets beyond 32 765 stacks, however much memory there is.  The pool's guards are
+// markers in the page tables, where the kernel has them: all of its stacks are one area, and memory
+// is the limit.
 #define _DEFAULT_SOURCE
 #include <errno.h>
 #include <stdio.h>

@@ -7,10 +7,17 @@
 #include "acre/page.h"
 #include "tests/examples/json.h"
 #include "tests/examples/program.h"
+#include "tests/support/support.h"
 
 using namespace acre_test;
 
 namespace {
+
+SKIP_EMULATED(
+    "the emulator writes the text of areas itself, tells of each process that dies, and runs "
+    "no program that another program starts",
+    "Demo.areas_are_alike_either_way Demo.the_overflow_is_named_and_the_others_finish "
+    "Demo.a_terminal_gets_bars_and_colours_unless_it_wants_none");
 
 const char DEMO[] = "examples/demo/demo";
 

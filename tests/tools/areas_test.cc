@@ -170,7 +170,7 @@ struct Known {
     uint64_t resident, locked;
 };
 
-// By start, from smaps; without [vsyscall], which is the kernel's own address, and no area of acre's.
+// By start, from smaps; without [vsyscall], at an address of the kernel's own: no area of acre's.
 std::map<std::string, Known> smaps_of(const std::string &process)
 {
     std::ifstream file("/proc/" + process + "/smaps");

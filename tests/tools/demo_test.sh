@@ -19,7 +19,8 @@ type -P cc >/dev/null || {
 }
 mkdir -p "$tree" "$work/bin" && cp -RL dev tools tests mmap arena stack examples "$tree" || exit 1
 # A compiler that writes down what it compiles, and a Bazel that must not be asked.
-printf '#!/bin/bash\n[[ " $* " != *" -c "* ]] || echo compiled >>"%s/compiled"\nexec cc "$@" -O0\n' "$work" >"$work/bin/counting-cc"
+printf '#!/bin/bash\n[[ " $* " != *" -c "* ]] || echo compiled >>"%s/compiled"\nexec cc "$@" -O0\n' "$work" \
+    >"$work/bin/counting-cc"
 printf '#!/bin/bash\necho "$*" >>"%s/bazel"\nexit 1\n' "$work" >"$work/bin/bazel"
 chmod +x "$work"/bin/*
 export XDG_CACHE_HOME=$work/cache CC=$work/bin/counting-cc PATH=$work/bin:$PATH
