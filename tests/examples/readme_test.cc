@@ -1,9 +1,11 @@
-// The examples of README.md and docs/mapping.md: they are those of examples/, and these run.
+// The examples of README.md and of pages in docs/: they are those of examples/, and these run.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <sstream>
 
+#include "acre/status.h"
 #include "tests/examples/program.h"
 #include "tests/support/support.h"
 
@@ -12,18 +14,19 @@ using namespace acre_test;
 namespace {
 
 // What stands between two lines of the program stands in the page, too, as far to the left.
-void expect_quoted(const std::string &program, const std::string &page, const std::string &mark)
+void expect_quoted(const std::string &file, const std::string &page, const std::string &mark)
 {
     const std::string first = "// " + mark + " begins\n";
     const std::string last = "// " + mark + " ends\n";
-    std::string source = read_file(program + ".c");
+    std::string source = read_file(file);
+    std::string language = file.substr(file.rfind('.')) == ".c" ? "c" : "cpp";
     size_t begin = source.find(first);
     size_t end = source.find(last);
     ASSERT_NE(std::string::npos, begin);
     ASSERT_NE(std::string::npos, end);
     size_t indent = begin - (source.rfind('\n', begin) + 1);
     begin += first.size();
-    std::string block = "```c\n";
+    std::string block = "```" + language + "\n";
     std::istringstream lines(source.substr(begin, end - indent - begin));
     for (std::string line; std::getline(lines, line);)
         block += line.substr(std::min(indent, line.size())) + "\n";
@@ -33,7 +36,7 @@ void expect_quoted(const std::string &program, const std::string &page, const st
 
 void expect_quoted(const std::string &package)
 {
-    expect_quoted("examples/readme/" + package, "README.md", "README");
+    expect_quoted("examples/readme/" + package + ".c", "README.md", "README");
 }
 
 void expect_prints(const std::string &package, const std::string &line)
@@ -64,6 +67,20 @@ TEST(Readme, shows_a_stack_and_its_guard)
     expect_prints("stack", "that is its guard");
 }
 
+TEST(Cpp, shows_a_file_and_a_map_in_an_arena)
+{
+    expect_quoted("examples/cpp/words.cc", "docs/cpp.md", "quote");
+    Folder folder;
+    std::string file = folder.write("text", "acre maps\n and  acre unmaps\n");
+    Said said = run("examples/cpp/words", {file});
+    EXPECT_EQ(0, said.exit_code) << said.signal;
+    EXPECT_EQ("4 words, 2 times \"acre\"\n", said.out);
+    EXPECT_EQ("", said.err);
+    said = run("examples/cpp/words", {folder.path("none")});
+    EXPECT_EQ(1, said.exit_code) << said.signal;
+    EXPECT_EQ(acre_status_text(-ENOENT) + std::string("\n"), said.err);
+}
+
 struct Recipe {
     const char *name;
     const char *prints;
@@ -80,7 +97,7 @@ TEST(Cookbook, shows_what_runs)
     };
     for (const Recipe &recipe : recipes) {
         std::string program = std::string("examples/mapping/") + recipe.name;
-        expect_quoted(program, "docs/mapping.md", "quote");
+        expect_quoted(program + ".c", "docs/mapping.md", "quote");
     }
     if (!keeps_advice())
         GTEST_SKIP() << "this emulator carries out hardly any advice";

@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
 # The public headers, each alone, and their inline functions compile without a warning in every standard of C and C++ from C11
-# and C++11 on that a compiler of this machine has.  Arguments: translation units and the public headers.
+# and C++11 (those of //cpp: C++17) on that a compiler of this machine has.  Arguments: translation units and the public headers.
 set -uo pipefail
 
 work=${TEST_TMPDIR:?}
 failed=0
 in_c=()
 in_cxx=()
+in_cxx17=()
 mkdir -p "$work/acre"
 for file; do
     case $file in
     *.c) in_c+=("$file") ;;
+    */cpp17_units/*.cc | tests/cpp/*.cc) in_cxx17+=("$file") ;;
     *.cc) in_cxx+=("$file") ;;
-    */acre/*.h) ln -sf "$PWD/$file" "$work/acre/" ;;
+    */acre/*.h | */acre/*.hpp) ln -sf "$PWD/$file" "$work/acre/" ;;
     esac
 done
-[[ ${#in_c[@]} -gt 1 && ${#in_cxx[@]} -gt 1 ]] || {
+[[ ${#in_c[@]} -gt 1 && ${#in_cxx[@]} -gt 1 && ${#in_cxx17[@]} -gt 1 ]] || {
     printf 'FAILED: no translation units were given\n'
     exit 1
 }
@@ -47,7 +49,7 @@ compile() {
     [[ $language != c++ ]] || options+=("${WARNINGS_CXX[@]}")
     # Optimized, since some warnings come of that.
     for file; do
-        "$compiler" -std="$standard" "${options[@]}" -O2 -S -o /dev/null -I "$work" -I "$(dirname "$0")" "$file" && continue
+        "$compiler" -std="$standard" "${options[@]}" -O2 -S -o /dev/null -I "$work" -I "$(dirname "$0")" -I . "$file" && continue
         printf 'FAILED: %s -std=%s %s\n' "$compiler" "$standard" "$file"
         failed=1
     done
@@ -63,6 +65,9 @@ for pair in gcc:g++ clang:clang++; do
     done
     for standard in c++11 c++14 c++17 'c++20|c++2a' 'c++23|c++2b' 'c++26|c++2c'; do
         compile "${pair#*:}" c++ "$standard" "${in_cxx[@]}"
+    done
+    for standard in c++17 'c++20|c++2a' 'c++23|c++2b' 'c++26|c++2c'; do
+        compile "${pair#*:}" c++ "$standard" "${in_cxx17[@]}"
     done
 done
 # What Visual Studio compiles, by clang and without that system's headers: what acre's include of C's is declared here.
