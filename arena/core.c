@@ -4,6 +4,7 @@
 #include "arena/core.h"
 #include "arena/watch.h"
 #include "mmap/debug.h"
+#include "mmap/port/trace.h"
 
 acre_arena_core *
 acre_core_or_note(acre_arena *arena)
@@ -68,6 +69,7 @@ void *
 acre_core_refuse(acre_arena *arena, size_t size, acre_status why)
 {
     arena->status = why;
+    TRACE(arena_refused, arena, size, why);
     acre_arena_core *core = core_of(arena);
     if (core != NULL && core->exhausted != NULL)
         core->exhausted(arena, why == ACRE_BAD_SIZE ? SIZE_MAX : size, why, core->context);

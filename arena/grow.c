@@ -24,6 +24,7 @@
 #include "arena/watch.h"
 #include "mmap/port/memory.h"
 #include "mmap/port/thread.h"
+#include "mmap/port/trace.h"
 #include "mmap/process.h"
 
 static const size_t FIRST_STEP = (size_t)64 << 10;
@@ -109,6 +110,7 @@ acre_grow_commit(acre_arena_core *core, uintptr_t cursor, uintptr_t need)
     make_present(core, step);
     core->committed += step;
     core->commits++;
+    TRACE(arena_grow, core, step, core->committed - core_start(core));
     acre_space_count_commit(step, 0);
     grow_publish(core, cursor);
     return ACRE_OK;

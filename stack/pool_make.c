@@ -18,6 +18,7 @@
 #include "acre/page.h"
 #include "mmap/port/area.h"
 #include "mmap/port/memory.h"
+#include "mmap/port/trace.h"
 
 // ---- areas --------------------------------------------------------------------------------------
 
@@ -407,6 +408,7 @@ acre_pool_make(acre_stack_pool *pool, size_t enough)
             size_t done = 0;
             uint32_t kind;
             status = make_guarded(pool, ids, count, &kind, &done);
+            TRACE(pool_make, pool, done, status);
             acre_status locked = acre_pool_lock(pool);
             if (locked != ACRE_OK)
                 return locked;

@@ -6,6 +6,7 @@
 #include "stack/pool.h"
 
 #include "acre/page.h"
+#include "mmap/port/trace.h"
 #include "mmap/process.h"
 
 enum { REGION_CHUNK_SHIFT = 8, REGION_CHUNKS = 256 };
@@ -134,6 +135,7 @@ acre_region_create(acre_stack_pool *pool, size_t slots, region **out)
     atomic_store_explicit(&r->locked, pool->flags & ACRE_STACK_LOCKED, memory_order_release);
     atomic_fetch_add_explicit(&r->use, 1, memory_order_release);
     *out = r;
+    TRACE(pool_region, pool, map.base, slots);
     return ACRE_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "stack/room.h"
 
 #include "mmap/port/thread.h"
+#include "mmap/port/trace.h"
 
 // Frames leave bytes behind that AddressSanitizer forbids reading.
 #if defined(__GNUC__) || defined(__clang__)
@@ -106,6 +107,7 @@ take_shared(acre_stack_pool *pool, acre_stack *out)
             pool_slot slot;
             read_slot(pool, id, &slot);
             hand_out(pool, &slot, out);
+            TRACE(pool_take_slow, pool, out->base, pool->tag);
             return ACRE_OK;
         }
         status = acre_pool_make(pool, 1);
