@@ -63,7 +63,7 @@ time_queries(acre_areas *view, const acre_mmap *map, uint64_t *seed, acre_status
     double begin = measure_cpu();
     for (int i = 0; i < QUERIES && *status == ACRE_OK; i++)
         *status = acre_areas_query(view, some_address(map, seed), &area);
-    return (measure_cpu() - begin) / QUERIES;
+    return (measure_cpu() - begin) / (double)QUERIES;
 }
 
 static void

@@ -131,14 +131,16 @@ left_by_groups(void)
         char *path = strchr(line, '/');
         if (path == NULL || (version == 1 && strstr(line, ":memory:") == NULL))
             continue;
-        for (char *end = path + strlen(path);; *end = 0) {
+        for (;;) {
             char folder[700];
             snprintf(folder, sizeof folder, "/sys/fs/cgroup%s%s", version == 1 ? "/memory" : "",
                      path);
             uint64_t left = left_by_group(folder, version);
             least = left < least ? left : least;
-            if (path[0] == 0 || (end = strrchr(path, '/')) == NULL)
+            char *end = strrchr(path, '/');
+            if (end == NULL)
                 break;
+            *end = 0;  // the group around it
         }
     }
     fclose(file);

@@ -70,11 +70,11 @@ work(coroutine *self)
 
 // Turns for all until nobody is left; calls `finished` for each that came to its end.
 static void
-take_turns(coroutine **all, void (*finished)(void *argument), void *argument)
+take_turns(coroutine **all, int count, void (*finished)(void *argument), void *argument)
 {
-    int left = COROUTINES;
+    int left = count;
     while (left > 0) {
-        for (int i = 0; i < COROUTINES; i++) {
+        for (int i = 0; i < count; i++) {
             if (all[i]->state != COROUTINE_READY)
                 continue;
             coroutine_resume(all[i]);
@@ -122,7 +122,7 @@ die_by_hand(int pipe_end)
         if (coroutine_begin(all[i], &stack) != ACRE_OK)
             _exit(1);
     }
-    take_turns(all, write_byte, &pipe_end);
+    take_turns(all, COROUTINES, write_byte, &pipe_end);
 }
 
 static void
@@ -206,7 +206,7 @@ run_with_acre(acre_stack_pool *pool, seen *overflows, demo_line *line)
             ACRE_IGNORE(acre_stack_pool_give(pool, &stacks[begun]));
     }
     if (demo_went_well(line, "acre_stack_pool_take", status))
-        take_turns(all, count_one, &finished);
+        take_turns(all, begun, count_one, &finished);
     for (int i = 0; i < begun; i++) {
         coroutine_end(all[i]);
         ACRE_IGNORE(acre_stack_pool_give(pool, &stacks[i]));
