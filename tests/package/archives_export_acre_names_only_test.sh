@@ -11,8 +11,9 @@ if ! grep -q '^acre_version$' "$names"; then
     echo 'no libraries were given, or nm shows nothing of them'
     exit 1
 fi
-# AddressSanitizer names each global variable once more, and what it keeps of them all.
-if grep -v -e '^acre_' -e '^__odr_asan' -e '^___asan_globals_registered$' "$names"; then
+# AddressSanitizer names each global variable once more, and what it keeps of them all.  Probes need a place in the file to count
+# from, which is weak, hidden and the same in every program that has some.
+if grep -v -e '^acre_' -e '^_\.stapsdt\.base$' -e '^__odr_asan' -e '^___asan_globals_registered$' "$names"; then
     echo 'these names are global and do not begin with acre_'
     exit 1
 fi
