@@ -22,7 +22,7 @@ refuses 'dev: check takes no arguments (./dev help lists the commands)' check al
 refuses 'dev: install takes a folder (./dev help lists the commands)' install
 refuses 'dev: install takes a folder (./dev help lists the commands)' install --prefix=/usr
 refuses 'dev: unknown command: tset (./dev help lists the commands)' -v tset
-./dev help | grep -q '^usage: ./dev' || {
+./dev help | grep '^usage: ./dev' >/dev/null || {
     echo 'FAILED: ./dev help'
     failed=1
 }

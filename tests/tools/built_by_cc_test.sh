@@ -16,7 +16,7 @@ for tool in acre-areas acre-doctor; do
         failed=1
         continue
     }
-    if ! bash -c "$command" || ! "./$tool" --help | grep -q "^Usage: $tool"; then
+    if ! bash -c "$command" || ! "./$tool" --help | grep "^Usage: $tool" >/dev/null; then
         echo "FAILED: $command"
         failed=1
     fi

@@ -13,7 +13,7 @@ skip() {
 type -P gdb >/dev/null || skip 'gdb is not installed'
 type -P cc >/dev/null || skip 'there is no cc'
 [[ $(uname -m) == x86_64 || $(uname -m) == aarch64 ]] || skip 'the registers of a context are not known on this processor'
-gdb --batch -nx -ex 'python print("has python")' 2>/dev/null | grep -q 'has python' || skip 'gdb has no Python here'
+gdb --batch -nx -ex 'python print("has python")' 2>/dev/null | grep 'has python' >/dev/null || skip 'gdb has no Python here'
 
 # shellcheck disable=SC2046
 cc -g -O0 -std=c11 -pthread -I. -Immap/include -Iarena/include -Istack/include -o "$work/program" tests/tools/gdb_program.c \
