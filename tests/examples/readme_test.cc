@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <sstream>
+#include <vector>
 
 #include "acre/status.h"
 #include "tests/examples/program.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/support.h"
 
 using namespace acre_test;
@@ -83,32 +85,58 @@ TEST(Cpp, shows_a_file_and_a_map_in_an_arena)
 
 struct Recipe {
     const char *name;
-    const char *prints;
+    const char *prints;  // nullptr: that depends on the system
+    std::vector<std::string> arguments;
 };
 
-TEST(Cookbook, shows_what_runs)
+void expect_recipes(const std::string &folder, const std::string &page,
+                    const std::vector<Recipe> &recipes)
 {
-    const Recipe recipes[] = {
-        {"ring", "across, of which \"oss\" lies at the beginning\n"},
-        {"snapshot", "changed to b, back to a\n"},
-        {"huge", "4 MiB, as asked\n"},
-        {"jit", nullptr},     // answers 42 where it knows the processor
-        {"secret", nullptr},  // silent, or says why there is no place for it
-    };
-    for (const Recipe &recipe : recipes) {
-        std::string program = std::string("examples/mapping/") + recipe.name;
-        expect_quoted(program + ".c", "docs/mapping.md", "quote");
-    }
+    for (const Recipe &recipe : recipes)
+        expect_quoted("examples/" + folder + "/" + recipe.name + ".c", page, "quote");
     if (!keeps_advice())
         GTEST_SKIP() << "this emulator carries out hardly any advice";
     for (const Recipe &recipe : recipes) {
-        std::string program = std::string("examples/mapping/") + recipe.name;
-        Said said = run(program, {});
+        Said said = run("examples/" + folder + "/" + recipe.name, recipe.arguments);
         EXPECT_EQ(0, said.exit_code) << recipe.name << ", signal " << said.signal;
         if (recipe.prints != nullptr) {
             EXPECT_EQ(recipe.prints, said.out);
         }
     }
+}
+
+TEST(Cookbook, of_maps_shows_what_runs)
+{
+    expect_recipes("mapping", "docs/mapping.md",
+                   {
+                       {"ring", "across, of which \"oss\" lies at the beginning\n", {}},
+                       {"snapshot", "changed to b, back to a\n", {}},
+                       {"huge", "4 MiB, as asked\n", {}},
+                       {"jit", nullptr, {}},     // answers 42 where it knows the processor
+                       {"secret", nullptr, {}},  // silent, or says why there is no place for it
+                   });
+}
+
+TEST(Cookbook, of_arenas_shows_what_runs)
+{
+    Folder folder;
+    std::string source = folder.write("source", "main and more\n");
+    // A sanitizer keeps blocks apart, so there is room for fewer.
+    const char *pages =
+        SANITIZED ? nullptr : "100 pages, then full; one came back and went out again\n";
+    expect_recipes("arenas", "docs/arenas.md",
+                   {
+                       {"request", "hello, world\nhello, again\n", {}},
+                       {"parser", "6 words, the last is \"once\"\n", {}},
+                       {"frame", "moved by 10 since the last frame\n", {}},
+                       {"compiler", "main\n", {source}},
+                       {"pages", pages, {}},
+                   });
+}
+
+TEST(Cookbook, of_cleanup_shows_what_runs)
+{
+    expect_recipes("rules", "docs/rules.md", {{"cleanup", "ACRE_OK, ACRE_BAD_SIZE\n", {}}});
 }
 
 }  // namespace
