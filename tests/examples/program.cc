@@ -9,6 +9,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -230,6 +231,26 @@ std::vector<std::string> lines_of(const std::string &text)
     for (std::string line; std::getline(in, line);)
         lines.push_back(line);
     return lines;
+}
+
+void expect_quoted(const std::string &file, const std::string &page, const std::string &mark)
+{
+    const std::string first = "// " + mark + " begins\n";
+    const std::string last = "// " + mark + " ends\n";
+    std::string source = read_file(file);
+    std::string language = file.substr(file.rfind('.')) == ".c" ? "c" : "cpp";
+    size_t begin = source.find(first);
+    size_t end = source.find(last);
+    ASSERT_NE(std::string::npos, begin);
+    ASSERT_NE(std::string::npos, end);
+    size_t indent = begin - (source.rfind('\n', begin) + 1);
+    begin += first.size();
+    std::string block = "```" + language + "\n";
+    std::istringstream lines(source.substr(begin, end - indent - begin));
+    for (std::string line; std::getline(lines, line);)
+        block += line.substr(std::min(indent, line.size())) + "\n";
+    block += "```\n";
+    EXPECT_NE(std::string::npos, read_file(page).find(block)) << page << " lacks\n" << block;
 }
 
 }  // namespace acre_test

@@ -73,6 +73,10 @@ class Folder {
 };
 
 std::string read_file(const std::string &path);
+
+/// What stands between two lines of `file` ("// MARK begins") stands in a block of the page, too,
+/// as far to the left.
+void expect_quoted(const std::string &file, const std::string &page, const std::string &mark);
 std::vector<std::string> lines_of(const std::string &text);
 
 }  // namespace acre_test

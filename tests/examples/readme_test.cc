@@ -1,9 +1,7 @@
 // The examples of README.md and of pages in docs/: they are those of examples/, and these run.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <sstream>
 #include <vector>
 
 #include "acre/status.h"
@@ -14,27 +12,6 @@
 using namespace acre_test;
 
 namespace {
-
-// What stands between two lines of the program stands in the page, too, as far to the left.
-void expect_quoted(const std::string &file, const std::string &page, const std::string &mark)
-{
-    const std::string first = "// " + mark + " begins\n";
-    const std::string last = "// " + mark + " ends\n";
-    std::string source = read_file(file);
-    std::string language = file.substr(file.rfind('.')) == ".c" ? "c" : "cpp";
-    size_t begin = source.find(first);
-    size_t end = source.find(last);
-    ASSERT_NE(std::string::npos, begin);
-    ASSERT_NE(std::string::npos, end);
-    size_t indent = begin - (source.rfind('\n', begin) + 1);
-    begin += first.size();
-    std::string block = "```" + language + "\n";
-    std::istringstream lines(source.substr(begin, end - indent - begin));
-    for (std::string line; std::getline(lines, line);)
-        block += line.substr(std::min(indent, line.size())) + "\n";
-    block += "```\n";
-    EXPECT_NE(std::string::npos, read_file(page).find(block)) << page << " lacks\n" << block;
-}
 
 void expect_quoted(const std::string &package)
 {
