@@ -13,7 +13,7 @@ using namespace acre_test;
 
 namespace {
 
-void expect_quoted(const std::string &package)
+void expect_in_readme(const std::string &package)
 {
     expect_quoted("examples/readme/" + package + ".c", "README.md", "README");
 }
@@ -28,7 +28,7 @@ void expect_prints(const std::string &package, const std::string &line)
 
 TEST(Readme, shows_a_map_that_is_reserved_and_partly_committed)
 {
-    expect_quoted("mmap");
+    expect_in_readme("mmap");
     if (sizeof(void *) == 4)
         GTEST_SKIP() << "a 32-bit program has no 64 GiB of addresses";
     expect_prints("mmap", "1024 KiB are usable");
@@ -36,13 +36,13 @@ TEST(Readme, shows_a_map_that_is_reserved_and_partly_committed)
 
 TEST(Readme, shows_an_arena_with_a_mark)
 {
-    expect_quoted("arena");
+    expect_in_readme("arena");
     expect_prints("arena", "kept 1, gone 1");
 }
 
 TEST(Readme, shows_a_stack_and_its_guard)
 {
-    expect_quoted("stack");
+    expect_in_readme("stack");
     expect_prints("stack", "that is its guard");
 }
 
