@@ -118,10 +118,16 @@ count_by_acre(acre_stack *stacks, size_t wanted, demo_line *line)
     return status;
 }
 
-// As many as two thirds of the available memory have room for, page tables included.
+// As many as two thirds of the available memory have room for, page tables included, and as a
+// quarter of the addresses have.
 static size_t
 stacks_that_fit(size_t wanted, demo_line *line)
 {
+    size_t addressable = SIZE_MAX / 4 / (2 * STACK_SIZE);
+    if (addressable < wanted) {
+        demo_note(line, "not %zu: addresses have %zu bits", wanted, 8 * sizeof(void *));
+        wanted = addressable;
+    }
     const char *who;
     uint64_t available = measure_available(&who);
     size_t each = acre_page_size() + 500 + sizeof(acre_stack) + sizeof(void *);
