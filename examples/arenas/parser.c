@@ -14,7 +14,7 @@ typedef struct words {
     size_t count, room;
 } words;
 
-// The array is the newest block, so it grows where it is; else it would move, once for each doubling.
+// The array is the newest block, so it grows where it is; else it would move at each doubling.
 static int
 add(acre_arena *arena, words *list, word item)
 {

@@ -2,9 +2,9 @@
 //
 // Why coroutines: thousands of files are open at once, so that the system can bring their pages in
 // side by side, and still each file is read by straight-line code (open, map, read a piece, yield,
-// the next piece) that keeps its place in local variables.  Callbacks would tear that loop apart into
-// states; a thread for each file would cost a kernel thread and its stack.  A coroutine costs a
-// guarded stack of acre's, of which it touches a page or two.  The words lie in an arena, and the
+// the next piece) that keeps its place in local variables.  Callbacks would tear that loop apart
+// into states; a thread for each file would cost a kernel thread and its stack.  A coroutine costs
+// a guarded stack of acre's, of which it touches a page or two.  The words lie in an arena, and the
 // files are maps.
 //
 //     bazel run -c opt //examples/concordance -- /usr/include

@@ -54,7 +54,7 @@ class Reader {
             if (byte < ' ' || byte > '~')
                 return false;
             if (byte == '\\') {
-                // Of what may follow, what the tools write: the two characters that must be escaped.
+                // Of what may follow, what the tools write: the two that must be escaped.
                 if (at_end() || (text_[at_] != '"' && text_[at_] != '\\'))
                     return false;
                 byte = static_cast<unsigned char>(text_[at_++]);
