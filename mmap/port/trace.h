@@ -12,8 +12,12 @@
 #if __has_include(<sys/sdt.h>)
 #include <sys/sdt.h>
 #ifdef __clang__
-// Which that header's macros do wherever they are used.
+// That header's macros leave out variadic arguments wherever they are used; the warning has another
+// name from clang 19 on.
 #pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#if __has_warning("-Wc23-extensions")
+#pragma clang diagnostic ignored "-Wc23-extensions"
+#endif
 #endif
 #define TRACE(name, first, second, third) DTRACE_PROBE3(acre, name, first, second, third)
 #endif
