@@ -1,12 +1,4 @@
 // coroutine.c - by ucontext, which is slow and there.
-#ifdef __APPLE__
-#undef _XOPEN_SOURCE
-#define _XOPEN_SOURCE 600  // its contexts are deprecated, and declared for this only
-#undef _DARWIN_C_SOURCE
-#define _DARWIN_C_SOURCE
-#pragma clang diagnostic ignored "-Wdeprecated-declarations"
-#endif
-#define _DEFAULT_SOURCE
 #include "coroutine.h"
 
 #ifdef DEMO_HAS_COROUTINES

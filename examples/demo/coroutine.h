@@ -1,6 +1,16 @@
-// coroutine.h - coroutines that take turns, on stacks that somebody else made.
+// coroutine.h - coroutines that take turns, on stacks that somebody else made.  Include it first: it
+// says what system headers declare.
 #ifndef DEMO_COROUTINE_H_
 #define DEMO_COROUTINE_H_
+
+#ifdef __APPLE__
+#undef _XOPEN_SOURCE
+#define _XOPEN_SOURCE 600  // its contexts are deprecated, and declared for this only
+#undef _DARWIN_C_SOURCE
+#define _DARWIN_C_SOURCE
+#pragma clang diagnostic ignored "-Wdeprecated-declarations"
+#endif
+#define _DEFAULT_SOURCE
 
 // Not every C library has contexts to switch: musl and Android's have not, nor has Windows.
 #include <stdlib.h>

@@ -3,14 +3,6 @@
 // By hand (on mapped stacks with a protected page below, in a process of its own) all are lost, and
 // nothing says whose fault it was.  With acre the handler is told which stack it was: it jumps back
 // to that coroutine's beginning, and the others go on.
-#ifdef __APPLE__
-#undef _XOPEN_SOURCE
-#define _XOPEN_SOURCE 600  // its contexts are deprecated, and declared for this only
-#undef _DARWIN_C_SOURCE
-#define _DARWIN_C_SOURCE
-#pragma clang diagnostic ignored "-Wdeprecated-declarations"
-#endif
-#define _DEFAULT_SOURCE
 #include "coroutine.h"
 #include "demo.h"
 

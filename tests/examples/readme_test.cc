@@ -111,6 +111,11 @@ TEST(Cookbook, of_arenas_shows_what_runs)
                    });
 }
 
+TEST(Cookbook, of_reserved_addresses_shows_what_runs)
+{
+    expect_recipes("memory", "docs/memory.md", {{"virtual", nullptr, {}}});  // the system's numbers
+}
+
 TEST(Cookbook, of_cleanup_shows_what_runs)
 {
     expect_recipes("rules", "docs/rules.md", {{"cleanup", "ACRE_OK, ACRE_BAD_SIZE\n", {}}});

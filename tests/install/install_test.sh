@@ -27,6 +27,12 @@ quietly() {
     fail "$*"
 }
 
+# Also that in C++17, with acre.hpp.
+run_all() {
+    run_both "$1"
+    "$1/in_cpp17" || fail "$1/in_cpp17 ends with $?"
+}
+
 # Both programs, in the folder.
 run_both() {
     local program
@@ -107,7 +113,7 @@ by_cmake_static() {
     needs cmake cmake
     install_by_cmake OFF
     cmake_build "$app" "$work/built" -DCMAKE_PREFIX_PATH="$prefix"
-    run_both "$work/built"
+    run_all "$work/built"
     ! links_shared "$work/built/in_c" || fail 'a static library was installed, and the program asks for a shared one'
     # A version that cannot be had is refused.
     sed -i 's/find_package(acre 0.1 /find_package(acre 0.2 /' "$app/CMakeLists.txt"
@@ -119,7 +125,7 @@ by_cmake_shared() {
     needs cmake cmake
     install_by_cmake ON
     cmake_build "$app" "$work/built" -DCMAKE_PREFIX_PATH="$prefix"
-    run_both "$work/built"
+    run_all "$work/built"
     links_shared "$work/built/in_c" || fail 'a shared library was installed, and the program does not ask for it'
     readelf -d "$library" | grep 'FLAGS_1.*NODELETE' >/dev/null || fail 'the library can be unloaded'
     # What it exports is what the version script lists; another test compares that with the headers.
@@ -140,7 +146,7 @@ endforeach()
 install(TARGETS in_c DESTINATION bin)
 END
     cmake_build "$app" "$work/built" -DACRE_SOURCE="$tree" -DCMAKE_INSTALL_PREFIX="$prefix"
-    run_both "$work/built"
+    run_all "$work/built"
     quietly cmake --install "$work/built"
     [[ $(cd "$prefix" && find . -type f) == ./bin/in_c ]] || fail "acre is installed with the project: $(find "$prefix" -type f)"
 }
@@ -191,8 +197,8 @@ by_pkg_config() {
     ! links_shared "$work/static/in_c" || fail 'without a word find_package takes the shared library'
     cmake_build "$app" "$work/shared" -DCMAKE_PREFIX_PATH="$prefix/usr" -DBUILD_SHARED_LIBS=ON
     links_shared "$work/shared/in_c" || fail 'with BUILD_SHARED_LIBS find_package takes the static library'
-    run_both "$work/static"
-    run_both "$work/shared"
+    run_all "$work/static"
+    run_all "$work/shared"
 }
 
 # ---- files for other builds -------------------------------------------------------------------------------------------
@@ -217,7 +223,7 @@ by_meson() {
     for library in static shared; do
         quietly meson setup --wrap-mode=nodownload -Ddefault_library=$library "$work/$library" "$app"
         quietly meson compile -C "$work/$library"
-        run_both "$work/$library"
+        run_all "$work/$library"
     done
     links_shared "$work/shared/in_c" || fail 'the program does not ask for the shared library'
 }
@@ -279,6 +285,6 @@ differs() {
 declare -F "by_$kind" >/dev/null || fail "no such kind: $kind"
 # Files instead of links, which CMake would install as links.
 mkdir -p "$tree" &&
-    cp -rL .bcr CHANGELOG.md CMakeLists.txt LICENSE-* arena cmake dev examples mmap packaging stack tests tools "$tree" &&
+    cp -rL .bcr CHANGELOG.md CMakeLists.txt LICENSE-* arena cmake cpp dev examples mmap packaging stack tests tools "$tree" &&
     cp -r "$tree/tests/install/consumer" "$app" && chmod -R u+w "$work" || exit 1
 "by_$kind"

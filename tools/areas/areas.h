@@ -63,7 +63,7 @@ int areas_load(const char *path, areas_list *out);
 int areas_fail(const char *what, const char *why);
 /// Bytes that are no text as ?.
 void areas_print_name(FILE *out, const char *name);
-/// "rw-".
+/// "rw-p".
 void areas_format_access(char out[5], const areas_item *item);
 
 typedef enum areas_order { BY_ADDRESS, BY_SIZE, BY_RESIDENT, BY_KIND, BY_NAME } areas_order;

@@ -222,10 +222,10 @@ watch(const options *given)
     while (status == 0) {
         fflush(stdout);
         wait_seconds(given->watch);
-        acre_areas view;
+        acre_areas view = {{0}};
         if (acre_areas_open(given->process, &view) == -ESRCH)
             break;
-        acre_areas_close(&view);
+        acre_areas_close(&view);  // also one that could not be opened
         status = read_selected(given, &now);
         if (status == 0) {
             areas_print_diff(&before, &now);

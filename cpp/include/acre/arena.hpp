@@ -76,7 +76,8 @@ class arena : public detail::owner<acre_arena, detail::arena_kind> {
     /// A copy of a text, with a 0 behind it.
     char *copy(std::string_view text) noexcept
     {
-        char *made = static_cast<char *>(acre_arena_alloc_aligned(&handle_, text.size() + 1, 1));
+        const std::size_t size = text.size() + (text.size() != SIZE_MAX);  // else refused, as any
+        char *made = static_cast<char *>(acre_arena_alloc_aligned(&handle_, size, 1));
         if (made != nullptr) {
             if (!text.empty())  // whose data may be NULL
                 std::memcpy(made, text.data(), text.size());
