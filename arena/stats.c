@@ -3,6 +3,8 @@
 
 #include "acre/page.h"
 #include "arena/core.h"
+#include "mmap/debug.h"
+#include "mmap/report.h"
 
 int
 acre_arena_owns(const acre_arena *arena, const void *pointer)
@@ -73,4 +75,39 @@ acre_arena_totals_read(acre_arena_totals *out)
     // The two counts are read one after the other, while other threads create and destroy.
     totals.arenas = reservations > totals.cached ? reservations - totals.cached : 0;
     *out = totals;
+}
+
+acre_status
+acre_arena_report(const acre_arena *arena, acre_report_fn write, void *context)
+{
+    if (!IS_VALID(write != NULL))
+        return ACRE_NULL_ARGUMENT;
+    acre_arena_stats stats;
+    acre_arena_stats_read(arena, &stats);
+    report r = {.write = write, .context = context};
+    report_address(&r, "{\"base\":", arena->base);
+    report_string(&r, ",\"name\":", stats.name);
+    report_number(&r, ",\"used\":", stats.used);
+    report_number(&r, ",\"peak\":", stats.peak);
+    report_number(&r, ",\"committed\":", stats.committed);
+    report_number(&r, ",\"reserved\":", stats.reserved);
+    report_number(&r, ",\"resident\":", stats.resident);
+    report_number(&r, ",\"commits\":", stats.commits);
+    return report_finish(&r, "}\n");
+}
+
+acre_status
+acre_arena_totals_report(acre_report_fn write, void *context)
+{
+    if (!IS_VALID(write != NULL))
+        return ACRE_NULL_ARGUMENT;
+    acre_arena_totals totals;
+    acre_arena_totals_read(&totals);
+    report r = {.write = write, .context = context};
+    report_number(&r, "{\"arenas\":", totals.arenas);
+    report_number(&r, ",\"reserved\":", totals.reserved);
+    report_number(&r, ",\"committed\":", totals.committed);
+    report_number(&r, ",\"cached\":", totals.cached);
+    report_number(&r, ",\"cached_committed\":", totals.cached_committed);
+    return report_finish(&r, "}\n");
 }

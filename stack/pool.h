@@ -227,6 +227,13 @@ slot_colour(uint32_t colours, uint32_t slot)
     return (size_t)(slot & colours) * POOL_LINE;
 }
 
+// Whether the slot's stack is taken.
+static inline int
+slot_is_out(uint32_t state)
+{
+    return (state & SLOT_READY) != 0 && state % 2 != 0;
+}
+
 static inline uint32_t
 state_guard_kind(uint32_t state)
 {
@@ -280,6 +287,8 @@ acre_status acre_region_create(acre_stack_pool *pool, size_t slots, region **out
 acre_status acre_region_destroy(region *r);
 /// Like acre_stack_find, for stacks of pools.  Sets `key` to a handle's private words.
 acre_status acre_pool_find(uintptr_t address, acre_stack_info *out, uintptr_t key[2]);
+/// Like acre_stack_each, for stacks of pools.
+acre_status acre_pool_each(acre_stack_visit_fn visit, void *context);
 /// Like acre_handle_get, for stacks of pools: goes by the pool, region and slot that the handle
 /// names, not by its address.
 acre_status acre_region_get(const acre_stack *stack, stack_place *out);

@@ -192,6 +192,24 @@ read_region(const region *r, uint32_t use, region_view *out)
     return is_same_use(r, use) && (process == 0 || acre_process_is(process));
 }
 
+// Describes the stack in a slot whose state word is `state`.
+static acre_stack_info
+describe_slot(const region *r, const region_view *view, uint32_t slot, uint32_t state)
+{
+    uintptr_t base = view->end - (slot + (uintptr_t)1) * view->stride + view->guard;
+    uintptr_t limit = base - view->guard + view->top - slot_colour(view->colours, slot);
+    return (acre_stack_info){
+        .base = (void *)base,
+        .size = limit - base,
+        .header = view->header != 0 ? (void *)limit : NULL,
+        .pool = (const void *)load_field(&r->pool),
+        .tag = load_field(&r->tag),
+        .where = slot_is_out(state) ? ACRE_STACK_USABLE : ACRE_STACK_FREE,
+        .generation = state & SLOT_READY ? state : state & ~(uint32_t)1,
+        .guard_kind = state_guard_kind(state),
+    };
+}
+
 // ---- addresses ----------------------------------------------------------------------------------
 
 // Returns 0 when `address` is not in the region, or the region was destroyed meanwhile.
@@ -203,27 +221,13 @@ find_in_region(const region *r, uintptr_t address, acre_stack_info *out, uintptr
     if (use % 2 == 0 || address < load_field(&r->start) || address >= load_field(&r->end) ||
         !read_region(r, use, &view) || address < view.start || address >= view.end)
         return 0;
-    acre_stack_info info = {
-        .pool = (const void *)load_field(&r->pool),
-        .tag = load_field(&r->tag),
-        .where = ACRE_STACK_FREE,
-    };
-    uintptr_t slot = (view.end - 1 - address) / view.stride;
-    uintptr_t base = view.end - (slot + 1) * view.stride + view.guard;
-    uintptr_t limit = base - view.guard + view.top - slot_colour(view.colours, (uint32_t)slot);
+    uint32_t slot = (uint32_t)((view.end - 1 - address) / view.stride);
     uint32_t state = atomic_load_explicit(&view.states[slot], memory_order_acquire);
-    info.base = (void *)base;
-    info.size = limit - base;
-    info.header = view.header != 0 ? (void *)limit : NULL;
-    info.generation = state & SLOT_READY ? state : state & ~(uint32_t)1;
-    info.guard_kind = state_guard_kind(state);
-    if (state & SLOT_READY && address < base)
-        info.where = ACRE_STACK_GUARD;
-    else if (state & SLOT_READY && state % 2 != 0)
-        info.where = ACRE_STACK_USABLE;
-    *out = info;
+    *out = describe_slot(r, &view, slot, state);
+    if (state & SLOT_READY && address < (uintptr_t)out->base)
+        out->where = ACRE_STACK_GUARD;
     uint32_t index = atomic_load_explicit(&r->index, memory_order_acquire);
-    key[0] = slot_number(index, (uint32_t)slot);
+    key[0] = slot_number(index, slot);
     key[1] = atomic_load_explicit(&r->pool_id, memory_order_acquire);
     return is_same_use(r, use);
 }
@@ -240,6 +244,39 @@ acre_pool_find(uintptr_t address, acre_stack_info *out, uintptr_t key[2])
         }
     }
     return ACRE_NOT_OURS;
+}
+
+// Visits the stacks of one region that are out.
+static acre_status
+visit_region(const region *r, acre_stack_visit_fn visit, void *context)
+{
+    uint32_t use = atomic_load_explicit(&r->use, memory_order_acquire);
+    region_view view;
+    if (use % 2 == 0 || !read_region(r, use, &view))
+        return ACRE_OK;
+    uint32_t frontier = atomic_load_explicit(&r->frontier, memory_order_acquire);
+    for (uint32_t slot = 0; slot < frontier; slot++) {
+        uint32_t state = atomic_load_explicit(&view.states[slot], memory_order_acquire);
+        if (!slot_is_out(state))
+            continue;
+        acre_stack_info info = describe_slot(r, &view, slot, state);
+        if (!is_same_use(r, use))
+            break;
+        acre_status status = visit(&info, context);
+        if (status != ACRE_OK)
+            return status;
+    }
+    return ACRE_OK;
+}
+
+acre_status
+acre_pool_each(acre_stack_visit_fn visit, void *context)
+{
+    acre_status status = ACRE_OK;
+    uint32_t count = lasting_count(&region_records);
+    for (uint32_t i = 0; status == ACRE_OK && i < count; i++)
+        status = visit_region(lasting_at(&region_records, i), visit, context);
+    return status;
 }
 
 // ---- handles ------------------------------------------------------------------------------------
@@ -265,8 +302,7 @@ get_in_region(const region *r, uint32_t use, const acre_stack *stack, stack_plac
     uint32_t state = atomic_load_explicit(&view.states[slot], memory_order_acquire);
     if (!is_same_use(r, use) || out->base != stack->base)
         return ACRE_NOT_OURS;
-    int out_now = (state & SLOT_READY) != 0 && state % 2 != 0;
-    return out_now && state == stack->generation ? ACRE_OK : ACRE_STALE;
+    return slot_is_out(state) && state == stack->generation ? ACRE_OK : ACRE_STALE;
 }
 
 acre_status

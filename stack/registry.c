@@ -303,6 +303,34 @@ acre_registry_remove(const acre_stack *stack)
     return ACRE_OK;
 }
 
+// A single stack as its record describes it.
+typedef struct record_view {
+    uintptr_t start, end;
+    acre_stack_info info;  // `where` is for the caller to set
+} record_view;
+
+// Returns 0 when the record describes no stack of this process.
+static int
+read_record(const record *r, record_view *out)
+{
+    uint32_t generation = atomic_load_explicit(&r->generation, memory_order_acquire);
+    out->start = atomic_load_explicit(&r->start, memory_order_acquire);
+    out->end = atomic_load_explicit(&r->end, memory_order_acquire);
+    uint32_t process = atomic_load_explicit(&r->process, memory_order_acquire);
+    out->info = (acre_stack_info){
+        .base = (void *)atomic_load_explicit(&r->base, memory_order_acquire),
+        .size = atomic_load_explicit(&r->size, memory_order_acquire),
+        .header = (void *)atomic_load_explicit(&r->header, memory_order_acquire),
+        .tag = atomic_load_explicit(&r->tag, memory_order_acquire),
+        .generation = generation,
+        .guard_kind = atomic_load_explicit(&r->guard, memory_order_acquire) & ~(uint32_t)IS_LOCKED,
+    };
+    // Only an unchanged generation proves that the fields belong together.
+    return generation % 2 != 0 &&
+           atomic_load_explicit(&r->generation, memory_order_relaxed) == generation &&
+           (process == 0 || acre_process_is(process));
+}
+
 acre_status
 acre_registry_find(uintptr_t address, acre_stack_info *out, uintptr_t key[2])
 {
@@ -310,28 +338,28 @@ acre_registry_find(uintptr_t address, acre_stack_info *out, uintptr_t key[2])
     if (index == 0)
         return ACRE_NOT_OURS;
 
-    record *r = record_at(index);
-    uint32_t generation = atomic_load_explicit(&r->generation, memory_order_acquire);
-    uintptr_t start = atomic_load_explicit(&r->start, memory_order_acquire);
-    uintptr_t end = atomic_load_explicit(&r->end, memory_order_acquire);
-    uintptr_t base = atomic_load_explicit(&r->base, memory_order_acquire);
-    uint32_t process = atomic_load_explicit(&r->process, memory_order_acquire);
-    acre_stack_info info = {
-        .base = (void *)base,
-        .size = atomic_load_explicit(&r->size, memory_order_acquire),
-        .header = (void *)atomic_load_explicit(&r->header, memory_order_acquire),
-        .tag = atomic_load_explicit(&r->tag, memory_order_acquire),
-        .where = address < base ? ACRE_STACK_GUARD : ACRE_STACK_USABLE,
-        .generation = generation,
-        .guard_kind = atomic_load_explicit(&r->guard, memory_order_acquire) & ~(uint32_t)IS_LOCKED,
-    };
-    if (generation % 2 == 0 ||
-        atomic_load_explicit(&r->generation, memory_order_relaxed) != generation)
+    record_view view;
+    if (!read_record(record_at(index), &view) || address < view.start || address >= view.end)
         return ACRE_NOT_OURS;
-    if (address < start || address >= end || (process != 0 && !acre_process_is(process)))
-        return ACRE_NOT_OURS;
-    *out = info;
+    view.info.where = address < (uintptr_t)view.info.base ? ACRE_STACK_GUARD : ACRE_STACK_USABLE;
+    *out = view.info;
     key[0] = index;
     key[1] = 0;
+    return ACRE_OK;
+}
+
+acre_status
+acre_registry_each(acre_stack_visit_fn visit, void *context)
+{
+    uint32_t count = lasting_count(&records);
+    for (uint32_t index = 1; index < count; index++) {
+        record_view view;
+        if (!read_record(record_at(index), &view))
+            continue;
+        view.info.where = ACRE_STACK_USABLE;
+        acre_status status = visit(&view.info, context);
+        if (status != ACRE_OK)
+            return status;
+    }
     return ACRE_OK;
 }

@@ -1,7 +1,7 @@
 // stack/registry.h - single stacks: a record for each, and lookup by address.
 //
-// Any thread may call these at any time; acre_registry_find may also be called from a signal
-// handler.  Tables are mapped once and never unmapped.
+// Any thread may call these at any time; acre_registry_find and acre_registry_each may also be called
+// from a signal handler.  Tables are mapped once and never unmapped.
 #ifndef ACRE_STACK_REGISTRY_H_
 #define ACRE_STACK_REGISTRY_H_
 
@@ -32,6 +32,9 @@ acre_status acre_registry_remove(const acre_stack *stack);
 
 /// Like acre_stack_find, for single stacks.  Sets `key` to a handle's private words.
 acre_status acre_registry_find(uintptr_t address, acre_stack_info *out, uintptr_t key[2]);
+
+/// Like acre_stack_each, for single stacks.
+acre_status acre_registry_each(acre_stack_visit_fn visit, void *context);
 
 ACRE_EXTERN_C_END
 

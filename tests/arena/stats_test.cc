@@ -1,4 +1,7 @@
 // What an arena tells of itself.
+#include <sstream>
+#include <string>
+
 #include "tests/arena/arena_test.h"
 
 using namespace acre_test;
@@ -119,4 +122,72 @@ TEST(Stats, errno_is_left_alone)
         stats_of(&arena);
     }
     EXPECT_EQ(77, errno);
+}
+
+acre_status append(const char *text, size_t count, void *context)
+{
+    static_cast<std::string *>(context)->append(text, count);
+    return ACRE_OK;
+}
+
+acre_status stop(const char *, size_t, void *calls)
+{
+    ++*static_cast<int *>(calls);
+    return ACRE_FULL;
+}
+
+TEST(Stats, report_has_what_is_read)
+{
+    acre_arena_opts opts = options();
+    opts.name = "a\"b\\c\td\xe4";
+    Arena arena(opts);
+    bytes(&arena, 1000);
+    std::string text;
+    ASSERT_EQ(ACRE_OK, acre_arena_report(&arena, append, &text));
+    acre_arena_stats stats = stats_of(&arena);
+    std::ostringstream expected;
+    expected << "{\"base\":\"0x" << std::hex << arena.base << std::dec
+             << "\",\"name\":\"a\\\"b\\\\c\\u0009d\\u00e4\",\"used\":" << stats.used
+             << ",\"peak\":" << stats.peak << ",\"committed\":" << stats.committed
+             << ",\"reserved\":" << stats.reserved << ",\"resident\":" << stats.resident
+             << ",\"commits\":" << stats.commits << "}\n";
+    EXPECT_EQ(expected.str(), text);
+}
+
+TEST(Stats, report_of_all_has_what_is_read)
+{
+    Arena arena;
+    std::string text;
+    ASSERT_EQ(ACRE_OK, acre_arena_totals_report(append, &text));
+    acre_arena_totals totals;
+    acre_arena_totals_read(&totals);
+    EXPECT_GE(totals.arenas, 1u);
+    std::ostringstream expected;
+    expected << "{\"arenas\":" << totals.arenas << ",\"reserved\":" << totals.reserved
+             << ",\"committed\":" << totals.committed << ",\"cached\":" << totals.cached
+             << ",\"cached_committed\":" << totals.cached_committed << "}\n";
+    EXPECT_EQ(expected.str(), text);
+}
+
+TEST(Stats, report_of_an_all_zero_arena_is_zero)
+{
+    acre_arena none = {};
+    std::string text;
+    ASSERT_EQ(ACRE_OK, acre_arena_report(&none, append, &text));
+    EXPECT_EQ(
+        "{\"base\":\"0x0\",\"name\":\"\",\"used\":0,\"peak\":0,\"committed\":0,\"reserved\":0,"
+        "\"resident\":0,\"commits\":0}\n",
+        text);
+}
+
+TEST(Stats, report_ends_when_the_writer_says_so)
+{
+    Arena arena;
+    int calls = 0;
+    EXPECT_EQ(ACRE_FULL, acre_arena_report(&arena, stop, &calls));
+    EXPECT_EQ(1, calls);
+    EXPECT_EQ(ACRE_FULL, acre_arena_totals_report(stop, &calls));
+    EXPECT_EQ(2, calls);
+    EXPECT_EQ(ACRE_NULL_ARGUMENT, acre_arena_report(&arena, nullptr, nullptr));
+    EXPECT_EQ(ACRE_NULL_ARGUMENT, acre_arena_totals_report(nullptr, nullptr));
 }
