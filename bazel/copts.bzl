@@ -12,7 +12,8 @@ _WARNINGS = [
 # Which takes -W… as gcc does, but the standard as Microsoft's compiler.
 _CLANG_CL_WARNINGS = ["/clang:" + warning for warning in _WARNINGS if warning != "-Wall"] + ["/W4"]
 
-# The libraries: C11, and nothing visible outside a shared object but what ACRE_API marks.
+# The libraries: C11, and nothing visible outside a shared object but what ACRE_API marks.  No probes: gold, which Bazel links
+# with, refuses them with --gc-sections (findings/gc-sections-probes.sh).
 ACRE_COPTS = select({
     "//bazel:clang_cl": _CLANG_CL_WARNINGS + ["/std:c11"],
     "//bazel:msvc_cl": [
@@ -24,6 +25,7 @@ ACRE_COPTS = select({
         "-std=c11",
         "-Wstrict-prototypes",
         "-fvisibility=hidden",
+        "-DACRE_NO_PROBES",
     ],
 })
 

@@ -34,7 +34,10 @@ def _plain_archive_impl(ctx):
         mnemonic = "PlainCompile",
         use_default_shell_env = True,
     )
-    return [DefaultInfo(files = depset([archive]))]
+    return [DefaultInfo(
+        files = depset([archive]),
+        runfiles = ctx.runfiles([archive]),
+    )]
 
 plain_archive = rule(
     implementation = _plain_archive_impl,

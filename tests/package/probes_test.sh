@@ -1,15 +1,8 @@
 #!/usr/bin/env bash
-# The libraries hold the probes that docs/observability.md lists, with as many arguments, and no others.  Arguments: archives.
+# A library that is built by plain cc holds the probes that docs/observability.md lists, with as many arguments, and no others.  Argument: its archive.
 set -uo pipefail
 
-archives=()
-for file; do
-    case $file in *.a) archives+=("$file") ;; esac
-done
-[[ ${#archives[@]} -ge 3 ]] || {
-    echo "FAILED: not three archives: ${archives[*]}"
-    exit 1
-}
+archive=$1
 
 printf '#include <sys/sdt.h>\n' | cc -fsyntax-only -x c - 2>/dev/null || {
     echo 'SKIPPED: <sys/sdt.h> is not here (Debian: systemtap-sdt-dev), so acre has no probes'
@@ -17,7 +10,7 @@ printf '#include <sys/sdt.h>\n' | cc -fsyntax-only -x c - 2>/dev/null || {
 }
 
 # Lines "name number-of-arguments".
-notes=$(readelf --notes "${archives[@]}" | awk '
+notes=$(readelf --notes "$archive" | awk '
     $1 == "Provider:" { ours = $2 == "acre" }
     $1 == "Name:" { name = $2 }
     $1 == "Arguments:" && ours { print name, NF - 1 }' | sort -u)
