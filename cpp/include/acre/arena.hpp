@@ -45,6 +45,7 @@ class arena : public detail::owner<acre_arena, detail::arena_kind> {
     /// Takes over an arena that you have; your struct must not be used any more.
     explicit arena(const acre_arena &handle) noexcept : owner(handle) {}
 
+    /// As acre_arena_create().
     static result<arena> create(const acre_arena_opts &opts = {}) noexcept
     {
         return detail::filled<arena>(
@@ -57,18 +58,23 @@ class arena : public detail::owner<acre_arena, detail::arena_kind> {
             [&](arena &out) { return acre_arena_over(memory, size, out.get()); });
     }
 
+    /// The C handle, which stays the owner's.
     acre_arena *get() noexcept { return &handle_; }
+    /// The same of a constant owner.
     const acre_arena *get() const noexcept { return &handle_; }
     /// The caller destroys it from here on.
     [[nodiscard]] acre_arena release() noexcept { return hand_out(); }
 
     // ---- blocks: NULL when refused, and status() says why ----
 
+    /// As acre_arena_alloc().
     void *alloc(std::size_t size) noexcept { return acre_arena_alloc(&handle_, size); }
+    /// As acre_arena_alloc_aligned().
     void *alloc(std::size_t size, std::size_t alignment) noexcept
     {
         return acre_arena_alloc_aligned(&handle_, size, alignment);
     }
+    /// As acre_arena_zalloc().
     void *zalloc(std::size_t size, std::size_t alignment = ACRE_ARENA_ALIGN) noexcept
     {
         return acre_arena_zalloc(&handle_, size, alignment);
@@ -125,13 +131,18 @@ class arena : public detail::owner<acre_arena, detail::arena_kind> {
 
     // ---- taking back ----
 
+    /// As acre_arena_save().
     [[nodiscard]] acre_arena_mark save() noexcept { return acre_arena_save(&handle_); }
+    /// As acre_arena_restore().
     void restore(acre_arena_mark mark) noexcept { acre_arena_restore(&handle_, mark); }
+    /// As acre_arena_reset().
     void reset() noexcept { acre_arena_reset(&handle_); }
+    /// As acre_arena_trim().
     [[nodiscard]] acre_status trim(std::size_t keep) noexcept
     {
         return acre_arena_trim(&handle_, keep);
     }
+    /// As acre_arena_defer().
     [[nodiscard]] acre_status defer(void (*call)(void *), void *argument) noexcept
     {
         return acre_arena_defer(&handle_, call, argument);
@@ -141,6 +152,7 @@ class arena : public detail::owner<acre_arena, detail::arena_kind> {
     /// moved meanwhile.
     class [[nodiscard]] scope {
       public:
+        /// Remembers where `of` is.
         explicit scope(arena &of) noexcept : scope(*of.get()) {}
         /// For an arena of the C interface.
         explicit scope(acre_arena &of) noexcept : arena_(&of), mark_(acre_arena_save(&of)) {}
@@ -155,20 +167,24 @@ class arena : public detail::owner<acre_arena, detail::arena_kind> {
 
     // ---- look ----
 
+    /// As acre_arena_ensure().
     [[nodiscard]] acre_status ensure(std::size_t bytes) noexcept
     {
         return acre_arena_ensure(&handle_, bytes);
     }
+    /// As acre_arena_limit_set().
     [[nodiscard]] acre_status limit_set(std::size_t limit) noexcept
     {
         return acre_arena_limit_set(&handle_, limit);
     }
+    /// As acre_arena_owns().
     bool owns(const void *pointer) const noexcept
     {
         return acre_arena_owns(&handle_, pointer) != 0;
     }
     /// Why the most recent refused call was refused.
     acre_status status() const noexcept { return acre_arena_status(&handle_); }
+    /// As acre_arena_stats_read().
     acre_arena_stats stats() const noexcept
     {
         acre_arena_stats out;
@@ -178,6 +194,7 @@ class arena : public detail::owner<acre_arena, detail::arena_kind> {
 
   private:
     // A block of which nothing is made, if it is still the newest.
+    /// As acre_arena_resize().
     static void give_back(acre_arena *to, void *block, std::size_t size) noexcept
     {
         static_cast<void>(acre_arena_resize(to, block, size, 0));
@@ -215,6 +232,7 @@ class arena : public detail::owner<acre_arena, detail::arena_kind> {
 /// containers must be gone, or never be used again, before the arena takes their memory back.
 class arena_resource final : public std::pmr::memory_resource {
   public:
+    /// Takes its memory from `of`.
     explicit arena_resource(arena &of) noexcept : arena_(of.get()) {}
     /// For an arena of the C interface.
     explicit arena_resource(acre_arena &of) noexcept : arena_(&of) {}

@@ -50,18 +50,21 @@ class map : public detail::owner<acre_mmap, detail::map_kind> {
 
     // What makes one.  All-zero options are the defaults.
 
+    /// As acre_mmap_anon().
     static result<map> anon(std::size_t size, std::uint32_t access = ACRE_READ_WRITE,
                             const acre_mmap_opts &opts = {}) noexcept
     {
         return detail::filled<map>(
             [&](map &out) { return acre_mmap_anon(size, access, &opts, out.get()); });
     }
+    /// As acre_mmap_reserve().
     static result<map> reserve(std::size_t size, std::uint32_t access = ACRE_READ_WRITE,
                                const acre_mmap_opts &opts = {}) noexcept
     {
         return detail::filled<map>(
             [&](map &out) { return acre_mmap_reserve(size, access, &opts, out.get()); });
     }
+    /// As acre_mmap_file().
     static result<map> file(acre_file file, std::uint64_t offset, std::size_t size,
                             std::uint32_t access = ACRE_READ,
                             const acre_mmap_opts &opts = {}) noexcept
@@ -87,19 +90,23 @@ class map : public detail::owner<acre_mmap, detail::map_kind> {
 
     // The handle.
 
+    /// The C handle, which stays the owner's.
     acre_mmap *get() noexcept { return &handle_; }
+    /// The same of a constant owner.
     const acre_mmap *get() const noexcept { return &handle_; }
     /// The caller unmaps it from here on.
     [[nodiscard]] acre_mmap release() noexcept { return hand_out(); }
 
     // What it holds.  As with a pointer, a constant map does not make its bytes constant.
 
+    /// First byte; NULL when empty.
     std::byte *data() const noexcept { return static_cast<std::byte *>(handle_.base); }
-    std::size_t size() const noexcept { return handle_.size; }  ///< bytes; 0 when empty
-    std::size_t page_size() const noexcept { return handle_.page_size; }
-    std::uint32_t access() const noexcept { return handle_.access; }
-    std::uint32_t flags() const noexcept { return handle_.flags; }
+    std::size_t size() const noexcept { return handle_.size; }            ///< bytes; 0 when empty
+    std::size_t page_size() const noexcept { return handle_.page_size; }  ///< bytes
+    std::uint32_t access() const noexcept { return handle_.access; }      ///< ACRE_READ, ...
+    std::uint32_t flags() const noexcept { return handle_.flags; }  ///< ACRE_MAP_*, ACRE_IS_*, ...
 #ifdef __cpp_lib_span
+    /// All of it (C++20).
     std::span<std::byte> bytes() const noexcept
     {
         return {data(), size()};
@@ -108,28 +115,34 @@ class map : public detail::owner<acre_mmap, detail::map_kind> {
 
     // Calls.
 
+    /// As acre_mmap_commit().
     [[nodiscard]] acre_status commit(std::size_t offset, std::size_t length) noexcept
     {
         return acre_mmap_commit(&handle_, offset, length);
     }
+    /// As acre_mmap_commit_as().
     [[nodiscard]] acre_status commit_as(std::size_t offset, std::size_t length,
                                         std::uint32_t access) noexcept
     {
         return acre_mmap_commit_as(&handle_, offset, length, access);
     }
+    /// As acre_mmap_decommit().
     [[nodiscard]] acre_status decommit(std::size_t offset, std::size_t length) noexcept
     {
         return acre_mmap_decommit(&handle_, offset, length);
     }
+    /// As acre_mmap_protect().
     [[nodiscard]] acre_status protect(std::size_t offset, std::size_t length,
                                       std::uint32_t access) noexcept
     {
         return acre_mmap_protect(&handle_, offset, length, access);
     }
+    /// As acre_mmap_guard().
     [[nodiscard]] acre_status guard(std::size_t offset, std::size_t length) noexcept
     {
         return acre_mmap_guard(&handle_, offset, length);
     }
+    /// As acre_mmap_unguard().
     [[nodiscard]] acre_status unguard(std::size_t offset, std::size_t length) noexcept
     {
         return acre_mmap_unguard(&handle_, offset, length);
@@ -140,28 +153,34 @@ class map : public detail::owner<acre_mmap, detail::map_kind> {
     {
         return acre_mmap_discard(&handle_, offset, length, when);
     }
+    /// As acre_mmap_populate().
     [[nodiscard]] acre_status populate(std::size_t offset, std::size_t length) noexcept
     {
         return acre_mmap_populate(&handle_, offset, length);
     }
+    /// As acre_mmap_lock().
     [[nodiscard]] acre_status lock(std::size_t offset, std::size_t length) noexcept
     {
         return acre_mmap_lock(&handle_, offset, length);
     }
+    /// As acre_mmap_unlock().
     [[nodiscard]] acre_status unlock(std::size_t offset, std::size_t length) noexcept
     {
         return acre_mmap_unlock(&handle_, offset, length);
     }
+    /// As acre_mmap_flush().
     [[nodiscard]] acre_status flush(std::size_t offset, std::size_t length,
                                     std::uint32_t how = ACRE_FLUSH_WAIT) noexcept
     {
         return acre_mmap_flush(&handle_, offset, length, how);
     }
+    /// As acre_mmap_advise().
     [[nodiscard]] acre_status advise(std::size_t offset, std::size_t length,
                                      acre_advice advice) noexcept
     {
         return acre_mmap_advise(&handle_, offset, length, advice);
     }
+    /// As acre_mmap_resize().
     [[nodiscard]] acre_status resize(std::size_t size,
                                      std::uint32_t how = ACRE_RESIZE_IN_PLACE) noexcept
     {
@@ -192,9 +211,10 @@ class map : public detail::owner<acre_mmap, detail::map_kind> {
     }
 };
 
+/// The same pages twice.
 struct twin_maps {
-    map write;
-    map exec;
+    map write;  ///< to be written
+    map exec;   ///< to be run
 };
 
 inline result<twin_maps> map::twin(std::size_t size, const acre_mmap_opts &opts) noexcept
@@ -231,7 +251,9 @@ class image : public detail::owner<acre_image, detail::image_kind> {
         return out;
     }
 
+    /// The C handle, which stays the owner's.
     acre_image *get() noexcept { return &handle_; }
+    /// The same of a constant owner.
     const acre_image *get() const noexcept { return &handle_; }
     /// The caller closes it from here on.
     [[nodiscard]] acre_image release() noexcept { return hand_out(); }

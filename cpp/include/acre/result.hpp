@@ -18,6 +18,7 @@
 
 #include "acre/status.h"
 
+/// acre for C++17 and later: owners, and statuses as errors.
 namespace acre {
 
 // ---- std::error_code ----------------------------------------------------------------------------
@@ -47,6 +48,7 @@ enum class errc {
     empty_handle = ACRE_EMPTY_HANDLE
 };
 
+/// What is not called by programs.
 namespace detail {
 
 class status_category final : public std::error_category {
@@ -117,6 +119,7 @@ inline std::error_code make_error_code(acre_status status) noexcept
 {
     return {status < 0 ? status : ACRE_OK, category()};
 }
+/// A refusal of acre's as a std::error_code.
 inline std::error_code make_error_code(errc code) noexcept
 {
     return {static_cast<int>(code), category()};
@@ -126,7 +129,7 @@ inline std::error_code make_error_code(errc code) noexcept
 
 /// Makes a result of a status that is not ACRE_OK: `return acre::failure{status};`.
 struct failure {
-    acre_status status;
+    acre_status status;  ///< not ACRE_OK
 };
 
 /// A T, or the status that says why there is none.
@@ -140,19 +143,27 @@ class [[nodiscard]] result {
                   "T needs an empty state and moves without exceptions");
 
   public:
+    /// A value.
     result(T &&value) noexcept : value_(std::move(value)), status_(ACRE_OK) {}
+    /// A failure.
     result(failure why) noexcept : value_(), status_(why.status) {}
 
     /// Whether there is a value.
     explicit operator bool() const noexcept { return status_ == ACRE_OK; }
     /// ACRE_OK, or why there is no value.
     acre_status status() const noexcept { return status_; }
+    /// The status as a std::error_code.
     std::error_code error() const noexcept { return make_error_code(status_); }
 
+    /// The value, or T's empty state.
     T &operator*() &noexcept { return value_; }
+    /// The same of a constant result.
     const T &operator*() const &noexcept { return value_; }
+    /// The same, to be moved from.
     T &&operator*() &&noexcept { return std::move(value_); }
+    /// Members of the value, or of T's empty state.
     T *operator->() noexcept { return &value_; }
+    /// The same of a constant result.
     const T *operator->() const noexcept { return &value_; }
 
   private:
@@ -186,7 +197,7 @@ T or_throw(result<T> &&from)
 
 namespace detail {
 
-// The T that `call(T &)` fills in, or the status that it returns.
+/// The T that `call(T &)` fills in, or the status that it returns.
 template <class T, class Call>
 result<T> filled(Call &&call) noexcept
 {
@@ -197,13 +208,16 @@ result<T> filled(Call &&call) noexcept
     return out;
 }
 
-// What the owners have in common.  `Kind` knows how a handle is ended, and whether it holds
-// something.  A handle that was ended is Handle().
+/// What the owners have in common.  `Kind` knows how a handle is ended, and whether it holds
+/// something.  A handle that was ended is Handle().
 template <class Handle, class Kind>
 class owner {
   public:
+    /// Holds nothing.
     owner() noexcept : handle_() {}
+    /// Takes over what `other` holds, which is empty then.
     owner(owner &&other) noexcept : handle_(std::exchange(other.handle_, Handle())) {}
+    /// Ends what it holds, and takes over what `other` holds.
     owner &operator=(owner &&other) noexcept
     {
         if (this != &other) {
@@ -214,6 +228,7 @@ class owner {
     }
     owner(const owner &) = delete;
     owner &operator=(const owner &) = delete;
+    /// Ends what it holds.
     ~owner() { ACRE_IGNORE(close()); }
 
     /// Whether it holds something.
@@ -223,8 +238,10 @@ class owner {
     [[nodiscard]] acre_status close() noexcept { return Kind::end(handle_); }
 
   protected:
+    /// Takes over a handle.
     explicit owner(const Handle &handle) noexcept : handle_(handle) {}
 
+    /// Hands the handle out, and is empty then.
     Handle hand_out() noexcept { return std::exchange(handle_, Handle()); }
 
     Handle handle_;

@@ -78,23 +78,29 @@ class stack : public detail::owner<detail::stack_and_pool, detail::stack_kind> {
     {
     }
 
+    /// As acre_stack_create().
     static result<stack> create(std::size_t size, const acre_stack_opts &opts = {}) noexcept
     {
         return detail::filled<stack>(
             [&](stack &out) { return acre_stack_create(size, &opts, &out.handle_.stack); });
     }
 
+    /// The C handle, which stays the owner's.
     acre_stack *get() noexcept { return &handle_.stack; }
+    /// The same of a constant owner.
     const acre_stack *get() const noexcept { return &handle_.stack; }
     /// The caller destroys it from here on, or gives it back.
     [[nodiscard]] acre_stack release() noexcept { return hand_out().stack; }
 
+    /// Lowest usable byte; NULL when empty.
     std::byte *data() const noexcept { return static_cast<std::byte *>(handle_.stack.base); }
     std::size_t size() const noexcept { return handle_.stack.size; }  ///< bytes; 0 when empty
     /// One byte past the highest: where the first frame begins.
     std::byte *top() const noexcept { return data() + size(); }
+    /// The owner's control block above the stack; NULL if none was asked for.
     void *header() const noexcept { return handle_.stack.header; }
 #ifdef __cpp_lib_span
+    /// The usable bytes (C++20).
     std::span<std::byte> bytes() const noexcept
     {
         return {data(), size()};
@@ -122,12 +128,14 @@ class pool : public detail::owner<acre_stack_pool *, detail::pool_kind> {
     /// Takes over a pool that you have.
     explicit pool(acre_stack_pool *handle) noexcept : owner(handle) {}
 
+    /// As acre_stack_pool_create().
     static result<pool> create(const acre_stack_pool_opts &opts = {}) noexcept
     {
         return detail::filled<pool>(
             [&](pool &out) { return acre_stack_pool_create(&opts, &out.handle_); });
     }
 
+    /// The C handle, which stays the owner's.
     acre_stack_pool *get() const noexcept { return handle_; }
     /// The caller destroys it from here on.
     [[nodiscard]] acre_stack_pool *release() noexcept { return hand_out(); }
@@ -144,18 +152,22 @@ class pool : public detail::owner<acre_stack_pool *, detail::pool_kind> {
             return status;
         });
     }
+    /// As acre_stack_pool_flush().
     [[nodiscard]] acre_status flush() noexcept
     {
         return handle_ != nullptr ? acre_stack_pool_flush(handle_) : ACRE_EMPTY_HANDLE;
     }
+    /// As acre_stack_pool_prewarm().
     [[nodiscard]] acre_status prewarm(std::size_t count) noexcept
     {
         return handle_ != nullptr ? acre_stack_pool_prewarm(handle_, count) : ACRE_EMPTY_HANDLE;
     }
+    /// As acre_stack_pool_trim().
     [[nodiscard]] acre_status trim(std::size_t keep) noexcept
     {
         return handle_ != nullptr ? acre_stack_pool_trim(handle_, keep) : ACRE_EMPTY_HANDLE;
     }
+    /// As acre_stack_pool_stats_read().
     result<acre_stack_pool_stats> stats() const noexcept
     {
         return detail::filled<acre_stack_pool_stats>([&](acre_stack_pool_stats &out) {

@@ -7,8 +7,9 @@
 
 ACRE_EXTERN_C_BEGIN
 
+/// When memory is dropped.
 enum {
-    ACRE_DISCARD_NOW = 0,
+    ACRE_DISCARD_NOW = 0,  ///< At once.
     ACRE_DISCARD_LAZY = 1  ///< When the system wants the memory.
 };
 /// Drops the contents; pages stay accessible.  Private pages return to their first contents (zero,
@@ -20,7 +21,7 @@ enum {
 ///
 /// @param when  ACRE_DISCARD_*
 /// @return ACRE_OK; ACRE_BAD_OFFSET: not multiples of the page size; ACRE_BAD_RANGE: leaves the
-///         map, ACRE_EMPTY_HANDLE; ACRE_BAD_OPTION: `when`; ACRE_SEALED; ACRE_BAD_STATE: a shared
+///         map; ACRE_EMPTY_HANDLE; ACRE_BAD_OPTION: `when`; ACRE_SEALED; ACRE_BAD_STATE: a shared
 ///         file map; -EACCES: shared memory that cannot be made writable (Linux before 6.7: that is
 ///         not writable now); -EPERM: shared memory sealed against writing; ACRE_TOO_MANY_AREAS or
 ///         -ENOMEM: no memory
@@ -51,7 +52,7 @@ ACRE_API ACRE_NODISCARD acre_status acre_discard_many(const acre_range *ranges, 
 /// Brings every page of the range into memory; all must be committed and unguarded.  Makes
 /// anonymous memory writable at once; only reads private file and clone pages, never copies them.
 ///
-/// @return ACRE_OK; ACRE_BAD_RANGE: leaves the map, ACRE_EMPTY_HANDLE; -ENOMEM, at the area limit
+/// @return ACRE_OK; ACRE_BAD_RANGE: leaves the map; ACRE_EMPTY_HANDLE; -ENOMEM, at the area limit
 ///         ACRE_TOO_MANY_AREAS: memory is short, or the pool of huge pages; -EINVAL, -EFAULT
 ///         (Linux; elsewhere the system's refusal): a page is not committed, or is guarded; -EFAULT
 ///         also: beyond the end of the file or a part of it that cannot be read; -ENOTSUP: Linux
@@ -62,14 +63,14 @@ ACRE_API ACRE_NODISCARD acre_status acre_mmap_populate(acre_mmap *map, size_t of
 /// counted: one unlock undoes all.  A lock that fails leaves the range unlocked.  All pages must be
 /// committed and unguarded.  The child of a fork does not inherit locks.
 ///
-/// @return ACRE_OK; ACRE_BAD_RANGE: leaves the map, ACRE_EMPTY_HANDLE; ACRE_BAD_STATE: a DROPPABLE
+/// @return ACRE_OK; ACRE_BAD_RANGE: leaves the map; ACRE_EMPTY_HANDLE; ACRE_BAD_STATE: a DROPPABLE
 ///         map; -ENOMEM, -EPERM: over the lock limit; -ENOMEM also: a page is not committed or is
 ///         guarded; -EAGAIN: a page could not be brought in; ACRE_TOO_MANY_AREAS
 ACRE_API ACRE_NODISCARD acre_status acre_mmap_lock(acre_mmap *map, size_t offset, size_t length);
 /// The same, but pages come as they are touched and stay from then on; the range may include
 /// reserved and guarded pages.
 ///
-/// @return ACRE_OK; ACRE_BAD_RANGE: leaves the map, ACRE_EMPTY_HANDLE; ACRE_BAD_STATE: a DROPPABLE
+/// @return ACRE_OK; ACRE_BAD_RANGE: leaves the map; ACRE_EMPTY_HANDLE; ACRE_BAD_STATE: a DROPPABLE
 ///         map; -ENOMEM, -EPERM: over the lock limit; ACRE_TOO_MANY_AREAS
 ACRE_API ACRE_NODISCARD acre_status acre_mmap_lock_on_fault(acre_mmap *map, size_t offset,
                                                             size_t length);
@@ -79,8 +80,9 @@ ACRE_API ACRE_NODISCARD acre_status acre_mmap_lock_on_fault(acre_mmap *map, size
 ///         ACRE_EMPTY_HANDLE; ACRE_TOO_MANY_AREAS or -ENOMEM: no memory for bookkeeping
 ACRE_API ACRE_NODISCARD acre_status acre_mmap_unlock(acre_mmap *map, size_t offset, size_t length);
 
+/// Whether a flush waits.
 enum {
-    ACRE_FLUSH_WAIT = 0,
+    ACRE_FLUSH_WAIT = 0,  ///< Until the bytes are on the device.
     ACRE_FLUSH_ASYNC = 1  ///< Begin, do not wait (Linux does not begin, see below).
 };
 /// Writes changed bytes of a shared file map to the file (any other map: ACRE_OK, nothing to do).
@@ -98,7 +100,7 @@ enum {
 /// if need be.
 ///
 /// @param how  ACRE_FLUSH_*
-/// @return ACRE_OK; ACRE_BAD_RANGE: leaves the map, ACRE_EMPTY_HANDLE; ACRE_BAD_OPTION: `how`;
+/// @return ACRE_OK; ACRE_BAD_RANGE: leaves the map; ACRE_EMPTY_HANDLE; ACRE_BAD_OPTION: `how`;
 ///         -EIO, -ENOSPC, …: the bytes could not be written; the system does not say which
 ACRE_API ACRE_NODISCARD acre_status acre_mmap_flush(acre_mmap *map, size_t offset, size_t length,
                                                     uint32_t how);
@@ -109,7 +111,7 @@ ACRE_API ACRE_NODISCARD acre_status acre_mmap_flush(acre_mmap *map, size_t offse
 /// descriptor is left, a sandbox), it counts file pages that are in the page cache.
 ///
 /// @param bytes  a multiple of the base page size; 0 for a length of 0
-/// @return ACRE_OK; ACRE_BAD_RANGE: leaves the map, ACRE_EMPTY_HANDLE; -ENOMEM: memory is short, or
+/// @return ACRE_OK; ACRE_BAD_RANGE: leaves the map; ACRE_EMPTY_HANDLE; -ENOMEM: memory is short, or
 ///         nothing is mapped there
 ACRE_API ACRE_NODISCARD acre_status acre_mmap_resident(const acre_mmap *map, size_t offset,
                                                        size_t length, size_t *bytes);
@@ -124,7 +126,7 @@ ACRE_API ACRE_NODISCARD acre_status acre_mmap_resident(const acre_mmap *map, siz
 /// userfaultfd replaces a marker by what it copies there.  map->flags shows the kinds in use.
 ///
 /// @return ACRE_OK; ACRE_BAD_OFFSET: not multiples of the page size; ACRE_BAD_RANGE: leaves the
-///         map, ACRE_EMPTY_HANDLE; ACRE_SEALED; ACRE_BAD_STATE: a WIPE_ON_FORK (also by advice) or
+///         map; ACRE_EMPTY_HANDLE; ACRE_SEALED; ACRE_BAD_STATE: a WIPE_ON_FORK (also by advice) or
 ///         DROPPABLE map; ACRE_TOO_MANY_AREAS or -ENOMEM: no memory; -EACCES: shared memory that
 ///         cannot be made writable (Linux before 6.7: that is not writable now); -EPERM: shared
 ///         memory sealed against writing
@@ -137,7 +139,7 @@ ACRE_API ACRE_NODISCARD acre_status acre_mmap_guard(acre_mmap *map, size_t offse
 /// unspecified afterwards).
 ///
 /// @return ACRE_OK; ACRE_BAD_OFFSET: not multiples of the page size; ACRE_BAD_RANGE: leaves the
-///         map, ACRE_EMPTY_HANDLE; ACRE_SEALED; ACRE_BAD_STATE: a WIPE_ON_FORK (also by advice) or
+///         map; ACRE_EMPTY_HANDLE; ACRE_SEALED; ACRE_BAD_STATE: a WIPE_ON_FORK (also by advice) or
 ///         DROPPABLE map. Still guarded: ACRE_TOO_MANY_AREAS or -ENOMEM: no memory, accounting or
 ///         addresses; with LOCKED or LOCK_ON_FAULT also -ENOMEM, -EPERM: over the lock limit,
 ///         -EAGAIN: a page could not be brought in; -EACCES: the system's policy
@@ -168,7 +170,7 @@ typedef enum acre_advice {
 /// decommit forgets the advice.  Advice on a part of a map may cost areas.
 ///
 /// @return ACRE_OK; ACRE_BAD_OFFSET: not multiples of the page size; ACRE_BAD_RANGE: leaves the
-///         map, ACRE_EMPTY_HANDLE; ACRE_BAD_OPTION: unknown advice; ACRE_SEALED: advice that
+///         map; ACRE_EMPTY_HANDLE; ACRE_BAD_OPTION: unknown advice; ACRE_SEALED: advice that
 ///         destroys contents, here or in a child (DONT_FORK, WIPE_ON_FORK), on a sealed map that is
 ///         not writable (-EPERM: only pages of it are not); ACRE_BAD_STATE: WIPE_ON_FORK on a map
 ///         with marker guards, which the child would lose; ACRE_TOO_MANY_AREAS or -ENOMEM: no

@@ -53,7 +53,7 @@ ACRE_API void acre_stack_bounds_exchange(const acre_stack_bounds *to, acre_stack
 
 /// Room for the outermost exception handler of a stack; private.
 typedef struct acre_stack_last_handler {
-    void *words[2];
+    void *words[2];  ///< Private to acre.
 } acre_stack_last_handler;
 
 /// Installs the outermost exception handler of a fresh stack: the system's own, which ends each

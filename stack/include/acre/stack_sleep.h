@@ -66,7 +66,7 @@ ACRE_API ACRE_NODISCARD acre_status acre_stack_sleep(const acre_stack *stack,
 
 /// One of many stacks that fall asleep together.
 typedef struct acre_stack_sleeper {
-    const acre_stack *stack;
+    const acre_stack *stack;    ///< The stack that falls asleep.
     const void *stack_pointer;  ///< As acre_stack_sleep.
     void *buffer;               ///< As acre_stack_sleep; no two may overlap.
     size_t capacity;            ///< Bytes of the buffer.

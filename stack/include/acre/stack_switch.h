@@ -105,14 +105,14 @@ typedef struct acre_switch_exceptions_ {
 
 /// All-zero = none; private.
 typedef struct acre_stack_switch {
-    const void *base;  // of its stack; NULL for a thread until it was left once
-    size_t size;
-    struct acre_stack_switch *from;      // who switched here last
-    void *fake;                          // AddressSanitizer's stack of locals
-    void *fiber;                         // ThreadSanitizer's
-    uintptr_t registered;                // Valgrind's number
-    size_t rooted;                       // bytes in which LeakSanitizer looks for pointers
-    acre_switch_exceptions_ exceptions;  // while it does not run
+    const void *base;                    ///< of its stack; NULL for a thread until it was left once
+    size_t size;                         ///< and the usable bytes of it
+    struct acre_stack_switch *from;      ///< who switched here last
+    void *fake;                          ///< AddressSanitizer's stack of locals
+    void *fiber;                         ///< ThreadSanitizer's
+    uintptr_t registered;                ///< Valgrind's number
+    size_t rooted;                       ///< bytes in which LeakSanitizer looks for pointers
+    acre_switch_exceptions_ exceptions;  ///< while it does not run
 } acre_stack_switch;
 
 // All fields, in C and in C++.

@@ -23,9 +23,10 @@ namespace acre {
 
 /// What a stack begins with, seen from its top.
 struct alignas(64) boost_stack_record {
-    acre_stack stack;
-    acre_stack_switch tools;
+    acre_stack stack;         ///< where it goes back to
+    acre_stack_switch tools;  ///< what the tools know of it
 
+    /// What Boost is given: the stack without this record.
     static boost::context::stack_context
     make(const acre_stack &stack)
     {
@@ -55,6 +56,7 @@ struct alignas(64) boost_stack_record {
 /// Stacks of a pool, which must outlive all of them.
 class boost_pool_stacks {
   public:
+    /// Takes stacks from `pool`.
     explicit boost_pool_stacks(acre_stack_pool *pool) noexcept : pool_(pool)
     {
     }
@@ -69,6 +71,7 @@ class boost_pool_stacks {
         return boost_stack_record::make(stack);
     }
 
+    /// Gives the stack back to its pool.
     void
     deallocate(boost::context::stack_context &context) noexcept
     {
@@ -85,6 +88,7 @@ class boost_pool_stacks {
 /// Stacks of their own, of at least `size` usable bytes.
 class boost_stacks {
   public:
+    /// Creates stacks of `size` bytes.
     explicit boost_stacks(std::size_t size) noexcept : size_(size)
     {
     }
