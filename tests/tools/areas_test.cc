@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,7 +22,7 @@ using namespace acre_test;
 
 namespace {
 
-SKIP_EMULATED("the emulator's own areas are those of its process", "AreasTool.*");
+SKIP_EMULATED("the emulator's own areas are those of its process", "AreasTool.*:*AreasToolWatch*");
 
 const char PROGRAM[] = "tools/areas/acre-areas";
 
@@ -49,8 +50,7 @@ class Target {
     {
         close(to_);
         close(from_);
-        kill(process_, SIGKILL);
-        waitpid(process_, nullptr, 0);
+        end(true);
     }
     Target(const Target &) = delete;
     Target &operator=(const Target &) = delete;
@@ -64,6 +64,18 @@ class Target {
         char byte = 0;
         if (write(to_, &byte, 1) != 1 || read(from_, &byte, 1) != 1)
             std::abort();
+    }
+    /// It is dead on return: gone, or a zombie.
+    void end(bool is_reaped)
+    {
+        siginfo_t info;
+        if (is_gone_)
+            return;
+        kill(process_, SIGKILL);
+        if (waitid(P_PID, static_cast<id_t>(process_), &info,
+                   WEXITED | (is_reaped ? 0 : WNOWAIT)) != 0)
+            std::abort();
+        is_gone_ = is_reaped;
     }
     uintptr_t stack() const  ///< a page of guard, 16 that may be written, one of them touched
     {
@@ -123,6 +135,7 @@ class Target {
     }
 
     pid_t process_;
+    bool is_gone_ = false;
     int to_, from_;
     uintptr_t places_[4] = {};
 };
@@ -272,6 +285,81 @@ TEST(AreasTool, a_difference_shows_what_went_and_what_changed)
     EXPECT_NE(std::string::npos, said.out.find("~ " + padded(target.file()))) << said.out;
     EXPECT_EQ(std::string::npos, said.out.find(padded(target.reserved()))) << said.out;
     EXPECT_NE(std::string::npos, said.out.find("; areas -1,")) << said.out;
+}
+
+// How a watched process ends, and a word of the call during which it does.
+struct End {
+    const char *name;
+    long call;
+    bool is_reaped;
+};
+
+class AreasToolWatch : public testing::TestWithParam<End> {};
+
+// The second look comes after a change, and what ends the process comes after the second look.  The
+// calls of acre-areas are the clock.
+TEST_P(AreasToolWatch, shows_changes_and_ends_well_when_the_process_has_ended)
+{
+    if (!can_trace())
+        GTEST_SKIP() << "programs cannot be traced here";
+    Target target;
+    int sleeps = 0;
+    bool has_ended = false;
+    How how;
+    how.on_call = [&](const SystemCall &call) {
+        bool waits = call.number == SYS_clock_nanosleep;
+#ifdef SYS_clock_nanosleep_time64
+        waits = waits || call.number == SYS_clock_nanosleep_time64;
+#endif
+#ifdef SYS_nanosleep
+        waits = waits || call.number == SYS_nanosleep;
+#endif
+        sleeps += waits;
+        if (waits && sleeps == 1)
+            target.change();
+        bool is_time =
+            GetParam().call == 0 ? waits : static_cast<long>(call.number) == GetParam().call;
+        if (sleeps == 2 && is_time && !has_ended) {
+            target.end(GetParam().is_reaped);
+            has_ended = true;
+        }
+    };
+    Said said = run(PROGRAM, {"--watch", "1", target.id()}, how);
+    EXPECT_TRUE(has_ended);
+    EXPECT_EQ(2, sleeps);
+    EXPECT_EQ(0, said.exit_code) << said.err;
+    EXPECT_EQ("", said.err);
+    std::vector<std::string> lines = lines_of(said.out);
+    EXPECT_EQ(0u, lines.front().find("total ")) << said.out;
+    EXPECT_EQ("process " + target.id() + " has ended", lines.back());
+    EXPECT_NE(std::string::npos, said.out.find("- " + padded(target.shared()))) << said.out;
+    EXPECT_NE(std::string::npos, said.out.find("~ " + padded(target.file()))) << said.out;
+    EXPECT_NE(std::string::npos, said.out.find("changes: 2; areas -1,")) << said.out;
+}
+
+INSTANTIATE_TEST_SUITE_P(Ends, AreasToolWatch,
+                         testing::Values(End{"while_it_waits", 0, true},
+                                         End{"as_a_zombie", 0, false},
+                                         End{"before_it_opens", SYS_openat, true}),
+                         [](const testing::TestParamInfo<End> &end) { return end.param.name; });
+
+TEST(AreasTool, watching_a_process_that_was_never_there_fails)
+{
+    Said said = run(PROGRAM, {"--watch", "1", "2147483646"});
+    EXPECT_EQ(1, said.exit_code);
+    EXPECT_EQ("", said.out);
+    EXPECT_EQ("acre-areas: 2147483646: no such process\n", said.err);
+}
+
+TEST(AreasTool, the_picture_of_itself_says_so_and_follows_the_colours_of_its_reader)
+{
+    Folder folder;
+    std::string picture = folder.path("picture.svg");
+    ASSERT_EQ(0, run(PROGRAM, {"--svg", picture}).exit_code);
+    std::string text = read_file(picture);
+    EXPECT_NE(std::string::npos, text.find(">acre-areas itself: ")) << text.substr(0, 800);
+    EXPECT_NE(std::string::npos, text.find("prefers-color-scheme:dark"));
+    EXPECT_NE(std::string::npos, text.find(">64 GiB</text>"));
 }
 
 TEST(AreasTool, the_picture_has_a_block_for_each_area)

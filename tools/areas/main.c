@@ -31,7 +31,8 @@ static const char HELP[] =
     "  --totals       the totals alone\n"
     "  --save FILE    write this moment down\n"
     "  --diff FILE    what has changed since the moment in FILE: - gone, + new, ~ changed\n"
-    "  --watch N      print what changes every N seconds, until the process ends\n"
+    "  --watch N      print what changes every N seconds, until the process ends (which is status "
+    "0)\n"
     "  --json         one JSON object: process, page_size, areas, totals\n"
     "  --svg FILE     write the address space as a picture\n"
     "  --help         show this\n"
@@ -208,25 +209,37 @@ read_selected(const options *given, areas_list *out)
     int status = areas_read(given->process, out);
     if (status == 0)
         areas_select(out, &given->filter);
+    else
+        areas_free(out);
     return status;
 }
 
-// Until the process ends, which is no failure.
+static int
+fail_no_process(acre_process process)
+{
+    char number[24];
+    snprintf(number, sizeof number, "%d", process);
+    return areas_fail(number, "no such process");
+}
+
+// Until the process ends, which is no failure once it was seen.
 static int
 watch(const options *given)
 {
     areas_list before, now;
     int status = read_selected(given, &before);
+    if (status == AREAS_NO_PROCESS)
+        return fail_no_process(given->process);
     if (status == 0)
         areas_print_totals(&before);
     while (status == 0) {
-        fflush(stdout);
+        if (fflush(stdout) != 0)
+            break;  // which main reports
         wait_seconds(given->watch);
-        acre_areas view = {{0}};
-        if (acre_areas_open(given->process, &view) == -ESRCH)
-            break;
-        acre_areas_close(&view);  // also one that could not be opened
         status = read_selected(given, &now);
+        // It may have become another program just now, which can be looked at.
+        if (status == AREAS_NO_PROCESS)
+            status = read_selected(given, &now);
         if (status == 0) {
             areas_print_diff(&before, &now);
             areas_free(&before);
@@ -234,7 +247,10 @@ watch(const options *given)
         }
     }
     areas_free(&before);
-    return status;
+    if (status != AREAS_NO_PROCESS)
+        return status;
+    printf("process %d has ended\n", given->process);
+    return 0;
 }
 
 static int
@@ -242,6 +258,8 @@ show(const options *given)
 {
     areas_list now, before = {0};
     int status = read_selected(given, &now);
+    if (status == AREAS_NO_PROCESS)
+        return fail_no_process(given->process);
     if (status == 0 && given->save != NULL)
         status = areas_save(&now, given->save);
     if (status == 0 && given->svg != NULL)

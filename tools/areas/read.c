@@ -172,8 +172,10 @@ areas_read(acre_process process, areas_list *out)
     *out = (areas_list){0};
     snprintf(number, sizeof number, "%d", process);
     acre_status status = acre_areas_open(process, &view);
+    if (status == -ESRCH)
+        return AREAS_NO_PROCESS;
     if (status != ACRE_OK)
-        return areas_fail(number, status == -ESRCH ? "no such process" : acre_status_text(status));
+        return areas_fail(number, acre_status_text(status));
     while ((status = acre_areas_next(&view, &area)) == 1) {
         areas_item item = {.start = area.start,
                            .end = area.end,
@@ -188,6 +190,8 @@ areas_read(acre_process process, areas_list *out)
         }
     }
     acre_areas_close(&view);
+    if (status == -ESRCH)
+        return AREAS_NO_PROCESS;
     if (status < 0)
         return areas_fail(number, acre_status_text(status));
     find_guards(out);

@@ -2,7 +2,7 @@
 //
 // Addresses are far too many to be drawn to scale: what lies together is one group, with its first
 // address on the left; within it each area is a block, wider by the same step each time that its
-// size doubles.  The lower part of a block shows how much of it is in memory.  Neighbours of one
+// size doubles, as a scale shows.  A bar below a block shows how much of it is in memory.  Neighbours of one
 // kind share a block once there are too many to be seen.
 #include <errno.h>
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 
 #include "areas.h"
 
-enum { LEFT = 150, WIDTH = 1000, HEIGHT = 26, LINE = 34, TOP = 70, MANY = 1500 };
+enum { LEFT = 150, WIDTH = 1000, HEIGHT = 26, LINE = 34, TOP = 100, MANY = 1500 };
 
 static const uint64_t FAR = (uint64_t)1 << 30;  // bytes between two groups
 
@@ -74,6 +74,33 @@ write_legend(FILE *out, const areas_list *list)
     }
 }
 
+// Blocks of some sizes, and the bar.
+static void
+write_scale(FILE *out)
+{
+    int x = 10;
+    for (uint64_t size = 4096; size <= (uint64_t)1 << 36; size <<= 6) {
+        int width = width_of(size);
+        fprintf(out, "<rect x=\"%d\" y=\"62\" width=\"%d\" height=\"12\" class=\"s\"/>", x,
+                width - 1);
+        fprintf(out, "<text x=\"%d\" y=\"73\">", x + width + 4);
+        write_size(out, size);
+        fputs("</text>\n", out);
+        x += width + 70;
+    }
+    fprintf(out,
+            "<rect x=\"%d\" y=\"66\" width=\"30\" height=\"5\" class=\"m\"/>"
+            "<text x=\"%d\" y=\"73\">in memory</text>\n",
+            x, x + 34);
+}
+
+static void
+write_address(const pen *at, uint64_t address, const char *colour)
+{
+    fprintf(at->out, "<text x=\"10\" y=\"%d\" class=\"%s\">%012" PRIx64 "</text>\n", at->y + 15,
+            colour, address);
+}
+
 // One block for `count` areas of one kind from `first` on.
 static void
 write_block(pen *at, const areas_item *first, size_t count)
@@ -88,6 +115,7 @@ write_block(pen *at, const areas_item *first, size_t count)
     if (at->x + width > WIDTH + LEFT) {
         at->x = LEFT;
         at->y += LINE;
+        write_address(at, first->start, "c");
     }
     areas_format_access(access, first);
     fprintf(at->out, "<g><title>0x%" PRIx64 " ", first->start);
@@ -137,8 +165,7 @@ write_blocks(FILE *out, const areas_list *list)
         if (is_far(list, i)) {
             at.x = LEFT;
             at.y += LINE;
-            fprintf(out, "<text x=\"10\" y=\"%d\">%012" PRIx64 "</text>\n", at.y + 15,
-                    list->items[i].start);
+            write_address(&at, list->items[i].start, "t");
         }
         size_t count = share_block(list, i);
         write_block(&at, &list->items[i], count);
@@ -157,13 +184,23 @@ areas_write_svg(const areas_list *list, acre_process process, const char *path)
     fprintf(out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%06d\" "
             "font-family=\"sans-serif\" font-size=\"12\">\n"
-            "<style>.m{fill:#000;opacity:.75}text{fill:#111}</style>\n"
-            "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n"
-            "<text x=\"10\" y=\"22\" font-size=\"16\">process %d: %zu areas; a block grows by a "
-            "step when its size doubles; black: in memory</text>\n",
-            LEFT + WIDTH + 20, 0, process, list->count);
+            "<style>.b{fill:#fff}.m{fill:#404040}.s{fill:none;stroke:#777}text{fill:#111}"
+            "text.c{fill:#777}\n"
+            "@media(prefers-color-scheme:dark){.b{fill:#14171c}.m{fill:#c8ccd2}text{fill:#dde2e8}"
+            "text.c{fill:#8b949e}[fill=\"#222222\"]{fill:#f0f0f0}[fill=\"#dddddd\"]{fill:#3a414b}}"
+            "</style>\n"
+            "<rect width=\"100%%\" height=\"100%%\" class=\"b\"/>\n"
+            "<text x=\"10\" y=\"22\" font-size=\"16\">",
+            LEFT + WIDTH + 20, 0);
+    if (process == 0)
+        fputs("acre-areas itself", out);
+    else
+        fprintf(out, "process %d", process);
+    fprintf(out, ": %zu areas; a block grows by a step when its size doubles</text>\n",
+            list->count);
     long room = (long)strlen("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1170\" height=\"");
     write_legend(out, list);
+    write_scale(out);
     int height = write_blocks(out, list);
     fputs("</svg>\n", out);
     int failed = fseek(out, room, SEEK_SET) != 0 || fprintf(out, "%06d", height + 10) != 6 ||
