@@ -179,7 +179,8 @@ by_pkg_config() {
     local flags pc
     needs cmake cmake
     needs pkg-config pkgconf
-    DESTDIR=$prefix quietly "$tree/dev" install /usr
+    ACRE_MAN=OFF DESTDIR=$prefix quietly "$tree/dev" install /usr
+    [[ ! -e $prefix/usr/share/man ]] || fail "man pages are installed with ACRE_MAN=OFF"
     pc=$(find "$prefix" -name acre.pc)
     [[ -n $(find "$prefix/usr" -name libacre.a) && -n $(find "$prefix/usr" -name libacre.so) ]] || fail 'both kinds are not there'
     export PKG_CONFIG_LIBDIR=${pc%/*}
@@ -199,6 +200,33 @@ by_pkg_config() {
     links_shared "$work/shared/in_c" || fail 'with BUILD_SHARED_LIBS find_package takes the static library'
     run_all "$work/static"
     run_all "$work/shared"
+}
+
+# ---- man pages, by ./dev install --------------------------------------------------------------------------------------
+
+# Each function that the library exports has a page, and those that are inline in a header; man finds them, and reads them
+# without a warning.
+by_man() {
+    local folder=$prefix/share/man/man3 name text
+    needs cmake cmake
+    needs doxygen doxygen
+    needs python3 python3
+    needs man man-db
+    quietly "$tree/dev" install "$prefix"
+    ! grep 'without man pages' "$work/log" || fail 'no man pages'
+    for name in $(sed -n 's/^    \(acre_[a-z0-9_]*\);$/\1/p' "$tree/cmake/acre.map") acre_arena_alloc acre_stack_switch_leave acre_mmap_h; do
+        [[ -s $folder/$name.3 ]] || fail "no page of $name"
+    done
+    for name in "$folder"/*.3; do
+        text=$(LC_ALL=C.UTF-8 man -l --warnings=w "$name" 2>&1 >/dev/null </dev/null)
+        [[ -z $text ]] || fail "${name##*/}: $text"
+    done
+    text=$(MANPATH=$prefix/share/man MANWIDTH=80 LC_ALL=C man 3 acre_mmap_reserve </dev/null) || fail "man: status $?"
+    for name in 'acre_mmap_reserve  *-  *reserves  *addresses' '#include <acre/mmap.h>' 'acre_status acre_mmap_reserve(' \
+        'const acre_mmap_opts \*opts,' '^ *size  *bytes, > 0' '^RETURN VALUE' '^ *ACRE_UNSAFE_FLAG_NEEDED$' \
+        '^ *status = acre_mmap_commit(&map, 0, 64 \* map.page_size);' 'acre_mmap_commit(3)'; do
+        grep -q -e "$name" <<<"$text" || fail "no '$name' in: $text"
+    done
 }
 
 # ---- files for other builds -------------------------------------------------------------------------------------------

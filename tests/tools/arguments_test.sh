@@ -21,6 +21,8 @@ refuses 'dev: test: neither a pass nor a target: --config=asan (./dev help lists
 refuses 'dev: check takes no arguments (./dev help lists the commands)' check all
 refuses 'dev: install takes a folder (./dev help lists the commands)' install
 refuses 'dev: install takes a folder (./dev help lists the commands)' install --prefix=/usr
+refuses 'dev: docs takes at most a folder (./dev help lists the commands)' docs a b
+refuses 'dev: docs takes at most a folder (./dev help lists the commands)' docs --html
 refuses 'dev: unknown command: tset (./dev help lists the commands)' -v tset
 ./dev help | grep '^usage: ./dev' >/dev/null || {
     echo 'FAILED: ./dev help'
