@@ -29,7 +29,7 @@ ACRE_EXTERN_C_BEGIN
 /// @param format  must not be NULL
 static inline char *acre_arena_printf(acre_arena *arena, const char *format, ...)
     ACRE_FORMAT_(2, 3);
-/// The same from an argument list, which is used up.
+/// Formats text as acre_arena_printf does, from an argument list, which is used up.
 static inline char *acre_arena_vprintf(acre_arena *arena, const char *format, va_list arguments)
     ACRE_FORMAT_(2, 0);
 

@@ -67,8 +67,8 @@ ACRE_API ACRE_NODISCARD acre_status acre_mmap_populate(acre_mmap *map, size_t of
 ///         map; -ENOMEM, -EPERM: over the lock limit; -ENOMEM also: a page is not committed or is
 ///         guarded; -EAGAIN: a page could not be brought in; ACRE_TOO_MANY_AREAS
 ACRE_API ACRE_NODISCARD acre_status acre_mmap_lock(acre_mmap *map, size_t offset, size_t length);
-/// The same, but pages come as they are touched and stay from then on; the range may include
-/// reserved and guarded pages.
+/// Locks pages as acre_mmap_lock does, but as they are touched: they stay from then on.  The range
+/// may include reserved and guarded pages.
 ///
 /// @return ACRE_OK; ACRE_BAD_RANGE: leaves the map; ACRE_EMPTY_HANDLE; ACRE_BAD_STATE: a DROPPABLE
 ///         map; -ENOMEM, -EPERM: over the lock limit; ACRE_TOO_MANY_AREAS

@@ -73,8 +73,9 @@ typedef struct acre_stack_sleeper {
     size_t length;              ///< Set: how many of them are used.
 } acre_stack_sleeper;
 
-/// The same for `count` stacks, returning the pages of many by one system call: two to three times
-/// cheaper than one by one.  No stack may be listed twice; a count of 0 does nothing.
+/// Puts `count` stacks to sleep as acre_stack_sleep does one, returning the pages of many by one
+/// system call: two to three times cheaper than one by one.  No stack may be listed twice; a count
+/// of 0 does nothing.
 ///
 /// @param done  set, also on failure, to how many of the first are asleep; the others are as they
 ///        were

@@ -230,7 +230,8 @@ acre_stack_switch_leave(acre_stack_switch *self, acre_stack_switch *to)
 #endif
 }
 
-/// The same for the last time: `self` will not run again, and other code must close it.
+/// Call it as acre_stack_switch_leave, before the last switch away: `self` will not run again, and
+/// other code must close it.
 ACRE_SWITCH_INLINE_ void
 acre_stack_switch_leave_forever(acre_stack_switch *self, acre_stack_switch *to)
 {
