@@ -1,5 +1,5 @@
-// coroutine.h - coroutines that take turns, on stacks that somebody else made.  Include it first: it
-// says what system headers declare.
+// coroutine.h - coroutines that take turns, on stacks that somebody else made.  Include it first:
+// it says what system headers declare.
 #ifndef DEMO_COROUTINE_H_
 #define DEMO_COROUTINE_H_
 

@@ -51,8 +51,8 @@ typedef struct areas_list {
     size_t capacity;
 } areas_list;
 
-/// Reads the areas of a process, ascending.  0; AREAS_NO_PROCESS, of which nothing is said; or 1, an
-/// error that was reported on standard error.
+/// Reads the areas of a process, ascending.  0; AREAS_NO_PROCESS, of which nothing is said; or 1,
+/// an error that was reported on standard error.
 int areas_read(acre_process process, areas_list *out);
 enum { AREAS_NO_PROCESS = -1 };  ///< it is not there, ended, or became another program meanwhile
 int areas_append(areas_list *list, const areas_item *item, const char *name);

@@ -2,8 +2,8 @@
 //
 // Addresses are far too many to be drawn to scale: what lies together is one group, with its first
 // address on the left; within it each area is a block, wider by the same step each time that its
-// size doubles, as a scale shows.  A bar below a block shows how much of it is in memory.  Neighbours of one
-// kind share a block once there are too many to be seen.
+// size doubles, as a scale shows.  A bar below a block shows how much of it is in memory.
+// Neighbours of one kind share a block once there are too many to be seen.
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
