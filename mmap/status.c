@@ -17,6 +17,11 @@
 #else
 #define ESTALE_(X)
 #endif
+#ifdef EUCLEAN
+#define EUCLEAN_(X) X(EUCLEAN, "the file system is damaged")
+#else
+#define EUCLEAN_(X)
+#endif
 #ifdef EHWPOISON
 #define EHWPOISON_(X) X(EHWPOISON, "a page of memory is broken")
 #else
@@ -56,7 +61,7 @@
     X(EOVERFLOW, "a value does not fit")                         \
     X(ETIMEDOUT, "the file system did not answer in time")       \
     X(ENOTSUP, "not supported by this system")                   \
-    EDQUOT_(X) ESTALE_(X) EHWPOISON_(X)
+    EDQUOT_(X) ESTALE_(X) EUCLEAN_(X) EHWPOISON_(X)
 
 const char *
 acre_version(void)

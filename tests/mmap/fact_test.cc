@@ -119,7 +119,7 @@ TEST(Status, every_code_has_its_own_name_and_a_text)
     EXPECT_STREQ("ENOTSUP", acre_status_name(-ENOTSUP));
 }
 
-// What file systems of a network, with quotas, or on failing memory return.
+// What file systems of a network, with quotas, that are damaged, or on failing memory return.
 TEST(Status, of_file_systems_have_names)
 {
 #ifdef EDQUOT
@@ -127,6 +127,10 @@ TEST(Status, of_file_systems_have_names)
 #endif
 #ifdef ESTALE
     EXPECT_STREQ("ESTALE", acre_status_name(-ESTALE));
+#endif
+#ifdef EUCLEAN
+    EXPECT_STREQ("EUCLEAN", acre_status_name(-EUCLEAN));
+    EXPECT_STREQ("the file system is damaged", acre_status_text(-EUCLEAN));
 #endif
 #ifdef EHWPOISON
     EXPECT_STREQ("EHWPOISON", acre_status_name(-EHWPOISON));
