@@ -6,7 +6,7 @@
 // Enough for a reader, whose frames are small, and a signal handler's frame below.
 static const size_t STACK_SIZE = 64 * 1024;
 
-// Lies in the header of its own stack.
+// Lies in the header of its own stack, which is all that a fiber takes.
 struct fiber {
     context waiting;
     acre_stack stack;
@@ -41,21 +41,40 @@ append(fibers *self, fiber *newest)
 }
 
 acre_status
-fibers_start(fibers *self, void (*body)(void *argument), size_t size, void **argument)
+fibers_open(size_t most, size_t size, fibers *out)
 {
-    acre_stack_opts opts = {.header_size = sizeof(fiber) + size};
+    acre_stack_pool_opts opts = {
+        .stack_size = STACK_SIZE,
+        .header_size = sizeof(fiber) + size,
+        .max_stacks = most,
+    };
+    acre_stack_pool *stacks;
+    acre_status status = acre_stack_pool_create(&opts, &stacks);
+    if (status == ACRE_OK)
+        *out = (fibers){.stacks = stacks};
+    return status;
+}
+
+acre_status
+fibers_close(fibers *self)
+{
+    return acre_stack_pool_destroy(self->stacks);
+}
+
+acre_status
+fibers_start(fibers *self, void (*body)(void *argument), void **argument)
+{
     acre_stack stack;
-    acre_status status = acre_stack_create(STACK_SIZE, &opts, &stack);
+    acre_status status = acre_stack_pool_take(self->stacks, &stack);
     if (status != ACRE_OK)
         return status;
 
+    // What the fiber before left there goes.
     fiber *started = stack.header;
-    started->stack = stack;
-    started->all = self;
-    started->body = body;
+    *started = (fiber){.stack = stack, .all = self, .body = body};
     status = context_make(&started->waiting, &stack, run_body);
     if (status != ACRE_OK) {
-        ACRE_IGNORE(acre_stack_destroy(&stack));
+        ACRE_IGNORE(acre_stack_pool_give(self->stacks, &stack));
         return status;
     }
 
@@ -67,14 +86,24 @@ fibers_start(fibers *self, void (*body)(void *argument), size_t size, void **arg
     return ACRE_OK;
 }
 
+acre_status
+fibers_areas_each(const fibers *self, size_t *areas)
+{
+    acre_stack_pool_stats stats;
+    acre_status status = acre_stack_pool_stats_read(self->stacks, &stats);
+    if (status == ACRE_OK)
+        *areas = stats.guard_kind == ACRE_GUARD_MARKER ? 0 : 2;
+    return status;
+}
+
 static acre_status
 end(fibers *self, fiber *ended)
 {
     self->alive--;
     context_close(&ended->waiting);
-    // The fiber lies in what is destroyed, and its stack's struct with it.
+    // The fiber lies in what is given back, and its stack's struct with it.
     acre_stack stack = ended->stack;
-    return acre_stack_destroy(&stack);
+    return acre_stack_pool_give(self->stacks, &stack);
 }
 
 acre_status

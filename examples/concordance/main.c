@@ -4,8 +4,9 @@
 // side by side, and still each file is read by straight-line code (open, map, read a piece, yield,
 // the next piece) that keeps its place in local variables.  Callbacks would tear that loop apart
 // into states; a thread for each file would cost a kernel thread and its stack.  A coroutine costs
-// a guarded stack of acre's, of which it touches a page or two.  The words lie in an arena, and the
-// files are maps.
+// a guarded stack of acre's, of which it touches a page or two.  The stacks come from a pool, so
+// the next file takes the stack of one that was read, and guards take none of the memory areas that
+// the files need.  The words lie in an arena, and the files are maps.
 //
 //     bazel run -c opt //examples/concordance -- /usr/include
 #define _DEFAULT_SOURCE

@@ -23,9 +23,9 @@ enum {
 #endif
     SLICE = 16 * 1024,  // bytes a reader reads in its turn
 
-    // A reader takes an area for its file, one for its stack, one more where guards are protected
-    // pages, and one when the file shrinks: that one must never be refused.
-    AREAS_PER_READER = 4,
+    // A reader takes an area for its file, and one when the file shrinks: that one must never be
+    // refused.
+    AREAS_PER_FILE = 2,
     AREAS_LEFT_FREE = 256
 };
 
@@ -43,7 +43,7 @@ typedef struct reader {
     reading *all;
     watched_map file;
     const char *directory;
-    char name[];
+    const char *name;
 } reader;
 
 // ---- a reader -----------------------------------------------------------------------------------
@@ -110,19 +110,24 @@ read_file(void *argument)
 static acre_status
 start_reader(reading *self, const walk_entry *entry, const acre_mmap *map, size_t size)
 {
-    size_t name_size = strlen(entry->name) + 1;
+    acre_arena *arena = self->counted->arena;
+    acre_arena_mark before = acre_arena_save(arena);
+    char *name = acre_arena_strdup(arena, entry->name);
+    if (name == NULL)
+        return -ENOMEM;
     void *argument;
-    acre_status status =
-        fibers_start(&self->readers, read_file, sizeof(reader) + name_size, &argument);
-    if (status != ACRE_OK)
+    acre_status status = fibers_start(&self->readers, read_file, &argument);
+    if (status != ACRE_OK) {
+        acre_arena_restore(arena, before);
         return status;
+    }
 
-    reader *started = argument;
-    started->all = self;
-    started->file.map = *map;
-    started->file.readable = size;
-    started->directory = entry->directory;
-    memcpy(started->name, entry->name, name_size);
+    *(reader *)argument = (reader){
+        .all = self,
+        .file = {.map = *map, .readable = size},
+        .directory = entry->directory,
+        .name = name,
+    };
     return ACRE_OK;
 }
 
@@ -183,23 +188,27 @@ try_to_start(reading *self, const walk_entry *entry)
 // ---- what it costs ------------------------------------------------------------------------------
 
 static acre_status
-find_most_readers(size_t *out)
+find_most_readers(const fibers *readers, size_t *out)
 {
     acre_system system;
     uint64_t areas;
+    size_t each;
     acre_status status = acre_system_read(&system);
     if (status == ACRE_OK)
         status = acre_area_count(&areas);
+    if (status == ACRE_OK)
+        status = fibers_areas_each(readers, &each);
     if (status != ACRE_OK)
         return status;
 
     *out = MOST_READERS;
     if (system.area_limit == 0)
         return ACRE_OK;
+    each += AREAS_PER_FILE;
     uint64_t used = areas + AREAS_LEFT_FREE;
     uint64_t free_areas = system.area_limit > used ? system.area_limit - used : 0;
-    if (free_areas / AREAS_PER_READER < MOST_READERS)
-        *out = (size_t)(free_areas / AREAS_PER_READER);
+    if (free_areas / each < MOST_READERS)
+        *out = (size_t)(free_areas / each);
     if (*out == 0)
         *out = 1;
     return ACRE_OK;
@@ -264,25 +273,38 @@ seconds_since(const struct timespec *start)
     return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
 }
 
+static acre_status
+read_with(reading *self, char **paths, size_t count, int progress_wanted)
+{
+    acre_arena *arena = self->counted->arena;
+    acre_status status = find_most_readers(&self->readers, &self->most_readers);
+    if (status != ACRE_OK)
+        return status;
+    if (progress_wanted)
+        self->files_expected = count_files(arena, paths, count);
+    self->files = walk_open(arena, paths, count);
+
+    struct timespec start;
+    int has_clock = clock_gettime(CLOCK_MONOTONIC, &start) == 0;
+    status = read_rounds(self);
+    self->all->seconds = has_clock ? seconds_since(&start) : 0;
+    system_peaks(&self->all->resident_bytes, &self->all->reserved_bytes);
+    walk_close(&self->files);
+    return status;
+}
+
 acre_status
 read_all(char **paths, size_t count, int progress_wanted, words *counted, results *out)
 {
     *out = (results){0};
     reading self = {.counted = counted, .all = out};
-    acre_status status = find_most_readers(&self.most_readers);
+    acre_status status = watch_install();
     if (status == ACRE_OK)
-        status = watch_install();
+        status = fibers_open(MOST_READERS, sizeof(reader), &self.readers);
     if (status != ACRE_OK)
         return status;
-    if (progress_wanted)
-        self.files_expected = count_files(counted->arena, paths, count);
-    self.files = walk_open(counted->arena, paths, count);
-
-    struct timespec start;
-    int has_clock = clock_gettime(CLOCK_MONOTONIC, &start) == 0;
-    status = read_rounds(&self);
-    out->seconds = has_clock ? seconds_since(&start) : 0;
-    system_peaks(&out->resident_bytes, &out->reserved_bytes);
-    walk_close(&self.files);
-    return status;
+    status = read_with(&self, paths, count, progress_wanted);
+    // After a failure readers may be left in the middle, so that the pool is not given up.
+    acre_status closed = fibers_close(&self.readers);
+    return status != ACRE_OK ? status : closed;
 }
