@@ -7,6 +7,7 @@
 #include "acre/arena.h"
 #endif
 
+#include "acre/stack_minicoro.h"
 #include "acre/stack_pthread.h"
 
 #ifndef WITHOUT_UCONTEXT
@@ -14,6 +15,7 @@
 #endif
 
 int uses_adapters(const acre_stack *stack);
+void *uses_hooks(acre_stack_pool *pool);
 
 int uses_adapters(const acre_stack *stack)
 {
@@ -27,4 +29,12 @@ int uses_adapters(const acre_stack *stack)
     status = context.uc_stack.ss_size == stack->size ? status : ACRE_BAD_SIZE;
 #endif
     return status;
+}
+
+void *uses_hooks(acre_stack_pool *pool)
+{
+    void *block = acre_minicoro_alloc(acre_minicoro_stack_size(1000), pool);
+    if (block != NULL)
+        acre_minicoro_dealloc(block, 1000, pool);
+    return block;
 }
