@@ -7,6 +7,7 @@
 #include "acre/arena.h"
 #endif
 
+#include "acre/stack_fcontext.h"
 #include "acre/stack_minicoro.h"
 #include "acre/stack_pthread.h"
 
@@ -16,6 +17,7 @@
 
 int uses_adapters(const acre_stack *stack);
 void *uses_hooks(acre_stack_pool *pool);
+void *uses_fcontext(acre_fcontext *self, const acre_stack *stack, acre_fcontext_body body);
 
 int uses_adapters(const acre_stack *stack)
 {
@@ -37,4 +39,15 @@ void *uses_hooks(acre_stack_pool *pool)
     if (block != NULL)
         acre_minicoro_dealloc(block, 1000, pool);
     return block;
+}
+
+// Nothing of Boost's is here: this is compiled, not linked.
+void *uses_fcontext(acre_fcontext *self, const acre_stack *stack, acre_fcontext_body body)
+{
+    acre_fcontext coroutine;
+    acre_fcontext_open_thread(self);
+    acre_fcontext_open(&coroutine, stack, body);
+    void *first = acre_fcontext_resume(self, &coroutine, self);
+    acre_fcontext_close(&coroutine);
+    return coroutine.ended ? first : acre_fcontext_yield(self, first);
 }
