@@ -294,6 +294,24 @@ TEST(Fcontext, runs_on_a_stack_of_its_own)
     EXPECT_EQ(ACRE_OK, acre_stack_destroy(&stack));
 }
 
+enum { CAME_BACK = 9 };
+
+// Boost itself ends the program in silence, and calls that a success.
+TEST(Fcontext, resuming_one_that_has_ended_dies)
+{
+    Tasks tasks;
+    Task *task = tasks.start(triple);
+    int zero = 0;
+    tasks.resume(task, &zero);
+    ASSERT_TRUE(task->coroutine.ended);
+    Ended ended = in_child([&] {
+        tasks.resume(task, &zero);
+        return CAME_BACK;
+    });
+    EXPECT_FALSE(ended.exited && (ended.code == 0 || ended.code == CAME_BACK)) << ended.code;
+    tasks.end(task);
+}
+
 // Never returns within the stack: each level keeps its frame.
 __attribute__((noinline)) int descend(int depth)
 {
