@@ -1,7 +1,8 @@
 // What does a switch to a coroutine and back cost, on a stack of a pool?  By Boost's fcontext
 // (acre/stack_fcontext.h), by contexts of the C library, and each without what is told to tools and
 // exchanged for C++ exceptions.  Both keep the floating-point environment of each side, with its
-// flags of what has happened (FE_INEXACT): once with the same flags on both sides, once with others.
+// flags of what has happened (FE_INEXACT): once with the same flags on both sides, once with
+// others.
 #include <benchmark/benchmark.h>
 #include <ucontext.h>
 

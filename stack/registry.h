@@ -1,7 +1,7 @@
 // stack/registry.h - single stacks: a record for each, and lookup by address.
 //
-// Any thread may call these at any time; acre_registry_find and acre_registry_each may also be called
-// from a signal handler.  Tables are mapped once and never unmapped.
+// Any thread may call these at any time; acre_registry_find and acre_registry_each may also be
+// called from a signal handler.  Tables are mapped once and never unmapped.
 #ifndef ACRE_STACK_REGISTRY_H_
 #define ACRE_STACK_REGISTRY_H_
 
