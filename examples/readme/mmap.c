@@ -11,7 +11,7 @@ main(void)
         return 1;
     acre_area area;  // what the system says is mapped there
     if (acre_mmap_commit(&map, 0, 1 << 20) == ACRE_OK && acre_area_at(map.base, &area) == ACRE_OK)
-        printf("%zu KiB are usable\n", (area.end - area.start) >> 10);
+        printf("%zu KiB are usable\n", (size_t)(area.end - area.start) >> 10);
     ACRE_IGNORE(acre_mmap_unmap(&map));  // a status that you drop on purpose
     // README ends
     return 0;
