@@ -294,7 +294,7 @@ by_abi() {
     # Which acre itself would not compile.
     sed -i '/^_Static_assert(sizeof(acre_stack_info)/d' "$work/grown/acre.c"
     shared "$work/grown.so" "$work/grown" "$tree/cmake/acre.map"
-    differs "$work/old.so" "$work/grown.so" acre_stack_find 'grown'
+    differs "$work/old.so" "$work/grown.so" acre_stack_info 'grown'
     status=0
     "$tree/tools/abi" "$work/old.so" "$work/none.so" >"$work/log" 2>&1 || status=$?
     ((status == 2)) || fail "a library that is not there: status $status"
