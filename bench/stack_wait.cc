@@ -1,6 +1,7 @@
 // How long does a thread of real-time priority wait for a stack at most, beside an ordinary thread
 // that uses the same small pool on the same processor?  Beside it, the same with mutexes of the C
-// library's, one of which lends its holder the priority of who waits.
+// library's, one of which lends its holder the priority of who waits.  Each by these two threads
+// alone, and again beside a third, an ordinary one that never rests.
 //
 //     bench/stack_wait [ROUNDS]
 #include <pthread.h>
@@ -12,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <initializer_list>
 #include <thread>
 
 #include "acre/stack_pool.h"
@@ -64,9 +66,13 @@ now()
 
 template <class Shared>
 void
-measure(const char *name, long rounds)
+measure(const char *name, long rounds, bool beside_a_third)
 {
     std::atomic<bool> done{false};
+    std::thread third([&] {
+        while (beside_a_third && !done)
+            continue;
+    });
     std::thread ordinary([&] {
         while (!done)
             Shared::use();
@@ -92,13 +98,15 @@ measure(const char *name, long rounds)
             sum += took;
             worst = took > worst ? took : worst;
         }
-        std::printf("%-24s %8ld rounds, mean %8.4f ms, worst %9.3f ms\n", name, rounds,
-                    sum / static_cast<double>(rounds), worst);
+        std::printf("%-24s %-13s %8ld rounds, mean %8.4f ms, worst %9.3f ms\n", name,
+                    beside_a_third ? "and a third" : "", rounds, sum / static_cast<double>(rounds),
+                    worst);
         check(close(timer) == 0);
         done = true;
     });
     urgent.join();
     ordinary.join();
+    third.join();
 }
 
 }  // namespace
@@ -114,11 +122,13 @@ main(int argc, char **argv)
     acre_stack_pool_opts opts = {};
     opts.max_stacks = 100;
     check(acre_stack_pool_create(&opts, &pool));
-    measure<OfPool>("acre's pool", rounds);
-    make_mutex(PTHREAD_PRIO_NONE);
-    measure<OfMutex>("pthread_mutex", rounds);
-    make_mutex(PTHREAD_PRIO_INHERIT);
-    measure<OfMutex>("pthread_mutex, inherits", rounds);
+    for (bool beside_a_third : {false, true}) {
+        measure<OfPool>("acre's pool", rounds, beside_a_third);
+        make_mutex(PTHREAD_PRIO_NONE);
+        measure<OfMutex>("pthread_mutex", rounds, beside_a_third);
+        make_mutex(PTHREAD_PRIO_INHERIT);
+        measure<OfMutex>("pthread_mutex, inherits", rounds, beside_a_third);
+    }
     check(acre_stack_pool_destroy(pool));
     return 0;
 }

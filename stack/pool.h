@@ -58,9 +58,6 @@ enum {
 enum { SLOT_GENERATION = (1 << 30) - 1, SLOT_PAGES = 1 << 30 };
 static const uint32_t SLOT_READY = (uint32_t)1 << 31;
 
-// In the lock word: threads may be waiting for the lock.  Process numbers are smaller.
-static const uint32_t LOCK_AWAITED = (uint32_t)1 << 31;
-
 // When stacks that are given back count as deep (pool->returns).
 enum { RETURNS_NOTHING, RETURNS_MARKED, RETURNS_ALL };
 
@@ -117,8 +114,11 @@ struct acre_stack_pool {
     _Atomic uint32_t taken;  // the record is in use
     _Atomic(region *) regions[POOL_REGIONS];
 
+    _Atomic uint32_t
+        *lock;       // the lock's word, see pool_shared.c; like `lends` the record's for good
+    uint32_t lends;  // 1 where the lock lends priority
+
     // Under the lock.
-    _Atomic uint32_t lock;     // 0, or the process that holds it, perhaps with LOCK_AWAITED
     _Atomic uint32_t process;  // for which the lists are valid
     uint32_t region_count;
     uint32_t growing;          // a thread is mapping a region

@@ -7,13 +7,15 @@
 // share a few cache sets.  The stride is an odd number of pages: with an even one, tops would share
 // a few TLB sets.
 //
-// A pool's record is recycled.  Its token lies in memory that the child of a fork finds zeroed.
+// A pool's record is recycled.  Its token and its lock lie in memory that the child of a fork finds
+// zeroed.
 #include "mmap/process.h"
 #include "stack/lasting.h"
 #include "stack/pool.h"
 #include "stack/room.h"
 
 #include "acre/page.h"
+#include "mmap/port/thread.h"
 
 #if defined(__has_include) && defined(__GNUC__) && !defined(NVALGRIND)
 #if __has_include(<valgrind/valgrind.h>)
@@ -43,9 +45,9 @@ static const uint64_t MOST = (uint64_t)POOL_REGIONS * POOL_REGION_SLOTS;
 
 enum { POOL_CHUNK_SHIFT = 7, POOL_CHUNK = 1 << POOL_CHUNK_SHIFT, POOL_CHUNKS = 512 };
 
-// A chunk's tokens lie in separate memory.
+// A chunk's tokens and locks lie in separate memory, which a child finds zeroed.
 static _Atomic(void *) pool_chunks[POOL_CHUNKS];
-static _Atomic(void *) tokens[POOL_CHUNKS];  // arrays of _Atomic uint32_t
+static _Atomic(void *) pool_words[POOL_CHUNKS];
 static _Atomic uint32_t pool_count;
 static const lasting_table pools = {&pool_count,
                                     pool_chunks,
@@ -120,21 +122,26 @@ set_marks(acre_stack_pool *pool, size_t keep)
 
 // ---- records ------------------------------------------------------------------------------------
 
-// Gives a newly taken record its token.  Set only once: threads that used the pool before may be
-// reading it.
+// Gives a newly taken record its token and its lock.  Set only once: threads that used the pool
+// before may be reading them.
 static acre_status
-provide_token(acre_stack_pool *pool, uint32_t index)
+provide_words(acre_stack_pool *pool, uint32_t index)
 {
+    // Each lock has a cache line of its own; tokens are read far more often than they change.
+    enum { TOKENS = POOL_CHUNK * sizeof(uint32_t), LOCKS = POOL_CHUNK * POOL_LINE };
     if (pool->token != NULL)
         return ACRE_OK;
-    _Atomic(void *) *place = &tokens[index / POOL_CHUNK];
-    acre_status status = acre_lasting_provide_wiped(place, POOL_CHUNK * sizeof(uint32_t));
+    _Atomic(void *) *place = &pool_words[index / POOL_CHUNK];
+    acre_status status = acre_lasting_provide_wiped(place, TOKENS + LOCKS);
     if (status == -ENOTSUP)
-        status = acre_lasting_provide(place, POOL_CHUNK * sizeof(uint32_t));
+        status = acre_lasting_provide(place, TOKENS + LOCKS);
     if (status != ACRE_OK)
         return status;
-    _Atomic uint32_t *token = atomic_load_explicit(place, memory_order_acquire);
-    pool->token = &token[index % POOL_CHUNK];
+    char *words = atomic_load_explicit(place, memory_order_acquire);
+    uint32_t in_chunk = index % POOL_CHUNK;
+    pool->token = (_Atomic uint32_t *)(void *)words + in_chunk;
+    pool->lock = (_Atomic uint32_t *)(void *)(words + TOKENS + in_chunk * (size_t)POOL_LINE);
+    pool->lends = acre_can(ACRE_CAN_WIPE_ON_FORK) && acre_port_lends_priority();
     pool->index = index;
     return ACRE_OK;
 }
@@ -165,7 +172,7 @@ take_pool(size_t slots, acre_stack_pool **out)
         if (status != ACRE_OK)
             return status == ACRE_FULL ? -ENOMEM : status;
         acre_stack_pool *pool = lasting_at(&pools, first);
-        status = provide_token(pool, first);
+        status = provide_words(pool, first);
         if (status == ACRE_OK)
             status = reserve_tables(pool, slots);
         if (status == ACRE_OK) {

@@ -1,12 +1,17 @@
 // A pool's lock, and its lists in the child of a fork.
 //
-// The lock word is the number of the process that holds it.  A child of a fork thus recognises a
-// lock that was held by a thread it does not have, and takes it over.  A thread that finds it taken
-// waits in the system after a few tries: if it only let others run, one of real-time priority would
-// keep the holder from the processor.  (The word tells whether somebody waits, as in the second
-// mutex of U. Drepper, "Futexes Are Tricky", 2011.)  Whatever that thread was
-// changing is rebuilt from the slots' states: a state changes with one store, and everything else
-// follows from the states.
+// 1. The lock word is 0 while the lock is free.  It lies in memory that the child of a fork finds
+//    zeroed, so a lock held by a thread that the child does not have is free there.
+// 2. A thread that finds the lock taken waits in the system after a few tries: if it only let
+//    others run, one of real-time priority would keep the holder from the processor.
+// 3. Where the system can do so, the holder runs with the priority of who waits.  The word is then
+//    the holder's thread number, and the system hands the lock over (mmap/port/thread.h).
+// 4. Elsewhere the word is the number of the process, by which a child recognises a lock of its
+//    parent's where memory cannot be zeroed, and takes it over.  (The word tells whether somebody
+//    waits, as in the second mutex of U. Drepper, "Futexes Are Tricky", 2011.)
+// 5. A record keeps to one of both kinds: threads that end may look at a pool that is gone.
+// 6. Whatever a thread was changing when the process forked is rebuilt in the child from the slots'
+//    states: a state changes with one store, and everything else follows from the states.
 #include "mmap/process.h"
 #include "stack/pool.h"
 
@@ -27,27 +32,53 @@ acre_pool_fresh_token(void)
 enum { LOCK_TRIES = 100 };
 
 static void
-acquire_lock(acre_stack_pool *pool, uint32_t process)
+lock_by_process(_Atomic uint32_t *lock, uint32_t process)
 {
     uint32_t mine = process;
     for (unsigned tries = 0;; tries++) {
-        uint32_t found = atomic_load_explicit(&pool->lock, memory_order_relaxed);
-        if (found == 0 || (found & ~LOCK_AWAITED) != process) {
-            if (atomic_compare_exchange_weak_explicit(&pool->lock, &found, mine,
-                                                      memory_order_acquire, memory_order_relaxed))
+        uint32_t found = atomic_load_explicit(lock, memory_order_relaxed);
+        if (found == 0 || (found & ~PORT_LOCK_AWAITED) != process) {
+            if (atomic_compare_exchange_weak_explicit(lock, &found, mine, memory_order_acquire,
+                                                      memory_order_relaxed))
                 return;
             continue;
         }
         if (tries < LOCK_TRIES)
             continue;
-        if ((found & LOCK_AWAITED) == 0 &&
-            !atomic_compare_exchange_weak_explicit(&pool->lock, &found, found | LOCK_AWAITED,
+        if ((found & PORT_LOCK_AWAITED) == 0 &&
+            !atomic_compare_exchange_weak_explicit(lock, &found, found | PORT_LOCK_AWAITED,
                                                    memory_order_relaxed, memory_order_relaxed))
             continue;
-        acre_port_wait(&pool->lock, process | LOCK_AWAITED);
+        acre_port_wait(lock, process | PORT_LOCK_AWAITED);
         // Others may be waiting, too.
-        mine = process | LOCK_AWAITED;
+        mine = process | PORT_LOCK_AWAITED;
     }
+}
+
+static void
+lock_by_thread(_Atomic uint32_t *lock, uint32_t thread)
+{
+    for (unsigned tries = 0;; tries++) {
+        uint32_t found = atomic_load_explicit(lock, memory_order_relaxed);
+        if (found == 0 && atomic_compare_exchange_weak_explicit(
+                              lock, &found, thread, memory_order_acquire, memory_order_relaxed))
+            return;
+        if (tries < LOCK_TRIES)
+            continue;
+        if (acre_port_lock_wait(lock))
+            return;
+    }
+}
+
+static void
+unlock_by_thread(_Atomic uint32_t *lock)
+{
+    uint32_t held = atomic_load_explicit(lock, memory_order_relaxed);
+    while ((held & PORT_LOCK_AWAITED) == 0)
+        if (atomic_compare_exchange_weak_explicit(lock, &held, 0, memory_order_release,
+                                                  memory_order_relaxed))
+            return;
+    acre_port_lock_hand_over(lock);
 }
 
 acre_status
@@ -57,7 +88,10 @@ acre_pool_lock(acre_stack_pool *pool)
     acre_status status = acre_process_number(&process);
     if (status != ACRE_OK)
         return status;
-    acquire_lock(pool, process);
+    if (pool->lends)
+        lock_by_thread(pool->lock, acre_port_thread_number(process));
+    else
+        lock_by_process(pool->lock, process);
     if (atomic_load_explicit(&pool->process, memory_order_relaxed) == process)
         return ACRE_OK;
     if (pool->flags & ACRE_STACK_DONT_FORK) {
@@ -72,8 +106,10 @@ acre_pool_lock(acre_stack_pool *pool)
 void
 acre_pool_unlock(acre_stack_pool *pool)
 {
-    if (atomic_exchange_explicit(&pool->lock, 0, memory_order_release) & LOCK_AWAITED)
-        acre_port_wake(&pool->lock);
+    if (pool->lends)
+        unlock_by_thread(pool->lock);
+    else if (atomic_exchange_explicit(pool->lock, 0, memory_order_release) & PORT_LOCK_AWAITED)
+        acre_port_wake(pool->lock);
 }
 
 void

@@ -30,6 +30,13 @@
 #ifndef ACRE_ON_WINDOWS
 #define ACRE_ON_WINDOWS 0
 #endif
+// Linux's C libraries, but for Android's, give each thread memory without malloc, in which the port
+// keeps the thread's number.
+#if ACRE_ON_LINUX && !defined(__ANDROID__)
+#define ACRE_LENDS_PRIORITY 1
+#else
+#define ACRE_LENDS_PRIORITY 0
+#endif
 #define ACRE_ON_BSD (ACRE_ON_DARWIN || ACRE_ON_FREEBSD)
 #define ACRE_ON_POSIX (ACRE_ON_LINUX || ACRE_ON_BSD)
 

@@ -3,6 +3,9 @@
 #ifndef ACRE_MMAP_PORT_THREAD_H_
 #define ACRE_MMAP_PORT_THREAD_H_
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "acre/status.h"
 
 ACRE_EXTERN_C_BEGIN
@@ -36,6 +39,30 @@ void acre_port_stack_begin(void *words[2]);
 void acre_port_wait(const void *word, uint32_t value);
 /// Wakes the threads that wait for the word.  Call it after the word was changed.
 void acre_port_wake(const void *word);
+
+// A lock whose holder runs with the priority of the threads that wait for it.  Its uint32_t is 0
+// while the lock is free, else the holder's acre_port_thread_number, with PORT_LOCK_AWAITED when
+// threads may be waiting.  Threads lock and unlock by compare-and-swap as long as nobody waits,
+// and by these calls otherwise, which order memory as those do.  The word must lie in memory that
+// a child of a fork finds zeroed: the holder's number means nothing there.  Never use
+// acre_port_wait for such a word.
+static const uint32_t PORT_LOCK_AWAITED = (uint32_t)1 << 31;
+
+/// Whether the system can do that (1 or 0), found by trying it.  The answer may change when the
+/// process enters a sandbox, so ask once for each word and keep the answer.  Where it was 1, the
+/// calls below work in each thread and later, too, but a thread that is refused what they need
+/// neither lends nor borrows: it pauses and tries again, and so do those that wait for it.
+int acre_port_lends_priority(void);
+/// Returns the calling thread's number: not 0, below 2^30.  `process` is the number of this process
+/// (mmap/process.h).  Only a thread's first call in a process makes system calls.
+uint32_t acre_port_thread_number(uint32_t process);
+/// Waits for the lock at `word` and lends the calling thread's priority to whoever holds it.  1:
+/// the caller holds the lock now.  0: try again; may return at any time.  The thread gives the
+/// processor away, whatever its priority.
+int acre_port_lock_wait(void *word);
+/// Unlocks a word with PORT_LOCK_AWAITED that the caller holds.  The waiting thread of the highest
+/// priority holds it next.
+void acre_port_lock_hand_over(void *word);
 
 /// Thread-local words, NULL in a new thread.
 typedef enum port_thread_word {

@@ -1,9 +1,10 @@
 // acre/report.h - how acre writes reports: JSON text, handed out in pieces.
 //
 // The calls that write one stand beside what they report: acre_stack_report,
-// acre_stack_pool_report, acre_arena_report, acre_arena_totals_report.  A report is one JSON object and a line feed.
-// Addresses and tags are strings ("0x7f0012340000"), since they may not fit the numbers of others;
-// sizes are numbers, in bytes.  Keys are those of the structs; later versions may add some.
+// acre_stack_pool_report, acre_arena_report, acre_arena_totals_report.  A report is one JSON object
+// and a line feed.  Addresses and tags are strings ("0x7f0012340000"), since they may not fit the
+// numbers of others; sizes are numbers, in bytes.  Keys are those of the structs; later versions
+// may add some.
 #ifndef ACRE_REPORT_H_
 #define ACRE_REPORT_H_
 

@@ -193,7 +193,9 @@ static inline void
 posix_pause(void)
 {
     struct timespec moment = {.tv_nsec = 50000};
+    int before = posix_put_off_cancellation();
     (void)nanosleep(&moment, NULL);
+    posix_permit_cancellation(before);
 }
 
 #endif  // ACRE_MMAP_PORT_POSIX_POSIX_H_

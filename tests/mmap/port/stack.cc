@@ -1,4 +1,5 @@
 // Stacks, threads and faults.
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
@@ -208,6 +209,63 @@ TEST(Port, threads_have_words_of_their_own_and_their_end_is_told)
     EXPECT_EQ(1, ended_words[1]);
     EXPECT_EQ(0, ended_words[2]);
     EXPECT_EQ(nullptr, acre_port_thread_get(which));
+}
+
+TEST(Port, threads_have_numbers_of_their_own_where_priority_is_lent)
+{
+    if (!acre_port_lends_priority())
+        GTEST_SKIP() << "no priority is lent here";
+    errno = 77;
+    const uint32_t process = 1;
+    uint32_t own = acre_port_thread_number(process);
+    uint32_t other = 0;
+    std::thread([&] { other = acre_port_thread_number(process); }).join();
+    EXPECT_NE(own, other);
+    for (uint32_t number : {own, other}) {
+        EXPECT_NE(0U, number);
+        EXPECT_LT(number, 1U << 30);
+    }
+    EXPECT_EQ(own, acre_port_thread_number(process));
+    need_fork();
+    EXPECT_EQ(0,
+              in_child([&] { return acre_port_thread_number(process + 1) != own ? 0 : 1; }).code);
+    EXPECT_EQ(77, errno);
+}
+
+TEST(Port, a_lock_is_held_by_one_thread_at_a_time)
+{
+    if (!acre_port_lends_priority())
+        GTEST_SKIP() << "no priority is lent here";
+    static std::atomic<uint32_t> word;
+    static volatile size_t sum;
+    std::vector<std::thread> threads;
+    word = acre_port_thread_number(1);
+    for (int i = 0; i < 4; i++) {
+        threads.emplace_back([] {
+            uint32_t number = acre_port_thread_number(1);
+            for (size_t round = 0; round < rounds(20000); round++) {
+                uint32_t none = 0;
+                if (!word.compare_exchange_strong(none, number))
+                    while (!acre_port_lock_wait(&word))
+                        continue;
+                EXPECT_EQ(number, word & ~PORT_LOCK_AWAITED);
+                sum = sum + 1;
+                uint32_t held = number;
+                if (word.compare_exchange_strong(held, 0))
+                    continue;
+                EXPECT_EQ(number | PORT_LOCK_AWAITED, held);
+                acre_port_lock_hand_over(&word);
+            }
+        });
+    }
+    while ((word & PORT_LOCK_AWAITED) == 0)
+        std::this_thread::yield();
+    EXPECT_EQ(0U, sum);
+    acre_port_lock_hand_over(&word);
+    for (std::thread &thread : threads)
+        thread.join();
+    EXPECT_EQ(4 * rounds(20000), sum);
+    EXPECT_EQ(0U, word);
 }
 
 const char *touched;
