@@ -268,7 +268,8 @@ fn main() -> Result<(), Error> {
         print_layouts();
         return Ok(());
     }
-    let pool = Pool::new(64 * 1024, THREADS * EACH)?;
+    // Twice as many as are wanted: threads keep some ready, which others cannot take.
+    let pool = Pool::new(64 * 1024, 2 * THREADS * EACH)?;
     let guarded = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
             .map(|i| {
