@@ -46,8 +46,9 @@ acre_minicoro_stack_size(size_t coro_size)
 static inline acre_minicoro_record_ *
 acre_minicoro_record_of_(const acre_stack *stack)
 {
-    char *top = ACRE_CAST_(char *, stack->base) + stack->size;
-    return ACRE_RECAST_(acre_minicoro_record_ *, top - sizeof(acre_minicoro_record_));
+    // By way of void *: the top is aligned for it.
+    void *record = ACRE_CAST_(char *, stack->base) + (stack->size - sizeof(acre_minicoro_record_));
+    return ACRE_CAST_(acre_minicoro_record_ *, record);
 }
 
 /// mco_desc.alloc_cb; its allocator_data is the pool, which must outlive the coroutines.  The block
