@@ -254,8 +254,10 @@ visit_region(const region *r, acre_stack_visit_fn visit, void *context)
     region_view view;
     if (use % 2 == 0 || !read_region(r, use, &view))
         return ACRE_OK;
+    // By now the frontier may be another pool's: these states are as many as the region's slots.
     uint32_t frontier = atomic_load_explicit(&r->frontier, memory_order_acquire);
-    for (uint32_t slot = 0; slot < frontier; slot++) {
+    uintptr_t slots = (view.end - view.start) / view.stride;
+    for (uint32_t slot = 0; slot < frontier && slot < slots; slot++) {
         uint32_t state = atomic_load_explicit(&view.states[slot], memory_order_acquire);
         if (!slot_is_out(state))
             continue;

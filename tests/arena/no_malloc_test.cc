@@ -10,6 +10,11 @@ void nothing(void *)
 {
 }
 
+acre_status drop(const char *, size_t, void *)
+{
+    return ACRE_OK;
+}
+
 // Answers the number of calls that did not go as they should: an assertion would allocate.
 int use_everything()
 {
@@ -37,6 +42,8 @@ int use_everything()
     expect(ACRE_BAD_SIZE, acre_arena_status(&arena));
     acre_arena_stats stats;
     acre_arena_stats_read(&arena, &stats);
+    expect(ACRE_OK, acre_arena_report(&arena, drop, nullptr));
+    expect(ACRE_OK, acre_arena_totals_report(drop, nullptr));
     acre_arena_restore(&arena, mark);
     expect(ACRE_OK, acre_arena_trim(&arena, 0));
     (void)acre_status_unsupported(acre_arena_prefault(&arena, 0));

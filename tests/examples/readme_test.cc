@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <sstream>
+#include <string>
 #include <vector>
 
 #include "acre/status.h"
@@ -58,6 +60,31 @@ TEST(Cpp, shows_a_file_and_a_map_in_an_arena)
     said = run("examples/cpp/words", {folder.path("none")});
     EXPECT_EQ(1, said.exit_code) << said.signal;
     EXPECT_EQ(acre_status_text(-ENOENT) + std::string("\n"), said.err);
+}
+
+// The table and the picture are of the same measurement.
+TEST(Readme, picture_shows_what_its_data_and_the_table_say)
+{
+    std::string table = read_file("README.md");
+    std::istringstream rows(read_file("docs/pictures/measured.txt"));
+    int count = 0;
+    for (std::string row; std::getline(rows, row);) {
+        if (row.empty() || row[0] == '#')
+            continue;
+        std::istringstream fields(row);
+        std::string question, peer, ratio;
+        std::getline(fields, question, '\t');
+        std::getline(fields, peer, '\t');
+        std::getline(fields, ratio, '\t');
+        std::string label = peer.substr(1, peer.size() - 2) + " " + ratio + "x";
+        EXPECT_NE(std::string::npos, table.find(" " + ratio + "x")) << row;
+        for (const char *kind : {"light", "dark"})
+            EXPECT_NE(std::string::npos,
+                      read_file("docs/pictures/measured-" + std::string(kind) + ".svg").find(label))
+                << row;
+        count++;
+    }
+    EXPECT_GE(count, 5);
 }
 
 struct Recipe {

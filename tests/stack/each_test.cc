@@ -1,5 +1,7 @@
 // acre_stack_each and the reports: every stack that somebody has, each once.
 #include <cerrno>
+#include <csignal>
+#include <cstring>
 #include <map>
 #include <sstream>
 #include <string>
@@ -143,6 +145,34 @@ TEST(Each, visitor_may_end_what_it_sees)
     EXPECT_TRUE(all_stacks().empty());
 }
 
+// What comes up during a walk does not make it endless.
+TEST(Each, visitor_may_make_stacks)
+{
+    struct Made {
+        acre_stack_pool *pool;
+        std::vector<acre_stack> single, taken;
+    };
+    Pool pool;
+    Made made = {pool, {}, pool.take(70)};
+    made.single.push_back(single(0, 0));
+    auto make = [](const acre_stack_info *info, void *context) -> acre_status {
+        Made *all = static_cast<Made *>(context);
+        acre_stack stack;
+        acre_status status = info->pool != nullptr ? acre_stack_pool_take(all->pool, &stack)
+                                                   : acre_stack_create(64 * 1024, nullptr, &stack);
+        if (status == ACRE_OK)
+            (info->pool != nullptr ? all->taken : all->single).push_back(stack);
+        return status;
+    };
+    ASSERT_EQ(acre_stack_each(make, &made), ACRE_OK);
+    EXPECT_GE(made.single.size(), 2u);
+    EXPECT_GE(made.taken.size(), 140u);
+    EXPECT_EQ(all_stacks().size(), made.single.size() + made.taken.size());
+    pool.give(made.taken);
+    for (acre_stack &stack : made.single)
+        ASSERT_EQ(acre_stack_destroy(&stack), ACRE_OK);
+}
+
 #ifndef _WIN32
 TEST(Each, leaves_out_what_a_child_does_not_have)
 {
@@ -223,6 +253,40 @@ TEST(Report, has_every_stack)
     pool.give(taken);
     ASSERT_EQ(acre_stack_destroy(&a), ACRE_OK);
 }
+
+#ifndef _WIN32
+char reported[4096];
+size_t reported_bytes;
+
+acre_status keep_text(const char *text, size_t count, void *)
+{
+    if (count > sizeof reported - reported_bytes)
+        return ACRE_FULL;
+    std::memcpy(reported + reported_bytes, text, count);
+    reported_bytes += count;
+    return ACRE_OK;
+}
+
+TEST(Report, may_be_written_by_a_signal_handler)
+{
+    static acre_status status;
+    acre_stack a = single(0, 0);
+    Pool pool;
+    acre_stack taken = pool.take();
+    std::string text;
+    ASSERT_EQ(acre_stack_report(append, &text), ACRE_OK);
+    struct sigaction action = {}, former;
+    action.sa_handler = [](int) { status = acre_stack_report(keep_text, nullptr); };
+    ASSERT_EQ(sigaction(SIGUSR1, &action, &former), 0);
+    status = -1;
+    ASSERT_EQ(raise(SIGUSR1), 0);
+    ASSERT_EQ(sigaction(SIGUSR1, &former, nullptr), 0);
+    EXPECT_EQ(status, ACRE_OK);
+    EXPECT_EQ(std::string(reported, reported_bytes), text);
+    pool.give(taken);
+    ASSERT_EQ(acre_stack_destroy(&a), ACRE_OK);
+}
+#endif
 
 TEST(Report, of_a_pool_has_what_is_read)
 {

@@ -15,6 +15,16 @@ namespace {
 
 SKIP_WITHOUT_ADVICE("NoMalloc.is_called_by_any_function");
 
+acre_status pass(const acre_stack_info *, void *)
+{
+    return ACRE_OK;
+}
+
+acre_status drop(const char *, size_t, void *)
+{
+    return ACRE_OK;
+}
+
 void ignore(const acre_stack_info *, const void *, const void *, void *)
 {
 }
@@ -34,6 +44,8 @@ int use_everything()
         expect(ACRE_OK, acre_stack_create(64 * 1024, i % 2 ? &opts : nullptr, &stack));
         expect(ACRE_OK, acre_stack_find(stack.base, &info));
         expect(ACRE_OK, acre_stack_used(&stack, &used));
+        expect(ACRE_OK, acre_stack_each(pass, nullptr));
+        expect(ACRE_OK, acre_stack_report(drop, nullptr));
         expect(ACRE_OK, acre_stack_destroy(&stack));
         expect(ACRE_NOT_OURS, acre_stack_find(&stack, &info));
     }
@@ -70,6 +82,9 @@ int use_pool()
         expect(ACRE_OK, acre_stack_find(stack.base, &info));
         expect(ACRE_OK, acre_stack_used(&stack, &used));
     }
+    expect(ACRE_OK, acre_stack_each(pass, nullptr));
+    expect(ACRE_OK, acre_stack_report(drop, nullptr));
+    expect(ACRE_OK, acre_stack_pool_report(pool, drop, nullptr));
     for (acre_stack &stack : stacks)
         expect(ACRE_OK, acre_stack_pool_give(pool, &stack));
     expect(ACRE_STALE, acre_stack_pool_give(pool, &stacks[0]));

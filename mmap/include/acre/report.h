@@ -3,8 +3,9 @@
 // The calls that write one stand beside what they report: acre_stack_report,
 // acre_stack_pool_report, acre_arena_report, acre_arena_totals_report.  A report is one JSON object
 // and a line feed.  Addresses and tags are strings ("0x7f0012340000"), since they may not fit the
-// numbers of others; sizes are numbers, in bytes.  Keys are those of the structs; later versions
-// may add some.
+// numbers of others; sizes are numbers, in bytes.  A byte of a name that is no ASCII is written as
+// the Unicode character of the same number.  Keys are those of the structs; later versions may add
+// some.
 #ifndef ACRE_REPORT_H_
 #define ACRE_REPORT_H_
 
